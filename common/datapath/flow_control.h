@@ -1,0 +1,196 @@
+/* flow_control.h - control and link words of the flow table, and the rules that decide by them.
+ *
+ * Pure functions over words already read: what may be believed, who wins, when a pair is too old. They touch no table,
+ * so each can be tried in full, and a test may replace one to show that the others do not make up for it.
+ * Words    model/flow.h.   Protocol  flow_table.h.   Reasons  docs/flow-table.md.
+ */
+#ifndef DP_FLOW_CONTROL_H
+#define DP_FLOW_CONTROL_H
+
+#include "../model/flow.h"
+#include "../model/settings.h"
+#include "hash.h"
+
+/* The two halves of one flow, and the version bits that each slot's control word has while it belongs to the pair. */
+struct dp_flow_pair {
+	__u32 master;
+	__u32 slave;
+	__u32 master_version;
+	__u32 slave_version;
+};
+
+DP_INLINE __u32 dp_flow_state_of(__u32 control)
+{
+	return control & DP_FLOW_STATE_MASK;
+}
+
+DP_INLINE int dp_flow_is_live(__u32 control)
+{
+	return (control & DP_FLOW_LIVE) != 0;
+}
+
+DP_INLINE int dp_flow_same_version(__u32 a, __u32 b)
+{
+	return ((a ^ b) & DP_FLOW_VERSION_MASK) == 0;
+}
+
+DP_INLINE __u32 dp_flow_with_state(__u32 control, __u32 state)
+{
+	return (control & ~(__u32)DP_FLOW_STATE_MASK) | state;
+}
+
+/* The word of a slot that is given back: empty, no tag, and a version that no reader has seen. */
+DP_INLINE __u32 dp_flow_released(__u32 control)
+{
+	return (control & DP_FLOW_VERSION_MASK) + DP_FLOW_VERSION_ONE;
+}
+
+/* Was what lies between two reads of one control word read whole? The state may change meanwhile, the owner not. */
+DP_INLINE int dp_flow_recheck(__u32 before, __u32 now)
+{
+	return ((before ^ now) & ~(__u32)DP_FLOW_STATE_MASK) == 0 && dp_flow_is_live(now);
+}
+
+/* May a half-open slave be used? Its master has the last word: not yet pending, nor killed, nor gone. */
+DP_INLINE int dp_flow_master_is_live(__u32 master_control, __u32 slave_link)
+{
+	return dp_flow_same_version(master_control, slave_link) && dp_flow_is_live(master_control);
+}
+
+enum dp_flow_rival {
+	DP_RIVAL_NONE = 0,  /* goes on */
+	DP_RIVAL_WINS = 1,  /* give up */
+	DP_RIVAL_LOSES = 2, /* kill it, then go on */
+};
+
+/* Two pairs with one key: which goes on? `control` is the word of the entry that has the key, `master` that of its
+ * pair's master, both read after the caller's own master was published as pending.
+ * A claimed master has its own search still to come and will meet the caller; a dying one comes back only by way of
+ * pending and a search. A slave past half-open is read without a look at its master, so it counts until it is gone. */
+DP_INLINE enum dp_flow_rival dp_flow_judge_rival(__u32 control, __u32 master, __u32 master_slot,
+						 __u32 own_master_slot)
+{
+	__u32 state = dp_flow_state_of(control);
+
+	if (master_slot == own_master_slot)
+		return DP_RIVAL_NONE; /* both directions have one key */
+	if (state > DP_FLOW_HALF_OPEN || dp_flow_is_live(master))
+		return DP_RIVAL_WINS;
+	if (dp_flow_state_of(master) != DP_FLOW_PENDING)
+		return DP_RIVAL_NONE;
+	return master_slot < own_master_slot ? DP_RIVAL_WINS : DP_RIVAL_LOSES;
+}
+
+DP_INLINE void dp_flow_pair_from(__u32 slot, __u32 control, __u32 partner, __u32 link,
+				 struct dp_flow_pair *pair)
+{
+	int master = (link & DP_FLOW_MASTER) != 0;
+	__u32 own = control & DP_FLOW_VERSION_MASK, other = link & DP_FLOW_VERSION_MASK;
+
+	pair->master = master ? slot : partner;
+	pair->slave = master ? partner : slot;
+	pair->master_version = master ? own : other;
+	pair->slave_version = master ? other : own;
+}
+
+/* Words of a key as they lie in memory, little-endian; `delta`, the upper 16 bits of the last one, is left 0. */
+DP_INLINE __u64 dp_flow_two(__be32 low, __be32 high)
+{
+	return (__u64)low | (__u64)high << 32;
+}
+
+DP_INLINE __u64 dp_flow_ports(__be16 source_port, __be16 destination_port, __u8 protocol, __u8 zone)
+{
+	return (__u64)source_port | (__u64)destination_port << 16 | (__u64)protocol << 32 |
+	       (__u64)zone << 40;
+}
+
+/* Stamp, next hop and rule as the one word they are in an entry. */
+DP_INLINE __u64 dp_flow_route_word(__u32 stamp, __u16 next_hop, __u16 rule)
+{
+	return (__u64)stamp | (__u64)next_hop << 32 | (__u64)rule << 48;
+}
+
+/* Candidate sets and tag of a key come from three parts of its hash. */
+DP_INLINE __u32 dp_flow_first_set(__u64 hash, __u32 set_count)
+{
+	return dp_hash_range((__u32)hash, set_count);
+}
+
+DP_INLINE __u32 dp_flow_second_set(__u64 hash, __u32 set_count)
+{
+	return dp_hash_range((__u32)(hash >> 32), set_count);
+}
+
+DP_INLINE __u32 dp_flow_tag(__u64 hash)
+{
+	return ((__u32)(hash ^ hash >> 40) << DP_FLOW_TAG_SHIFT) & DP_FLOW_TAG_MASK;
+}
+
+/* Ticks since `seen`. Another CPU may be a tick ahead: that is 0, not 2^32 - 1. Good for 2^31 ticks, 24 days at 1000
+ * a second. */
+DP_INLINE __u32 dp_flow_idle(__u32 now, __u32 seen)
+{
+	__u32 idle = now - seen;
+
+	return idle >> 31 ? 0 : idle;
+}
+
+DP_INLINE __u32 dp_flow_timeout_tcp(const struct dp_timeouts *timeouts, __u32 state, __u32 both,
+				    __u32 either)
+{
+	if ((either & DP_FLOW_RESET) && !(both & DP_FLOW_ALIVE))
+		return timeouts->tcp_reset;
+	if ((both & DP_FLOW_FIN) || state == DP_FLOW_CLOSING)
+		return timeouts->tcp_closing;
+	return state == DP_FLOW_HALF_OPEN ? timeouts->tcp_syn : timeouts->tcp_established;
+}
+
+/* How long a pair may be idle, in ticks. A RST counts until both directions have sent something else after it. */
+DP_INLINE __u32 dp_flow_timeout(const struct dp_timeouts *timeouts, __u8 protocol, __u32 state,
+				__u32 flags_master, __u32 flags_slave)
+{
+	switch (protocol) {
+	case 6:
+		return dp_flow_timeout_tcp(timeouts, state, flags_master & flags_slave,
+					   flags_master | flags_slave);
+	case 17:
+		return state == DP_FLOW_HALF_OPEN ? timeouts->udp : timeouts->udp_stream;
+	case 1:
+	case 58:
+		return timeouts->icmp;
+	default:
+		return timeouts->other;
+	}
+}
+
+/* Bit i set when control[i] equals `want` under `mask`. Free of branches: BPF has no conditional move, so a compare
+ * would be a mispredicted branch, and eight of them 2^8 paths for the verifier. */
+DP_INLINE __u32 dp_flow_match(const __u32 *control, __u32 want, __u32 mask)
+{
+	__u32 found = 0;
+
+	DP_UNROLL
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
+		__u32 other = (DP_LOAD(&control[way]) ^ want) & mask;
+
+		DP_LAUNDER(other);
+		found |= (other - 1) >> 31 << way; /* 1 for 0; masks stay below 2^31 */
+	}
+	return found;
+}
+
+DP_INLINE __u32 dp_flow_ways_in(__u32 bits)
+{
+	bits -= bits >> 1 & 0x55;
+	bits = (bits & 0x33) + (bits >> 2 & 0x33);
+	return (bits + (bits >> 4)) & 0x0f;
+}
+
+/* Number of the lowest bit set; at least one of eight is. */
+DP_INLINE __u32 dp_flow_lowest_way(__u32 bits)
+{
+	return dp_flow_ways_in(((bits & -bits) - 1) & 0x7f);
+}
+
+#endif

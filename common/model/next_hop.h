@@ -1,0 +1,41 @@
+/* next_hop.h - a neighbour on a port: everything the last rewrite needs.
+ *
+ * One array, not banked: a neighbour's change is one write, whatever the number of flows. Flow entries hold indices,
+ * so an index is given to another neighbour only after no entry can still hold it.
+ * Writer   control plane. A reader may see a half-written MAC only between two writes of one change; to exclude even
+ *          that, the writer clears RESOLVED, writes, then sets it.
+ */
+#ifndef DP_NEXT_HOP_H
+#define DP_NEXT_HOP_H
+
+#include "address.h"
+#include "limits.h"
+
+enum dp_next_hop_flag {
+	DP_NEXT_HOP_RESOLVED = 1 << 0, /* MAC addresses are valid */
+	DP_NEXT_HOP_UP = 1 << 1,       /* the port has a link */
+	DP_NEXT_HOP_SOCKET = 1 << 2,   /* the device takes no XDP redirect: only its AF_XDP socket can send */
+	DP_NEXT_HOP_FAILED = 1 << 3,   /* Linux gave up resolving it */
+};
+
+struct dp_next_hop {
+	__u8 destination_mac[6];
+	__u8 source_mac[6];
+	__u16 port;
+	__u16 mtu;  /* of the port: largest IP packet, bytes */
+	__u16 vlan; /* tag to push, 0 for none */
+	__u16 flags;
+	__u32 pad[3];
+};
+DP_STATIC_ASSERT(sizeof(struct dp_next_hop) == 32, "half a cache line");
+
+/* Hash map: neighbour on a port → index of its next hop. */
+struct dp_neighbour_key {
+	struct dp_address address;
+	__u16 port;
+	__u8 family;
+	__u8 pad;
+};
+DP_STATIC_ASSERT(sizeof(struct dp_neighbour_key) == 20, "no hidden padding");
+
+#endif

@@ -1,0 +1,66 @@
+/* settings.h - the one word of truth about what is in force; read once per packet.
+ *
+ * Writers  control plane; `heartbeat` and `tick_*` too.
+ * Units    ticks: the kernel's jiffies, lower 32 bits. `ticks_per_second` is CONFIG_HZ, measured at start.
+ */
+#ifndef DP_SETTINGS_H
+#define DP_SETTINGS_H
+
+#include "limits.h"
+#include "../target.h"
+
+/* Raised whenever anything in common/model that lies in a pinned map changes. */
+enum { DP_LAYOUT_VERSION = 1 };
+
+enum dp_budget_kind {
+	DP_BUDGET_FRAGMENT = 0,
+	DP_BUDGET_TTL = 1,
+	DP_BUDGET_ICMP_ERROR = 2, /* errors that arrive, and ones to be made: reject, unreachable, too big */
+	DP_BUDGET_HOST = 3,
+	DP_BUDGET_NEIGHBOUR = 4,
+	DP_BUDGET_LINK = 5, /* ARP, neighbour discovery: apart, so that a flood to the host cannot starve them */
+	DP_BUDGETS = 6,
+};
+
+enum dp_pickup { DP_PICKUP_STRICT = 0, DP_PICKUP_LOOSE = 1 };
+
+/* Seconds converted to ticks. */
+struct dp_timeouts {
+	__u32 tcp_syn;
+	__u32 tcp_established;
+	__u32 tcp_closing;
+	__u32 tcp_reset;
+	__u32 udp;
+	__u32 udp_stream;
+	__u32 icmp;
+	__u32 other;
+};
+
+/* Geometry of one family's flow table. The seed is secret: who knows it can aim at one set. */
+struct dp_table_shape {
+	__u64 seed;
+	__u32 set_count; /* even; two per bucket */
+	__u32 max_pairs;
+};
+
+struct dp_settings {
+	__u32 layout_version;
+	__u32 bank;           /* 0 or 1: tables in force */
+	__u32 stamp;          /* generation << 16 | epoch; neither half is ever 0 */
+	__u32 heartbeat;      /* tick at which the daemon last said it lives */
+	__u32 ticks_per_second;
+	__u32 heartbeat_limit; /* ticks after which nobody is home */
+	__u32 pickup_until;   /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
+	__u8 pickup;          /* enum dp_pickup */
+	__u8 evict_expired;   /* the table is near max_pairs, or nobody is home: writers take expired entries */
+	__u8 pickup_grace;    /* pickup_until counts */
+	__u8 pad;
+	struct dp_table_shape v4;
+	struct dp_table_shape v6;
+	struct dp_timeouts timeouts;
+	__u32 budget[8]; /* enum dp_budget_kind: packets per second */
+	__u64 ecmp_seed;
+};
+DP_STATIC_ASSERT(sizeof(struct dp_settings) == 136, "no hidden padding");
+
+#endif

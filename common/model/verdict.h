@@ -1,0 +1,28 @@
+/* verdict.h - what becomes of a packet, and why. */
+#ifndef DP_VERDICT_H
+#define DP_VERDICT_H
+
+#include "../target.h"
+
+enum dp_verdict { DP_FORWARD = 0, DP_STEER = 1, DP_PASS = 2, DP_DROP = 3 };
+
+enum dp_reason {
+#define DP_REASON(enumerator, name, verdict, documentation) DP_##enumerator,
+#include "reasons.def"
+#undef DP_REASON
+	DP_REASONS
+};
+
+/* The verdict that a reason stands for. */
+DP_INLINE enum dp_verdict dp_reason_verdict(enum dp_reason reason)
+{
+	if (reason == DP_NONE)
+		return DP_FORWARD;
+	if (reason >= DP_PASS_HOST)
+		return DP_PASS;
+	if (reason >= DP_STEER_PLACE_USER)
+		return DP_STEER;
+	return DP_DROP;
+}
+
+#endif
