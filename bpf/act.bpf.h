@@ -1,0 +1,115 @@
+/* act.bpf.h - from a reason to an XDP action: count, steer, send. No policy here. */
+#ifndef TWINPATH_ACT_BPF_H
+#define TWINPATH_ACT_BPF_H
+
+#include "env.bpf.h"
+
+#include "common/datapath/decide.h"
+
+enum { TWINPATH_SLOW = 0 /* index in `programs` */ };
+
+DP_INLINE void twinpath_add(struct dp_counter *counter, __u32 bytes)
+{
+	counter->packets++;
+	counter->bytes += bytes;
+}
+
+DP_INLINE __u32 twinpath_now(void)
+{
+	return (__u32)bpf_jiffies64();
+}
+
+/* Number of the port that XDP sits on, 0 when the device is none. */
+DP_INLINE __u32 twinpath_ingress(__u32 ifindex)
+{
+	const struct dp_ingress *slot;
+	__u32 probe, key;
+
+	DP_UNROLL
+	for (probe = 0; probe < DP_INGRESS_PROBES; probe++) {
+		key = (ifindex + probe) & (DP_INGRESS_SLOTS - 1);
+		slot = bpf_map_lookup_elem(&ingress, &key);
+		if (!slot || slot->ifindex == 0)
+			return 0;
+		if (slot->ifindex == ifindex)
+			return slot->port;
+	}
+	return 0;
+}
+
+DP_INLINE void twinpath_count_reason(__u32 reason, __u32 bytes)
+{
+	struct dp_counter *counter = bpf_map_lookup_elem(&reasons, &reason);
+
+	if (counter)
+		twinpath_add(counter, bytes);
+}
+
+DP_INLINE void twinpath_count_rule(__u32 rule, __u32 bytes)
+{
+	struct dp_counter *counter = bpf_map_lookup_elem(&rule_hits, &rule);
+
+	if (counter)
+		twinpath_add(counter, bytes);
+}
+
+/* Sends the frame out of `port`. A redirect can still fail behind our back (ring full, device gone): the device's own
+ * statistics tell. */
+DP_INLINE int twinpath_send(__u32 port, __u32 bytes)
+{
+	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &port);
+
+	if (counters)
+		twinpath_add(&counters->forwarded, bytes);
+	return (int)bpf_redirect_map(&tx_ports, port, XDP_DROP);
+}
+
+/* To the engine, with what is known in front of the frame. Returns the reason it cannot, or DP_NONE after which
+ * `twinpath_steer_action` is the program's result. */
+DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_context *ctx, int reason, __u32 socket)
+{
+	struct dp_metadata *metadata;
+
+	if (!bpf_map_lookup_elem(&sockets, &socket))
+		return DP_ENGINE_ABSENT;
+	if (bpf_xdp_adjust_meta(xdp, -(int)sizeof(*metadata)))
+		return DP_NO_METADATA_ROOM;
+	metadata = (struct dp_metadata *)(long)xdp->data_meta;
+	if ((void *)(metadata + 1) > (void *)(long)xdp->data)
+		return DP_NO_METADATA_ROOM;
+	metadata->magic = DP_METADATA_MAGIC;
+	metadata->reason = (__u8)reason;
+	metadata->version = DP_LAYOUT_VERSION;
+	metadata->port = ctx->packet.ingress;
+	metadata->queue = (__u16)xdp->rx_queue_index;
+	metadata->slot = ctx->view.slot;
+	metadata->control = ctx->known ? ctx->view.control : 0;
+	metadata->stamp = ctx->stamp;
+	metadata->frame_bytes = ctx->packet.frame_bytes;
+	metadata->l3_offset = ctx->packet.l3_offset;
+	metadata->l4_offset = ctx->packet.l4_offset;
+	metadata->tick = ctx->now;
+	return DP_NONE;
+}
+
+/* Budget of a steer reason; -1: the flows' own traffic, which has none. */
+DP_INLINE int twinpath_steer_budget(int reason)
+{
+	switch (reason) {
+	case DP_STEER_FRAGMENT:
+		return DP_BUDGET_FRAGMENT;
+	case DP_STEER_TTL:
+		return DP_BUDGET_TTL;
+	case DP_STEER_ICMP_ERROR:
+	case DP_STEER_TOO_BIG:
+	case DP_STEER_REJECT:
+	case DP_STEER_UNREACHABLE:
+		return DP_BUDGET_ICMP_ERROR;
+	case DP_STEER_NEIGHBOUR:
+		return DP_BUDGET_NEIGHBOUR;
+	default:
+		return -1;
+	}
+}
+
+#endif

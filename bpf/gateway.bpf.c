@@ -1,0 +1,229 @@
+// gateway.bpf.c - the kernel datapath: two XDP programs, and a question.
+//
+// twinpath_hit   every frame: parse, one lookup, rewrite, redirect. Small, so that it stays in the instruction cache.
+// twinpath_slow  everything else, by tail call: the shared decision (common/datapath/decide.h) and what follows from it.
+
+#include "act.bpf.h"
+
+#include "common/datapath/hit.h"
+#include "common/datapath/parse.h"
+
+#define FRAME(xdp) ((__u8 *)(long)(xdp)->data)
+#define FRAME_END(xdp) ((__u8 *)(long)(xdp)->data_end)
+
+SEC("xdp")
+int twinpath_hit(struct xdp_md *xdp)
+{
+	__u8 *frame = FRAME(xdp), *end = FRAME_END(xdp);
+	const struct dp_settings *now_in_force;
+	const struct dp_next_hop *hop;
+	struct dp_port_counters *counters;
+	const struct dp_port *port;
+	struct dp_packet packet;
+	struct dp_hit hit;
+	__u32 number = twinpath_ingress(xdp->ingress_ifindex);
+
+	counters = bpf_map_lookup_elem(&port_counters, &number);
+	port = dp_env_port(0, number);
+	now_in_force = dp_env_settings(0);
+	if (!counters || !port || !now_in_force)
+		return XDP_ABORTED;
+	twinpath_add(&counters->received, (__u32)(end - frame));
+	if (port->flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS) || !dp_parse_plain(frame, end, (__u32)(end - frame), port->mac, &packet))
+		goto slow;
+	packet.zone = port->zone;
+	hop = dp_hit(0, now_in_force, &packet, &hit);
+	if (!hop)
+		goto slow;
+	dp_hit_count(&hit, packet.frame_bytes, twinpath_now());
+	if (!dp_rewrite(frame, end, &packet, &hit.view, hop))
+		return XDP_ABORTED;
+	return twinpath_send(hop->port, packet.frame_bytes);
+slow:
+	bpf_tail_call(xdp, &programs, TWINPATH_SLOW);
+	return XDP_ABORTED;
+}
+
+/* The port a tagged frame belongs to: a VLAN device on this parent, or none. */
+DP_INLINE __u32 tagged_port(__u32 ifindex, const struct dp_packet *packet)
+{
+	struct dp_vlan_key key;
+	const __u32 *port;
+
+	key.ifindex = ifindex;
+	key.vlan = packet->vlan;
+	key.inner_vlan = packet->inner_vlan;
+	port = bpf_map_lookup_elem(&vlan_ports, &key);
+	return port ? *port : 0;
+}
+
+/* Parses, and settles which port the frame came in by. */
+static __attribute__((noinline)) int read_frame(struct xdp_md *xdp, struct dp_context *ctx)
+{
+	__u32 number = twinpath_ingress(xdp->ingress_ifindex);
+	const struct dp_port *port = dp_env_port(0, number);
+	int reason;
+
+	ctx->packet.frame_bytes = (__u32)(FRAME_END(xdp) - FRAME(xdp));
+	ctx->packet.ingress = (__u16)number;
+	ctx->packet.zone = 0;
+	ctx->known = 0;
+	if (!port)
+		return DP_INTERNAL;
+	reason = dp_parse(FRAME(xdp), FRAME_END(xdp), ctx->packet.frame_bytes, port->mac, &ctx->packet);
+	if (reason)
+		return reason;
+	if (ctx->packet.tags) {
+		number = tagged_port(xdp->ingress_ifindex, &ctx->packet);
+		port = dp_env_port(0, number);
+		if (!number || !port)
+			return DP_UNKNOWN_VLAN;
+	}
+	ctx->packet.ingress = (__u16)number;
+	ctx->packet.zone = port->zone;
+	return DP_NONE;
+}
+
+/* Two functions, not one with a choice of helper: they return different kinds of pointer to the verifier. */
+static __attribute__((noinline)) int tcp_waits(struct xdp_md *xdp, struct bpf_sock_tuple *tuple, __u32 bytes)
+{
+	struct bpf_sock *socket = bpf_skc_lookup_tcp(xdp, tuple, bytes, BPF_F_CURRENT_NETNS, 0);
+	int waits;
+
+	if (!socket)
+		return 0;
+	waits = socket->state != BPF_TCP_LISTEN;
+	bpf_sk_release(socket);
+	return waits;
+}
+
+static __attribute__((noinline)) int udp_waits(struct xdp_md *xdp, struct bpf_sock_tuple *tuple, __u32 bytes)
+{
+	struct bpf_sock *socket = bpf_sk_lookup_udp(xdp, tuple, bytes, BPF_F_CURRENT_NETNS, 0);
+	int waits;
+
+	if (!socket)
+		return 0;
+	waits = socket->dst_port != 0; /* connected, not merely bound */
+	bpf_sk_release(socket);
+	return waits;
+}
+
+/* A connected socket of the host that this packet belongs to: own traffic of the host passes whatever the rules say. */
+DP_INLINE int host_waits_for(struct xdp_md *xdp, const struct dp_packet *packet)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 bytes = sizeof(tuple.ipv4);
+
+	if (packet->family == DP_FAMILY_V4) {
+		tuple.ipv4.saddr = packet->source.word[0];
+		tuple.ipv4.daddr = packet->destination.word[0];
+		tuple.ipv4.sport = packet->source_port;
+		tuple.ipv4.dport = packet->destination_port;
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, packet->source.word, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, packet->destination.word, 16);
+		tuple.ipv6.sport = packet->source_port;
+		tuple.ipv6.dport = packet->destination_port;
+		bytes = sizeof(tuple.ipv6);
+	}
+	if (packet->protocol == DP_PROTOCOL_TCP)
+		return tcp_waits(xdp, &tuple, bytes);
+	if (packet->protocol == DP_PROTOCOL_UDP)
+		return udp_waits(xdp, &tuple, bytes);
+	return 0;
+}
+
+DP_INLINE int forward(struct xdp_md *xdp, struct dp_context *ctx)
+{
+	const struct dp_next_hop *hop = dp_env_next_hop(0, ctx->next_hop);
+	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
+	int growth;
+
+	if (!hop || !port)
+		return XDP_ABORTED;
+	if ((port->flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(FRAME(xdp), FRAME_END(xdp), &ctx->packet))
+		return XDP_ABORTED;
+	growth = dp_rewrite_vlan_growth(&ctx->packet, hop);
+	if (growth && bpf_xdp_adjust_head(xdp, -growth))
+		return XDP_ABORTED;
+	if (!dp_rewrite(FRAME(xdp), FRAME_END(xdp), &ctx->packet, &ctx->view, hop))
+		return XDP_ABORTED;
+	dp_flow_count(0, ctx->packet.family, ctx->view.slot, ctx->packet.frame_bytes, ctx->now);
+	return twinpath_send(hop->port, ctx->packet.frame_bytes);
+}
+
+DP_INLINE int steer(struct xdp_md *xdp, struct dp_context *ctx, int reason, struct dp_port_counters *counters)
+{
+	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
+	int budget = twinpath_steer_budget(reason), refused = DP_NONE;
+	__u32 socket;
+
+	if (!port)
+		return XDP_ABORTED;
+	socket = port->first_socket + xdp->rx_queue_index;
+	if (xdp->rx_queue_index >= port->queue_count)
+		refused = DP_ENGINE_ABSENT;
+	else if (budget >= 0 && !dp_env_budget(0, (__u32)budget, ctx->now))
+		refused = DP_STEER_BUDGET;
+	else
+		refused = twinpath_prepare_steer(xdp, ctx, reason, socket);
+	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, ctx->packet.frame_bytes);
+	if (refused) {
+		twinpath_add(&counters->dropped, ctx->packet.frame_bytes);
+		return XDP_DROP;
+	}
+	twinpath_add(&counters->steered, ctx->packet.frame_bytes);
+	return (int)bpf_redirect_map(&sockets, socket, XDP_DROP);
+}
+
+SEC("xdp")
+int twinpath_slow(struct xdp_md *xdp)
+{
+	struct dp_port_counters *counters;
+	struct dp_context *ctx;
+	__u32 zero = 0, number;
+	int reason;
+
+	ctx = bpf_map_lookup_elem(&scratch, &zero);
+	if (!ctx)
+		return XDP_ABORTED;
+	ctx->now = twinpath_now();
+	ctx->side = DP_SIDE_KERNEL;
+	ctx->match.rule = 0;
+	reason = read_frame(xdp, ctx);
+	if (!reason)
+		reason = dp_decide(0, ctx);
+	if (dp_host_refused(ctx, reason) && host_waits_for(xdp, &ctx->packet))
+		reason = dp_pass(0, ctx, DP_PASS_HOST);
+	number = ctx->packet.ingress;
+	counters = bpf_map_lookup_elem(&port_counters, &number);
+	if (!counters)
+		return XDP_ABORTED;
+	if (ctx->match.rule)
+		twinpath_count_rule(ctx->match.rule, ctx->packet.frame_bytes);
+	switch (dp_reason_verdict(reason)) {
+	case DP_FORWARD:
+		return forward(xdp, ctx);
+	case DP_STEER:
+		return steer(xdp, ctx, reason, counters);
+	case DP_PASS:
+		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);
+		twinpath_add(&counters->passed, ctx->packet.frame_bytes);
+		return XDP_PASS;
+	default:
+		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);
+		twinpath_add(&counters->dropped, ctx->packet.frame_bytes);
+		return XDP_DROP;
+	}
+}
+
+/* The kernel's tick, for user space (userspace/base/tick_clock.hpp). Run by request, attached to nothing. */
+SEC("syscall")
+int twinpath_tick(void *nothing)
+{
+	(void)nothing;
+	return (int)twinpath_now();
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
