@@ -1,0 +1,234 @@
+#include "afxdp/driver.hpp"
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace twinpath::afxdp {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Long enough for a NIC to forget a ring that was taken from it; nothing tells us when it has.
+constexpr std::chrono::seconds kRetirement{1};
+// While packets wait for a link, and while sent ones have not come back, nobody wakes us: look again by ourselves.
+constexpr milliseconds kUndonePause{1};
+constexpr milliseconds kInFlightPause{10};
+// Fewer frames than a burst per socket and direction cannot work well.
+constexpr std::uint32_t kQuotaMin = kBurstMax;
+
+std::uint32_t part_of(std::uint32_t frames, double share) {
+  return static_cast<std::uint32_t>(static_cast<double>(frames) * share);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Driver>> Driver::create(const DriverConfig& config) {
+  if (config.receive_share <= 0 || config.transmit_share <= 0 || config.receive_share + config.transmit_share >= 1)
+    return refuse("shares of frame memory: receive {} and transmit {} must leave a rest", config.receive_share,
+                  config.transmit_share);
+  auto pool = FramePool::create(config.frames, config.frame_bytes);
+  if (!pool) return pass_on(std::move(pool.error()));
+  UniqueFd wake_fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!wake_fd) return fail(errno, "create the driver's eventfd");
+  return std::unique_ptr<Driver>{new Driver{config, std::move(*pool), std::move(wake_fd)}};
+}
+
+Driver::Driver(const DriverConfig& config, FramePool pool, UniqueFd wake_fd)
+    : config_(config),
+      pool_(std::move(pool)),
+      wake_fd_(std::move(wake_fd)),
+      shares_{part_of(config.frames, config.receive_share), part_of(config.frames, config.transmit_share)},
+      engine_frames_(config.frames - shares_.receive - shares_.transmit),
+      copy_umem_(pool_.memory(), SocketMode::copy),
+      zerocopy_umem_(pool_.memory(), SocketMode::zerocopy),
+      statistics_(std::make_unique<QueueStatistics[]>(kSlots)) {
+  rebuild();
+}
+
+Driver::~Driver() = default;
+
+Status Driver::check_request(const SocketRequest& request) const {
+  if (request.port == 0 || request.port >= DP_PORTS_MAX || request.queue >= DP_QUEUES_MAX)
+    return refuse("no port {} queue {}: ports are 1 to {}, queues 0 to {}", request.port, request.queue,
+                  DP_PORTS_MAX - 1, DP_QUEUES_MAX - 1);
+  if (by_slot_[slot(request.port, request.queue)] != nullptr)
+    return refuse("port {} queue {} is open", request.port, request.queue);
+  const Quota quota = quota_for(queues_.size() + 1);
+  if (quota.fill < kQuotaMin || quota.tx < kQuotaMin)
+    return refuse("{} frames are too few for {} sockets: raise engine.frames", config_.frames,
+                  std::max<std::size_t>(queues_.size() + 1, config_.sockets_planned));
+  return {};
+}
+
+Result<SocketReport> Driver::add_socket(const SocketRequest& request) {
+  if (auto good = check_request(request); !good) return pass_on(std::move(good.error()));
+  SocketReport report;
+  Result<std::unique_ptr<PortQueue>> opened;
+  if (request.wish == SocketWish::zerocopy) {
+    opened = open_queue(request, zerocopy_umem_);
+    if (!opened) report.fallback = opened.error().text;
+  }
+  if (request.wish != SocketWish::zerocopy || !opened) opened = open_queue(request, copy_umem_);
+  if (!opened) return pass_on(std::move(opened.error()));
+  report.fd = (*opened)->fd();
+  report.mode = (*opened)->mode();
+  queues_.push_back(std::move(*opened));
+  rebuild();
+  return report;
+}
+
+// An anchor whose device is gone is bound no longer: EBADF. Another one may do, or none and a new registration.
+Result<std::unique_ptr<PortQueue>> Driver::open_queue(const SocketRequest& request, Umem& umem) {
+  const QueueAddress address{.port = request.port, .queue = request.queue, .ifindex = request.ifindex};
+  for (;;) {
+    auto queue = PortQueue::open(address, umem, pool_, statistics_[slot(request.port, request.queue)],
+                                 quota_for(queues_.size() + 1), config_.sockets);
+    if (queue || queue.error().code != EBADF || umem.anchor() < 0) return queue;
+    umem.left(umem.anchor());
+  }
+}
+
+void Driver::remove_port(std::uint16_t port) {
+  const auto leaving = std::partition(queues_.begin(), queues_.end(),
+                                      [port](const auto& queue) { return queue->address().port != port; });
+  for (auto queue = leaving; queue != queues_.end(); ++queue) {
+    const Owner owner = (*queue)->owner();
+    const bool at_once = (*queue)->mode() == SocketMode::copy;
+    (*queue)->read_kernel_statistics();
+    queue->reset();  // closed: in copy mode the kernel touches the frames no more
+    pool_.move_all(owner, at_once ? kFree : Where{kRetired, Place::completion});
+    if (!at_once) retired_until_ = steady_clock::now() + kRetirement;
+  }
+  queues_.erase(leaving, queues_.end());
+  rebuild();
+}
+
+int Driver::fd(std::uint16_t port, std::uint16_t queue) const noexcept {
+  if (port >= DP_PORTS_MAX || queue >= DP_QUEUES_MAX) return -1;
+  const PortQueue* found = by_slot_[slot(port, queue)];
+  return found != nullptr ? found->fd() : -1;
+}
+
+Quota Driver::quota_for(std::size_t queues) const noexcept {
+  const std::uint32_t count = std::max({static_cast<std::uint32_t>(queues), config_.sockets_planned, 1U});
+  const RingSizes& rings = config_.sockets.rings;
+  return Quota{.fill = std::min(rings.fill, shares_.receive / count),
+               .tx = std::min({rings.tx, rings.completion, shares_.transmit / count})};
+}
+
+// After sockets came or went: everything that is derived from the list of queues.
+void Driver::rebuild() noexcept {
+  by_slot_.fill(nullptr);
+  polled_.assign(1, pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0});
+  const Quota quota = quota_for(queues_.size());
+  for (const auto& queue : queues_) {
+    queue->set_quota(quota);
+    by_slot_[slot(queue->address().port, queue->address().queue)] = queue.get();
+    polled_.push_back(pollfd{.fd = queue->fd(), .events = POLLIN, .revents = 0});
+  }
+  next_queue_ = 0;
+}
+
+std::span<Frame> Driver::receive(std::uint32_t burst) noexcept {
+  if (retired_until_) free_retired();
+  const std::size_t count = queues_.size();
+  if (count == 0) return {};
+  const std::span<Frame> room = std::span{burst_}.first(std::min(burst, kBurstMax));
+  const std::size_t fair = std::max<std::size_t>(room.size() / count, 1);
+  std::size_t taken = 0;
+  // First round: to each its part. Second: who has more takes what is left.
+  for (std::size_t step = 0; step < 2 * count && taken < room.size(); ++step) {
+    PortQueue& queue = *queues_[(next_queue_ + step) % count];
+    const std::size_t most = std::min(step < count ? fair : room.size(), room.size() - taken);
+    taken += queue.receive(room.subspan(taken, most), self());
+  }
+  next_queue_ = (next_queue_ + 1) % count;
+  for (const auto& queue : queues_) queue->refill();
+  return room.first(taken);
+}
+
+bool Driver::transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept {
+  if (port >= DP_PORTS_MAX || queue >= DP_QUEUES_MAX) return false;
+  PortQueue* egress = by_slot_[slot(port, queue)];
+  if (egress != nullptr) return egress->transmit(frame, self());
+  statistics_[slot(port, queue)].tx_full.add();
+  return false;
+}
+
+void Driver::release(std::uint32_t index) noexcept { pool_.give_back(index, {self(), Place::engine}); }
+
+Frame Driver::allocate() noexcept {
+  const FrameLedger& ledger = pool_.ledger();
+  if (ledger.count(Place::engine) + ledger.count(Place::application) >= engine_frames_) return {};
+  const std::uint32_t index = pool_.take({self(), Place::engine});
+  if (index == kNoFrame) return {};
+  return Frame{.data = pool_.memory().base() + pool_.memory().address(index) + kFrameHeadroom,
+               .length = 0,
+               .index = index,
+               .port = 0,
+               .queue = 0};
+}
+
+bool Driver::lend(std::uint32_t index, std::uint16_t application) noexcept {
+  return pool_.move(index, {self(), Place::engine}, {application_owner(application), Place::application});
+}
+
+bool Driver::take_back(std::uint32_t index, std::uint16_t application) noexcept {
+  return pool_.move(index, {application_owner(application), Place::application}, {self(), Place::engine});
+}
+
+void Driver::flush() noexcept {
+  for (const auto& queue : queues_) queue->flush();
+}
+
+Wake Driver::wait(milliseconds timeout) noexcept {
+  if (config_.busy_poll) return woken_.exchange(false) ? Wake::called : Wake::traffic;
+  const int timeout_ms = prepare_poll(timeout);
+  const int ready = ::poll(polled_.data(), polled_.size(), timeout_ms);
+  if (ready <= 0) return Wake::timeout;
+  for (pollfd& polled : polled_)
+    if ((polled.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) polled.events = 0;
+  if ((polled_[0].revents & POLLIN) == 0) return Wake::traffic;
+  eventfd_t ignored = 0;
+  static_cast<void>(::eventfd_read(wake_fd_.get(), &ignored));
+  return Wake::called;
+}
+
+void Driver::wake() noexcept {
+  woken_.store(true);
+  static_cast<void>(::eventfd_write(wake_fd_.get(), 1));
+}
+
+// Not asked: a socket whose device went away, which would report an error for ever; and one with undone descriptors,
+// because poll() on it transmits, and what the device refuses then is told to nobody.
+int Driver::prepare_poll(milliseconds timeout) noexcept {
+  timeout = std::clamp(timeout, milliseconds{0}, milliseconds{std::numeric_limits<int>::max()});
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    const PortQueue& queue = *queues_[i];
+    pollfd& polled = polled_[i + 1];
+    const bool undone = queue.undone() != 0;
+    polled.fd = undone || polled.events == 0 ? -1 : queue.fd();
+    if (queue.in_flight() != 0) timeout = std::min(timeout, undone ? kUndonePause : kInFlightPause);
+  }
+  return static_cast<int>(timeout.count());
+}
+
+void Driver::free_retired() noexcept {
+  if (steady_clock::now() < *retired_until_) return;
+  pool_.move_all(kRetired, kFree);
+  retired_until_.reset();
+}
+
+void Driver::read_kernel_statistics() noexcept {
+  for (const auto& queue : queues_) queue->read_kernel_statistics();
+}
+
+Status Driver::audit() {
+  for (const auto& queue : queues_) queue->audit();
+  return pool_.check();
+}
+
+}  // namespace twinpath::afxdp

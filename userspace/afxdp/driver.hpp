@@ -1,0 +1,162 @@
+// driver.hpp - the packet I/O of a gateway: frame memory, the AF_XDP sockets of all ports, and the account of frames.
+//
+// Loop     for (;;) { burst = receive(); judge it; transmit() or release() every frame; flush(); wait(); }
+//          A frame handed out by receive() or allocate() belongs to the engine until one of transmit(), release() or
+//          lend() succeeds. Frames may be held across bursts; how many is the caller's to bound (engine_frames()).
+// Thread   one thread calls everything, except what is marked "any thread". No hot call allocates, throws or sleeps.
+// Place    add_socket() sees the devices of the calling thread's network namespace.
+// Memory   three parts. `receive_share` of the frames is for fill rings and `transmit_share` for transmit, both shared
+//          out equally among the sockets; the rest is for the engine and applications. A socket's transmit() refuses
+//          beyond its quota and allocate() beyond the engine's part: so stuck links and a busy engine together leave
+//          the fill rings their share.
+// Errors   cold calls return what failed. Hot ones count: see statistics().
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "afxdp/frame.hpp"
+#include "afxdp/frame_pool.hpp"
+#include "afxdp/port_queue.hpp"
+#include "afxdp/statistics.hpp"
+#include "afxdp/umem.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "common/model/limits.h"
+
+namespace twinpath::afxdp {
+
+inline constexpr std::uint32_t kBurstMax = 64;
+
+struct DriverConfig {
+  std::uint32_t frames = 65536;
+  std::uint32_t frame_bytes = 2048;
+  double receive_share = 0.5;
+  double transmit_share = 0.25;
+  // The shares are divided by this or by the number of open sockets, whichever is more. Name all queues of all ports:
+  // frames in a fill ring cannot be called back, so early sockets would keep what later ones ought to have.
+  std::uint32_t sockets_planned = 1;
+  bool busy_poll = false;    // wait() returns at once
+  std::uint16_t engine = 0;  // id in the ledger
+  SocketOptions sockets;
+};
+
+// What the operator asked for (`sockets` of a port). Automatic is copy: a devmap redirect out of a zero-copy queue
+// copies every packet.
+enum class SocketWish : std::uint8_t { automatic, copy, zerocopy };
+
+struct SocketRequest {
+  std::uint16_t port = 0;
+  std::uint32_t ifindex = 0;
+  std::uint16_t queue = 0;
+  SocketWish wish = SocketWish::automatic;
+};
+
+// The rung of the ladder zero-copy → copy that was reached.
+struct SocketReport {
+  int fd = -1;  // for the XSKMAP; stays the driver's
+  SocketMode mode = SocketMode::copy;
+  std::string fallback;  // why not zero-copy, when that was asked for; else empty
+};
+
+enum class Wake : std::uint8_t { traffic, called, timeout };
+
+class Driver {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Driver>> create(const DriverConfig& config);
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+  ~Driver();
+
+  // Opens port 1..63, queue 0..15. Blocks for `sockets.patience` at most, while a dead owner's queue is let go.
+  [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request);
+  // Closes the port's sockets. Their frames are free at once (copy) or after a second (zero-copy: the NIC may still
+  // write). Frames of the port that the engine holds stay the engine's.
+  void remove_port(std::uint16_t port);
+  // -1 when that socket is not open.
+  [[nodiscard]] int fd(std::uint16_t port, std::uint16_t queue) const noexcept;
+
+  // Up to `burst` (kBurstMax at most) received frames, from each socket its fair part, starting with another socket
+  // each time; refills the fill rings. The span is good until the next call.
+  [[nodiscard]] std::span<Frame> receive(std::uint32_t burst = kBurstMax) noexcept;
+  // Queues the frame for sending; the kernel learns of it at flush(). False: counted (tx_full, tx_invalid), and the
+  // frame is still the engine's.
+  [[nodiscard]] bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept;
+  // The engine is done with the frame.
+  void release(std::uint32_t index) noexcept;
+  // A frame to write a packet into, `data` behind kFrameHeadroom; false in a condition when there is none to spare.
+  [[nodiscard]] Frame allocate() noexcept;
+  // To an application and back. False when the frame is not where the move begins.
+  [[nodiscard]] bool lend(std::uint32_t index, std::uint16_t application) noexcept;
+  [[nodiscard]] bool take_back(std::uint32_t index, std::uint16_t application) noexcept;
+  // Takes completed frames back and makes the kernel send. What cannot be sent now (link down, device busy) waits in
+  // its TX ring and is tried again by every later call. Bounded: never waits for a device.
+  void flush() noexcept;
+
+  // Sleeps until packets wait, wake() is called, or the timeout; shorter while frames are on their way out, so that
+  // flush() is called again soon. With busy_poll it never sleeps and says `traffic`.
+  [[nodiscard]] Wake wait(std::chrono::milliseconds timeout) noexcept;
+  // Any thread, and signal handlers: the present or next wait() returns `called`.
+  void wake() noexcept;
+
+  // Any thread. Zeros for sockets never opened; `port` and `queue` within their limits.
+  [[nodiscard]] const QueueStatistics& statistics(std::uint16_t port, std::uint16_t queue) const noexcept {
+    return statistics_[slot(port, queue)];
+  }
+  // Any thread: the counters of places, and refused moves. check() is for the driver's thread.
+  [[nodiscard]] const FrameLedger& ledger() const noexcept { return pool_.ledger(); }
+  // Any thread: maps the frames into another process.
+  [[nodiscard]] const FrameMemory& memory() const noexcept { return pool_.memory(); }
+  // How many frames the engine and applications may have together before allocate() refuses.
+  [[nodiscard]] std::uint32_t engine_frames() const noexcept { return engine_frames_; }
+
+  // Copies the kernel's own counters into statistics(); a system call per socket, so about once a second.
+  void read_kernel_statistics() noexcept;
+  // Looks into the rings, notes in the ledger which frames wait there, and checks that everything adds up.
+  [[nodiscard]] Status audit();
+
+ private:
+  static constexpr std::size_t kSlots = std::size_t{DP_PORTS_MAX} * DP_QUEUES_MAX;
+  static constexpr std::size_t slot(std::uint16_t port, std::uint16_t queue) noexcept {
+    return std::size_t{port} * DP_QUEUES_MAX + queue;
+  }
+  struct Shares {
+    std::uint32_t receive;
+    std::uint32_t transmit;
+  };
+
+  Driver(const DriverConfig& config, FramePool pool, UniqueFd wake_fd);
+  [[nodiscard]] Status check_request(const SocketRequest& request) const;
+  [[nodiscard]] Result<std::unique_ptr<PortQueue>> open_queue(const SocketRequest& request, Umem& umem);
+  [[nodiscard]] Quota quota_for(std::size_t queues) const noexcept;
+  void rebuild() noexcept;
+  void free_retired() noexcept;
+  [[nodiscard]] int prepare_poll(std::chrono::milliseconds timeout) noexcept;
+  [[nodiscard]] Owner self() const noexcept { return engine_owner(config_.engine); }
+
+  DriverConfig config_;
+  FramePool pool_;
+  UniqueFd wake_fd_;
+  std::atomic<bool> woken_{false};
+  Shares shares_;
+  std::uint32_t engine_frames_;
+  Umem copy_umem_;
+  Umem zerocopy_umem_;
+  std::unique_ptr<QueueStatistics[]> statistics_;
+  std::vector<std::unique_ptr<PortQueue>> queues_;  // after the UMEMs and the pool: destroyed before them
+  std::array<PortQueue*, kSlots> by_slot_{};
+  std::vector<pollfd> polled_;  // [0] is wake_fd_, [n + 1] queues_[n]; no events: its device is gone
+  std::array<Frame, kBurstMax> burst_;
+  std::size_t next_queue_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> retired_until_;
+};
+
+}  // namespace twinpath::afxdp

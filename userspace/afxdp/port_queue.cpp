@@ -1,0 +1,170 @@
+#include "afxdp/port_queue.hpp"
+
+#include <algorithm>
+
+namespace twinpath::afxdp {
+namespace {
+
+// Without XDP_MAX_TX_SKB_BUDGET the kernel sends 32 packets per kick: 32 kicks empty half a TX ring of 2048, sixteen
+// times what one burst can add, and bound the time a single flush can take.
+constexpr std::uint32_t kKicksPerFlush = 32;
+
+}  // namespace
+
+Result<std::unique_ptr<PortQueue>> PortQueue::open(const QueueAddress& address, Umem& umem, FramePool& pool,
+                                                   QueueStatistics& statistics, Quota quota,
+                                                   const SocketOptions& options) {
+  auto socket = Socket::create(umem, options);
+  if (!socket) return pass_on(std::move(socket.error()));
+  std::unique_ptr<PortQueue> queue{new PortQueue{address, pool, statistics, quota, std::move(*socket)}};
+  queue->refill();
+  auto bound = queue->socket_->bind(address.ifindex, address.queue);
+  auto mode = queue->socket_->mode();
+  if (bound && mode) {
+    queue->mode_ = *mode;
+    return queue;
+  }
+  const Owner owner = queue->owner();
+  queue.reset();
+  pool.move_all(owner, kFree);
+  return pass_on(std::move(bound ? mode.error() : bound.error()));
+}
+
+PortQueue::PortQueue(const QueueAddress& address, FramePool& pool, QueueStatistics& statistics, Quota quota,
+                     std::unique_ptr<Socket> socket)
+    : address_(address), pool_(pool), statistics_(statistics), quota_(quota), socket_(std::move(socket)) {}
+
+std::uint32_t PortQueue::receive(std::span<Frame> out, Owner engine) noexcept {
+  const std::uint32_t waiting = socket_->rx().waiting(static_cast<std::uint32_t>(out.size()));
+  if (waiting == 0) return 0;
+  std::uint32_t taken = 0;
+  for (std::uint32_t i = 0; i < waiting; ++i)
+    if (accept(socket_->rx().peek(i), engine, out[taken])) ++taken;
+  socket_->rx().release(waiting);
+  statistics_.rx.add(taken);
+  return taken;
+}
+
+bool PortQueue::accept(const xdp_desc& descriptor, Owner engine, Frame& out) noexcept {
+  const FrameMemory& memory = pool_.memory();
+  const std::uint32_t index = memory.frame_at(descriptor.addr);
+  const Place place = pool_.ledger().where(index).place == Place::rx ? Place::rx : Place::fill;
+  if (!memory.fits(descriptor.addr, descriptor.len) || !pool_.move(index, {owner(), place}, {engine, Place::engine})) {
+    statistics_.bogus_receives.add();
+    return false;
+  }
+  --in_fill_;
+  out = Frame{.data = memory.base() + descriptor.addr,
+              .length = descriptor.len,
+              .index = index,
+              .port = address_.port,
+              .queue = address_.queue};
+  return true;
+}
+
+void PortQueue::refill() noexcept {
+  if (in_fill_ >= quota_.fill) return;
+  auto& fill = socket_->fill();
+  const std::uint32_t wanted = quota_.fill - in_fill_;
+  const std::uint32_t count = std::min(wanted, fill.room(wanted));
+  std::uint32_t pushed = 0;
+  for (; pushed < count; ++pushed) {
+    const std::uint32_t frame = pool_.take({owner(), Place::fill});
+    if (frame == kNoFrame) break;
+    fill.push(pool_.memory().address(frame));
+  }
+  if (pushed < count) statistics_.fill_empty.add();
+  if (pushed == 0) return;
+  in_fill_ += pushed;
+  fill.publish();
+  if (fill.needs_wakeup()) socket_->kick_rx();
+}
+
+bool PortQueue::transmit(const Frame& frame, Owner engine) noexcept {
+  if (in_flight_ >= quota_.tx || socket_->tx().room(1) == 0) {
+    statistics_.tx_full.add();
+    return false;
+  }
+  const FrameMemory& memory = pool_.memory();
+  const auto address = static_cast<std::uint64_t>(frame.data - memory.base());
+  // The kernel would skip a bad descriptor without ever completing it: the frame would be lost.
+  if (!memory.fits(address, frame.length) || memory.frame_at(address) != frame.index ||
+      !pool_.move(frame.index, {engine, Place::engine}, {owner(), Place::tx})) {
+    statistics_.tx_invalid.add();
+    return false;
+  }
+  socket_->tx().push(xdp_desc{.addr = address, .len = frame.length, .options = 0});
+  ++in_flight_;
+  statistics_.tx.add();
+  return true;
+}
+
+void PortQueue::flush() noexcept {
+  if (in_flight_ == 0) return;
+  socket_->tx().publish();
+  for (std::uint32_t kicks = 0; kicks < kKicksPerFlush && needs_kick() && kick(); ++kicks) reclaim();
+  reclaim();
+}
+
+// Copy mode: whatever the kernel has taken completes by itself. A zero-copy driver may sleep with packets on their way.
+bool PortQueue::needs_kick() const noexcept {
+  const auto& tx = socket_->tx();
+  return mode_ == SocketMode::copy ? tx.undone() != 0 : in_flight_ != 0 && tx.needs_wakeup();
+}
+
+// False when kicking on would change nothing now. Descriptors left undone are kicked again by the next flush.
+bool PortQueue::kick() noexcept {
+  const std::uint32_t before = undone();
+  statistics_.kicks.add();
+  switch (socket_->kick_tx()) {
+    case Kick::done:
+    case Kick::again: return undone() != before;
+    case Kick::dropped: statistics_.tx_device_drops.add(); return true;
+    case Kick::down: break;
+  }
+  statistics_.kicks_link_down.add();
+  return false;
+}
+
+void PortQueue::reclaim() noexcept {
+  auto& ring = socket_->completion();
+  const std::uint32_t waiting = ring.waiting(UINT32_MAX);
+  if (waiting == 0) return;
+  std::uint32_t returned = 0;
+  for (std::uint32_t i = 0; i < waiting; ++i) {
+    const std::uint32_t index = pool_.memory().frame_at(ring.peek(i));
+    const Place place = pool_.ledger().where(index).place == Place::completion ? Place::completion : Place::tx;
+    if (pool_.give_back(index, {owner(), place}))
+      ++returned;
+    else
+      statistics_.bogus_completions.add();
+  }
+  ring.release(waiting);
+  in_flight_ -= returned;
+  statistics_.completions.add(returned);
+}
+
+void PortQueue::audit() noexcept {
+  const auto note = [this](std::uint64_t address, Place from, Place to) {
+    const std::uint32_t index = pool_.memory().frame_at(address);
+    if (pool_.ledger().where(index) == Where{owner(), from})
+      static_cast<void>(pool_.move(index, {owner(), from}, {owner(), to}));
+  };
+  const std::uint32_t received = socket_->rx().waiting(UINT32_MAX);
+  for (std::uint32_t i = 0; i < received; ++i) note(socket_->rx().peek(i).addr, Place::fill, Place::rx);
+  const std::uint32_t completed = socket_->completion().waiting(UINT32_MAX);
+  for (std::uint32_t i = 0; i < completed; ++i) note(socket_->completion().peek(i), Place::tx, Place::completion);
+}
+
+// Counters of the kernel begin at 0 with each socket; ours go on.
+void PortQueue::read_kernel_statistics() noexcept {
+  const auto now = socket_->statistics();
+  if (!now) return;
+  statistics_.kernel_rx_dropped.add(now->rx_dropped - kernel_seen_.rx_dropped);
+  statistics_.kernel_rx_ring_full.add(now->rx_ring_full - kernel_seen_.rx_ring_full);
+  statistics_.kernel_fill_ring_empty.add(now->rx_fill_ring_empty_descs - kernel_seen_.rx_fill_ring_empty_descs);
+  statistics_.kernel_tx_invalid.add(now->tx_invalid_descs - kernel_seen_.tx_invalid_descs);
+  kernel_seen_ = *now;
+}
+
+}  // namespace twinpath::afxdp
