@@ -1,0 +1,32 @@
+// item.hpp - one frame on its way through the stages, with what is known and decided of it.
+#pragma once
+
+#include <cstdint>
+
+#include "afxdp/frame.hpp"
+#include "common/datapath/context.h"
+
+namespace twinpath {
+
+// What is to happen to the frame when the burst leaves the last stage. Exactly one of them, always.
+enum class Fate : std::uint8_t {
+  undecided,  // later stages still work on it
+  send,       // rewritten: out of `egress`
+  drop,       // counted under `reason`, then freed
+  held,       // kept by the holding pen
+};
+
+struct Item {
+  afxdp::Frame frame;
+  dp_context context;
+  int reason = DP_NONE;  // enum dp_reason
+  Fate fate = Fate::undecided;
+  std::uint16_t egress = 0;  // port number
+
+  void drop(int why) noexcept {
+    reason = why;
+    fate = Fate::drop;
+  }
+};
+
+}  // namespace twinpath

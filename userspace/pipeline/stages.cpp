@@ -1,0 +1,170 @@
+#include "pipeline/stages.hpp"
+
+#include <cstring>
+
+#include "common/model/metadata.h"
+#include "pipeline/env.hpp"
+// behind the lookups they call
+#include "common/datapath/decide.h"
+#include "common/datapath/parse.h"
+#include "common/datapath/parse_plain.h"
+
+namespace twinpath {
+namespace {
+
+bool undecided(const Item& item) noexcept { return item.fate == Fate::undecided; }
+
+// The port as XDP saw it. Metadata is our own program's; a frame without it came while no program steered.
+std::uint16_t ingress_of(const afxdp::Frame& frame) noexcept {
+  dp_metadata metadata;
+  std::memcpy(&metadata, frame.data - sizeof(metadata), sizeof(metadata));
+  const bool ours = metadata.magic == DP_METADATA_MAGIC && metadata.version == DP_LAYOUT_VERSION &&
+                    metadata.frame_bytes == frame.length;
+  return ours ? metadata.port : 0;
+}
+
+}  // namespace
+
+void ReadStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
+  for (Item& item : burst) {
+    if (undecided(item)) read(item, now);
+  }
+}
+
+void ReadStage::read(Item& item, std::uint32_t now) noexcept {
+  dp_packet& packet = item.context.packet;
+  const std::uint16_t ingress = ingress_of(item.frame);
+  const dp_port* port = dp_env_port(&env_, ingress);
+  item.context.known = 0;
+  packet.frame_bytes = item.frame.length;
+  if (ingress == 0 || port == nullptr || (port->flags & DP_PORT_PRESENT) == 0) return item.drop(DP_STALE_STEER);
+  const std::uint8_t* frame = item.frame.data;
+  const std::uint8_t* end = frame + item.frame.length;
+  if (dp_parse_plain(frame, end, item.frame.length, port->mac, &packet) == 0) {
+    const int reason = dp_parse(frame, end, item.frame.length, port->mac, &packet);
+    if (reason != DP_NONE) return item.drop(reason);
+  }
+  packet.ingress = ingress;
+  packet.zone = port->zone;
+  item.context.now = now;
+  item.context.side = DP_SIDE_ENGINE;
+  counters_.received[ingress].add(item.frame.length);
+}
+
+void JudgeStage::run(std::span<Item> burst, std::uint32_t) noexcept {
+  for (Item& item : burst) {
+    if (!undecided(item)) continue;
+    item.reason = dp_decide(&env_, &item.context);
+    if (item.context.match.rule != 0) counters_.rules[item.context.match.rule].add(item.frame.length);
+    const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(item.reason));
+    if (verdict == DP_DROP) item.fate = Fate::drop;
+    // The kernel passes what is the host's; such a frame here means that tables changed under way.
+    if (verdict == DP_PASS) item.drop(DP_STALE_STEER);
+  }
+}
+
+void HoldStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
+  for (Item& item : burst) {
+    if (!undecided(item)) continue;
+    const bool overtakes = !pen_.empty() && item.context.known != 0 &&
+                           pen_.waits_for_flow(item.context.packet.family, item.context.view.slot);
+    if (item.reason == DP_STEER_NEIGHBOUR || (overtakes && dp_engine_forwards(item.reason))) hold(item, now);
+  }
+}
+
+AwaitedNeighbour HoldStage::awaited(const Item& item) noexcept {
+  const dp_context& context = item.context;
+  AwaitedNeighbour neighbour;
+  neighbour.family = context.packet.family;
+  neighbour.next_hop = context.next_hop;
+  if (neighbour.next_hop != 0) return neighbour;
+  dp_way way{};
+  dp_way_there(env_.settings, &context, &way);
+  way.address = context.view.new_destination;
+  dp_route_find(&env_, &way);
+  neighbour.port = way.port;
+  neighbour.next_hop = way.next_hop;
+  if (way.next_hop == 0) neighbour.address = way.address;
+  return neighbour;
+}
+
+void HoldStage::hold(Item& item, std::uint32_t now) noexcept {
+  const AwaitedNeighbour neighbour = awaited(item);
+  requests_.ask(neighbour);
+  if (!pen_.hold(item, neighbour, now)) return item.drop(DP_HOLD_FULL);
+  counters_.held.add(item.frame.length);
+  item.fate = Fate::held;
+}
+
+void AnswerStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
+  for (Item& item : burst) {
+    if (item.fate == Fate::drop && item.reason == DP_NEIGHBOUR_FAILED) answer(item, AnswerKind::host_unreachable, now);
+    if (!undecided(item)) continue;
+    const bool tcp = item.context.packet.protocol == DP_PROTOCOL_TCP;
+    switch (item.reason) {
+      case DP_STEER_TTL:
+        answer(item, AnswerKind::time_exceeded, now);
+        item.drop(DP_TTL_EXCEEDED);
+        break;
+      case DP_STEER_TOO_BIG:
+        answer(item, AnswerKind::too_big, now);
+        item.drop(DP_TOO_BIG);
+        break;
+      case DP_STEER_UNREACHABLE:
+        answer(item, AnswerKind::no_route, now);
+        item.drop(DP_NO_ROUTE);
+        break;
+      case DP_STEER_REJECT:
+        answer(item, tcp ? AnswerKind::reset : AnswerKind::prohibited, now);
+        item.drop(DP_RULE_REJECT);
+        break;
+      case DP_STEER_ICMP_ERROR:
+        item.drop(DP_UNSOLICITED_ICMP);
+        break;
+      default:
+        if (!dp_engine_forwards(item.reason)) item.drop(DP_INTERNAL);
+    }
+  }
+}
+
+void AnswerStage::answer(const Item& item, AnswerKind kind, std::uint32_t now) noexcept {
+  const dp_packet& packet = item.context.packet;
+  const std::uint32_t budget = kind == AnswerKind::time_exceeded ? DP_BUDGET_TTL : DP_BUDGET_ICMP_ERROR;
+  if (!may_answer(packet, kind) || dp_env_budget(&env_, budget, now) == 0) return;
+  const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
+  afxdp::Frame made = driver_.allocate();
+  if (!made) return;
+  constexpr std::size_t kRoom = 1536;  // frames have 2048 bytes at least, 256 of them headroom
+  made.length = write_answer(kind, {item.frame.data, item.frame.length}, packet, addresses_[packet.ingress],
+                             hop != nullptr ? hop->mtu : 0, {made.data, kRoom});
+  if (made.length == 0 || !driver_.transmit(made, packet.ingress, item.frame.queue)) {
+    driver_.release(made.index);
+    return;
+  }
+  counters_.made.add(made.length);
+  counters_.transmitted[packet.ingress].add(made.length);
+}
+
+void RewriteStage::run(std::span<Item> burst, std::uint32_t) noexcept {
+  for (Item& item : burst) {
+    if (undecided(item)) rewrite(item);
+  }
+}
+
+void RewriteStage::rewrite(Item& item) noexcept {
+  const dp_context& context = item.context;
+  const dp_next_hop* hop = dp_env_next_hop(&env_, context.next_hop);
+  const dp_port* ingress = dp_env_port(&env_, context.packet.ingress);
+  if (hop == nullptr || ingress == nullptr) return item.drop(DP_INTERNAL);
+  std::uint8_t* end = item.frame.data + item.frame.length;
+  if ((ingress->flags & DP_PORT_WORKLOAD) != 0 && dp_checksum_l4(item.frame.data, end, &context.packet) == 0)
+    return item.drop(DP_INTERNAL);
+  const int growth = dp_rewrite_vlan_growth(&context.packet, hop);
+  item.frame.data -= growth;
+  item.frame.length += static_cast<std::uint32_t>(growth);
+  if (dp_rewrite(item.frame.data, end, &context.packet, &context.view, hop) == 0) return item.drop(DP_INTERNAL);
+  item.egress = hop->port;
+  item.fate = Fate::send;
+}
+
+}  // namespace twinpath
