@@ -1,0 +1,184 @@
+// state.hpp - what Linux says about links, addresses, routes and neighbours, as plain values.
+//
+// Addresses  dp_address: network order, IPv4 in word[0]; the family stands beside it.
+// Source     rtnetlink(7), include/uapi/linux/{if_link,if_addr,rtnetlink,neighbour,nexthop}.h.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/model/address.h"
+
+namespace twinpath::netlink {
+
+using Mac = std::array<std::uint8_t, 6>;
+
+// An address with its family, as a key. Family is DP_FAMILY_NONE, DP_FAMILY_V4 or DP_FAMILY_V6.
+struct IpAddress {
+  std::uint8_t family = DP_FAMILY_NONE;
+  dp_address address{};
+
+  friend std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    if (a.family != b.family) return a.family <=> b.family;
+    return std::memcmp(&a.address, &b.address, sizeof a.address) <=> 0;
+  }
+  friend bool operator==(const IpAddress& a, const IpAddress& b) { return (a <=> b) == 0; }
+};
+
+// A set of addresses: bits of the address behind prefix_bits are zero.
+struct Prefix {
+  IpAddress base;
+  std::uint8_t bits = 0;
+
+  auto operator<=>(const Prefix&) const = default;
+};
+
+struct Link {
+  std::uint32_t ifindex = 0;
+  std::string name;
+  Mac mac{};
+  std::uint32_t mtu = 0;
+  bool admin_up = false;  // the operator wants it up
+  bool carrier = false;   // the lower layer has a signal
+  bool loopback = false;
+  bool promiscuous = false;
+  std::string kind;                  // "veth", "vlan", "bond", "bridge", ...; empty for a NIC
+  std::uint32_t parent_ifindex = 0;  // VLAN, macvlan: the device below; 0 for none
+  std::uint32_t master_ifindex = 0;  // bridge or bond that this link is a port of; 0 for none
+  std::uint16_t vlan_id = 0;         // 0 unless kind is "vlan"
+  std::uint16_t vlan_protocol = 0;   // host order: 0x8100 or 0x88a8
+  std::uint32_t peer_ifindex = 0;    // veth: the other end, an ifindex of ITS namespace
+  std::int32_t peer_netnsid = -1;    // veth: this namespace's id for the peer's; -1 when it is the same one
+  std::uint32_t rx_queues = 0;       // allocated, not necessarily in use: ask channels() for those
+  std::uint32_t tx_queues = 0;
+
+  [[nodiscard]] bool up() const { return admin_up && carrier; }
+  bool operator==(const Link&) const = default;
+};
+
+struct Address {
+  std::uint32_t ifindex = 0;
+  IpAddress address;
+  std::uint8_t prefix_bits = 0;
+  IpAddress peer;  // point to point: the other side; else equal to address
+  std::uint8_t scope = 0;   // RT_SCOPE_*
+  std::uint32_t flags = 0;  // IFA_F_*: secondary, tentative, dadfailed, deprecated, ...
+
+  // False while duplicate address detection runs or after it failed: the host must not answer for the address.
+  [[nodiscard]] bool usable() const;
+  bool operator==(const Address&) const = default;
+};
+
+enum class RouteKind : std::uint8_t {
+  unicast,
+  local,
+  broadcast,
+  anycast,
+  multicast,
+  blackhole,
+  unreachable,
+  prohibit,
+  throw_,
+  other,  // kinds that Linux knows and does not forward by
+};
+
+// One way out of a route. Without a gateway the destination itself is the neighbour.
+struct Path {
+  IpAddress gateway;  // family NONE: on link. May be IPv6 in an IPv4 route (RFC 8950: "via inet6")
+  std::uint32_t ifindex = 0;
+  std::uint32_t weight = 1;   // share of the flows, 1..65536
+  bool onlink = false;        // the gateway is reachable though no prefix of the device covers it
+  bool dead = false;          // Linux does not use it: device down
+  bool linkdown = false;      // no carrier; Linux still uses it unless ignore_routes_with_linkdown is set
+  bool encapsulated = false;  // a lightweight tunnel (MPLS, SRv6, ip) wraps the packet: not for plain forwarding
+
+  bool operator==(const Path&) const = default;
+  // The same way, whatever its present state and share.
+  [[nodiscard]] bool same_way(const Path& other) const {
+    return gateway == other.gateway && ifindex == other.ifindex && encapsulated == other.encapsulated;
+  }
+};
+
+struct Route {
+  Prefix prefix;
+  RouteKind kind = RouteKind::unicast;
+  std::uint32_t table = 0;   // RT_TABLE_MAIN (254) or RT_TABLE_LOCAL (255)
+  std::uint32_t metric = 0;  // lower wins
+  std::uint8_t tos = 0;      // not zero: only for packets with that type of service
+  std::uint8_t protocol = 0;  // RTPROT_*: who installed it
+  std::uint8_t scope = 0;     // RT_SCOPE_*
+  std::uint32_t nexthop_id = 0;  // nexthop object that supplies the paths; 0 for none
+  std::uint32_t mtu = 0;         // of the route, bytes; 0 when it names none
+  IpAddress source;              // preferred source address; family NONE when it names none
+  std::vector<Path> paths;       // empty for kinds that go nowhere (blackhole, unreachable, prohibit, throw)
+
+  bool operator==(const Route&) const = default;
+};
+
+// A nexthop object (`ip nexthop`): one path, a blackhole, or a group of other nexthops.
+struct Nexthop {
+  struct Member {
+    std::uint32_t id = 0;
+    std::uint32_t weight = 1;
+    bool operator==(const Member&) const = default;
+  };
+
+  std::uint32_t id = 0;
+  bool blackhole = false;
+  Path path;                   // weight unused; meaningless for a group or blackhole
+  std::vector<Member> members;  // not empty: a group
+
+  bool operator==(const Nexthop&) const = default;
+};
+
+enum class NeighbourState : std::uint8_t {
+  none,
+  incomplete,
+  reachable,
+  stale,
+  delay,
+  probe,
+  failed,
+  noarp,
+  permanent,
+};
+
+struct NeighbourKey {
+  std::uint32_t ifindex = 0;
+  IpAddress address;
+
+  auto operator<=>(const NeighbourKey&) const = default;
+};
+
+struct Neighbour {
+  NeighbourKey key;
+  Mac mac{};
+  bool has_mac = false;
+  NeighbourState state = NeighbourState::none;
+  bool managed = false;   // the kernel keeps it fresh (NTF_EXT_MANAGED)
+  bool external = false;  // a control plane supplied it (NTF_EXT_LEARNED, as EVPN does)
+  bool router = false;    // IPv6: it calls itself a router
+
+  // The MAC may be used: valid though perhaps not freshly confirmed (NUD_VALID of the kernel).
+  [[nodiscard]] bool usable() const;
+  // Somebody else answers for this entry. Asking Linux to resolve it would destroy it: NTF_USE and NTF_EXT_MANAGED
+  // clear the permanent state and the external mark (net/core/neighbour.c, __neigh_update).
+  [[nodiscard]] bool fixed() const;
+  bool operator==(const Neighbour&) const = default;
+};
+
+[[nodiscard]] std::string_view name_of(RouteKind kind);
+[[nodiscard]] std::string_view name_of(NeighbourState state);
+// "192.0.2.1", "2001:db8::1"; empty for family NONE.
+[[nodiscard]] std::string to_string(const IpAddress& address);
+// Family NONE when `text` is no address.
+[[nodiscard]] IpAddress parse_address(const std::string& text);
+// Bits behind `bits` cleared.
+[[nodiscard]] Prefix make_prefix(const IpAddress& address, std::uint8_t bits);
+
+}  // namespace twinpath::netlink
