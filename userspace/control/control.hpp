@@ -1,0 +1,104 @@
+// control.hpp - one gateway from start to end: brings it up, keeps it running, answers what users ask.
+//
+// start()   refuses before anything is touched where that is possible; what it has touched when it fails later is undone
+//           by clean_up().
+// Keeping   forwarding does not depend on this process. stop(keep) leaves programs, links and maps pinned; the next
+//           start() adopts them. stop(detach) leaves the host as it was found.
+// Thread    the io_context's, except for the engine's own thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <thread>
+
+#include "afxdp/driver.hpp"
+#include "base/tick_clock.hpp"
+#include "control/follower.hpp"
+#include "control/journal.hpp"
+#include "control/port_set.hpp"
+#include "control/publisher.hpp"
+#include "control/reports.hpp"
+#include "pipeline/engine.hpp"
+#include "pipeline/flow_scan.hpp"
+#include "rest/gateway.hpp"
+
+namespace twinpath {
+
+struct ControlOptions {
+  std::string netns;  // name, for the journal and status; the process is in it already
+  std::function<void(const std::string&)> complain;
+};
+
+class Control final : public rest::Gateway {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Control>> start(boost::asio::io_context& io, const Config& config,
+                                                              ControlOptions options);
+  ~Control() override;
+
+  void stop(OnExit how);
+  [[nodiscard]] const Config& configuration() const { return config_; }
+
+  [[nodiscard]] nlohmann::json status() override;
+  [[nodiscard]] nlohmann::json config() override;
+  [[nodiscard]] nlohmann::json ports() override;
+  [[nodiscard]] nlohmann::json zones() override;
+  [[nodiscard]] nlohmann::json rules() override;
+  [[nodiscard]] nlohmann::json drops() override;
+  [[nodiscard]] nlohmann::json engines() override;
+  [[nodiscard]] std::string metrics() override;
+  [[nodiscard]] Result<rest::PolicyPage> policies(const rest::PolicyQuery& query) override;
+  [[nodiscard]] std::optional<nlohmann::json> policy(std::string_view id) override;
+  [[nodiscard]] Result<std::size_t> remove_policies(const rest::PolicyQuery& query) override;
+  [[nodiscard]] bool remove_policy(std::string_view id) override;
+  [[nodiscard]] Result<rest::ConfigAnswer> put_config(std::string_view text, bool dry_run) override;
+  void shut_down(bool detach) override;
+
+ private:
+  Control(boost::asio::io_context& io, const Config& config, ControlOptions options);
+
+  [[nodiscard]] Status begin();
+  [[nodiscard]] Status load_tables();
+  [[nodiscard]] Status open_engine();
+  [[nodiscard]] Status open_follower();
+  [[nodiscard]] Status publish_first();
+  void write_settings(bool fresh);
+  void every_second();
+  void calibrate();
+  void expire();
+  void wait_for_engine();
+  [[nodiscard]] TableView table(std::uint8_t family);
+  [[nodiscard]] ReportSources sources();
+  [[nodiscard]] Result<PolicyImage> compile_next(const Config& next) const;
+
+  boost::asio::io_context& io_;
+  Config config_;
+  ControlOptions options_;
+  TickClock clock_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  Journal journal_;
+  std::string pins_;
+  PolicyImage image_;
+  PortSet ports_;
+  std::unique_ptr<KernelDatapath> datapath_;
+  std::unique_ptr<afxdp::Driver> driver_;
+  std::unique_ptr<NeighbourDesk> desk_;
+  std::unique_ptr<dp_env> env_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<NextHopBook> hops_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Follower> follower_;
+  boost::asio::steady_timer timer_;
+  std::thread engine_thread_;
+  ExpiryCounts pairs4_;
+  ExpiryCounts pairs6_;
+  OnExit exit_ = OnExit::keep;
+  bool adopting_ = false;  // a datapath of this name was forwarding already: a failed start must leave it so
+  bool stopped_ = false;
+};
+
+// Undoes what a gateway of this name left on the host, alive or not: offloads, XDP, pins, journal. The process must be
+// in the gateway's network namespace.
+[[nodiscard]] Status clean_up(const std::string& name);
+
+}  // namespace twinpath

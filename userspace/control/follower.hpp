@@ -1,0 +1,88 @@
+// follower.hpp - keeps the tables in step with Linux: links, addresses, routes, neighbours.
+//
+// Routes       a change is published at most ten times a second, so that a routing daemon at work costs live flows one
+//              look at the route every tenth of a second and no more.
+// Neighbours   a change is one write to a next hop. Whoever has a next hop is kept fresh by Linux (managed neighbours):
+//              traffic over XDP does not refresh Linux's entries, so they would go stale under it.
+// Thread       the io_context's.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "control/neighbour_desk.hpp"
+#include "control/next_hop_book.hpp"
+#include "control/port_set.hpp"
+#include "control/publisher.hpp"
+#include "netlink/mirror.hpp"
+#include "netlink/neighbour.hpp"
+#include "netlink/xdp_features.hpp"
+#include "pipeline/engine.hpp"
+
+namespace twinpath {
+
+class Follower {
+ public:
+  struct Parts {
+    boost::asio::io_context& io;
+    KernelDatapath& datapath;
+    PortSet& ports;
+    NextHopBook& hops;
+    Publisher& publisher;
+    Engine& engine;
+    NeighbourDesk& desk;
+  };
+
+  // Opens everything in the namespace of the calling thread. `complain` gets one line for what goes wrong later.
+  [[nodiscard]] static Result<std::unique_ptr<Follower>> open(const Parts& parts,
+                                                              std::function<void(const std::string&)> complain);
+
+  // The whole state as of now, for the first publication; then watch().
+  [[nodiscard]] RoutePlan plan();
+  void take_over_links();
+  void take_over_neighbours();
+  void watch();
+  void stop();
+
+  [[nodiscard]] const netlink::Mirror& mirror() const { return mirror_; }
+
+ private:
+  using Descriptor = boost::asio::posix::stream_descriptor;
+
+  Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver,
+           std::function<void(const std::string&)> complain);
+
+  void wait_for(Descriptor& descriptor, void (Follower::*handler)());
+  void on_mirror();
+  void on_resolver();
+  void on_desk();
+  void on_features();
+  void apply(const netlink::Changes& changes);
+  void apply_neighbour(const netlink::NeighbourKey& key);
+  void schedule_routes();
+  void publish_routes();
+  void tell_addresses();
+  [[nodiscard]] std::uint32_t ifindex_of(std::uint16_t port) const;
+  void keep_fresh(const NextHopBook::Key& key);
+  std::uint16_t gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway);
+
+  Parts parts_;
+  netlink::Mirror mirror_;
+  netlink::Resolver resolver_;
+  std::optional<netlink::XdpFeatureWatch> features_;
+  std::function<void(const std::string&)> complain_;
+  Descriptor mirror_events_;
+  Descriptor resolver_events_;
+  Descriptor desk_events_;
+  std::optional<Descriptor> feature_events_;
+  boost::asio::steady_timer routes_timer_;
+  std::chrono::steady_clock::time_point routes_published_{};
+  bool routes_pending_ = false;
+};
+
+}  // namespace twinpath

@@ -1,0 +1,101 @@
+#include "telemetry/policy_json.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "common/wire/ipv4.h"
+
+namespace twinpath {
+namespace {
+
+std::string name_at(std::span<const std::string> names, std::size_t index) {
+  return index < names.size() && !names[index].empty() ? names[index] : fmt::format("#{}", index);
+}
+
+std::string protocol_text(std::uint8_t protocol) {
+  switch (protocol) {
+    case DP_PROTOCOL_TCP:
+      return "tcp";
+    case DP_PROTOCOL_UDP:
+      return "udp";
+    case DP_PROTOCOL_ICMP:
+      return "icmp";
+    case DP_PROTOCOL_ICMPV6:
+      return "icmpv6";
+    default:
+      return fmt::format("{}", protocol);
+  }
+}
+
+// While half-open the upper half of a slave's byte counter is a sequence number (common/datapath/flow_notes.h).
+std::uint64_t bytes_of(const FlowHalfSnapshot& half) {
+  return (half.flags & DP_FLOW_SEQUENCE) != 0 ? half.bytes & 0xffffffffU : half.bytes;
+}
+
+nlohmann::json next_hop_json(const FlowHalfSnapshot& half, const PolicyNames& names) {
+  if (half.next_hop == 0 || half.next_hop >= names.next_hops.size()) return nullptr;
+  const dp_next_hop& hop = names.next_hops[half.next_hop];
+  return {{"port", name_at(names.ports, hop.port)},
+          {"mac", fmt::format("{:02x}", fmt::join(hop.destination_mac, hop.destination_mac + 6, ":"))}};
+}
+
+nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half, const PolicyNames& names) {
+  nlohmann::json out = {{"zone", name_at(names.zones, half.zone)},
+                        {"source", address_text(flow.family, half.source)},
+                        {"destination", address_text(flow.family, half.destination)},
+                        {"protocol", protocol_text(flow.protocol)},
+                        {"source_port", ntohs(half.source_port)},
+                        {"destination_port", ntohs(half.destination_port)},
+                        {"next_hop", next_hop_json(half, names)},
+                        {"packets", half.packets},
+                        {"bytes", bytes_of(half)}};
+  if ((half.flags & DP_FLOW_REWRITE) != 0) {
+    out["rewrite"] = {{"source", address_text(flow.family, half.new_source)},
+                      {"destination", address_text(flow.family, half.new_destination)},
+                      {"source_port", ntohs(half.new_source_port)},
+                      {"destination_port", ntohs(half.new_destination_port)}};
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string id_text(std::uint8_t family, std::uint64_t id) { return fmt::format("{}-{:x}", family, id); }
+
+bool parse_id(std::string_view text, std::uint8_t& family, std::uint64_t& id) {
+  if (text.size() < 3 || text[1] != '-' || (text[0] != '4' && text[0] != '6')) return false;
+  family = static_cast<std::uint8_t>(text[0] - '0');
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data() + 2, end, id, 16);
+  return error == std::errc{} && last == end;
+}
+
+std::string_view state_text(std::uint8_t state) {
+  if (state == DP_FLOW_ASSURED) return "assured";
+  return state == DP_FLOW_CLOSING ? "closing" : "half-open";
+}
+
+std::string address_text(std::uint8_t family, const dp_address& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  inet_ntop(family == DP_FAMILY_V4 ? AF_INET : AF_INET6, address.word, text, sizeof(text));
+  return text;
+}
+
+nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
+  const std::uint32_t idle = std::min(names.now - flow.forward.seen, names.now - flow.reverse.seen);
+  nlohmann::json out = {{"id", id_text(flow.family, flow.id)},
+                        {"generation", flow.forward.stamp >> 16},
+                        {"origin", (flow.forward.flags & DP_FLOW_ENGINE) != 0 ? "engine" : "kernel"},
+                        {"place", (flow.forward.flags & DP_FLOW_USER) != 0 ? "user" : "auto"},
+                        {"state", state_text(flow.state)},
+                        {"idle_s", static_cast<std::int32_t>(idle) < 0 ? 0 : idle / names.ticks_per_second},
+                        {"rule", flow.forward.rule == 0 ? "default" : name_at(names.rules, flow.forward.rule)},
+                        {"forward", half_json(flow, flow.forward, names)},
+                        {"reverse", half_json(flow, flow.reverse, names)}};
+  return out;
+}
+
+}  // namespace twinpath

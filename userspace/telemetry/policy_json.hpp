@@ -1,0 +1,32 @@
+// policy_json.hpp - a pair of the flow table as users see it in /v1/policies.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "common/model/next_hop.h"
+#include "pipeline/flow_scan.hpp"
+
+namespace twinpath {
+
+// What turns numbers of the table into names and seconds.
+struct PolicyNames {
+  std::span<const std::string> zones;  // by number
+  std::span<const std::string> ports;
+  std::span<const std::string> rules;
+  std::span<const dp_next_hop> next_hops;
+  std::uint32_t now = 0;  // ticks
+  std::uint32_t ticks_per_second = 1;
+};
+
+[[nodiscard]] std::string id_text(std::uint8_t family, std::uint64_t id);  // "4-1f3a80"
+// False when `text` is no id.
+[[nodiscard]] bool parse_id(std::string_view text, std::uint8_t& family, std::uint64_t& id);
+
+[[nodiscard]] std::string_view state_text(std::uint8_t state);
+[[nodiscard]] std::string address_text(std::uint8_t family, const dp_address& address);
+[[nodiscard]] nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names);
+
+}  // namespace twinpath
