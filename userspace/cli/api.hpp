@@ -1,0 +1,37 @@
+// api.hpp - questions to the daemon, with its refusals turned into errors of one line.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "cli/instance.hpp"
+#include "rest/client.hpp"
+
+namespace twinpath::cli {
+
+class Api {
+ public:
+  explicit Api(Instance instance);
+
+  [[nodiscard]] const Instance& instance() const { return instance_; }
+  [[nodiscard]] rest::Client& client() { return client_; }
+
+  // The answer's JSON. Any status of 400 and above is an Error with the daemon's message.
+  [[nodiscard]] Result<nlohmann::json> get(std::string_view target);
+  // The answer whatever its status is.
+  [[nodiscard]] Result<rest::Reply> request(std::string_view method, std::string_view target,
+                                            std::string_view body = {});
+
+ private:
+  Instance instance_;
+  rest::Client client_;
+};
+
+// "{"error": {"message"}}" as an Error; other bodies are named by their status.
+[[nodiscard]] Error error_of(const rest::Reply& reply);
+
+// True when the error says that nobody listens: the daemon is dead or was never there.
+[[nodiscard]] bool is_nobody(const Error& error);
+
+}  // namespace twinpath::cli

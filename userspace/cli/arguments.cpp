@@ -1,0 +1,108 @@
+#include "cli/arguments.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+
+namespace twinpath::cli {
+namespace {
+
+// Where the command line is put, and what it then does.
+struct CommandLine {
+  Global global;
+  CheckOptions check;
+  UpOptions up;
+  ReloadOptions reload;
+  DropsOptions drops;
+  PoliciesOptions policies;
+  std::function<int()> command;
+};
+
+template <class Command>
+CLI::App* add_command(CLI::App& app, CommandLine& line, const char* name, const char* help, Command command) {
+  CLI::App* sub = app.add_subcommand(name, help);
+  sub->fallthrough();  // the options of every command may stand after its name
+  sub->callback([&line, command] { line.command = command; });
+  return sub;
+}
+
+void add_file(CLI::App* sub, std::string& file) {
+  sub->add_option("-c,--config", file, "configuration file")->required()->type_name("FILE");
+}
+
+void add_global(CLI::App& app, Global& global) {
+  app.add_option("-n,--name", global.name, "which gateway; needed when several run")->type_name("NAME");
+  app.add_option("--netns", global.netns, "network namespace the gateway runs in")->type_name("NAME");
+  app.add_option("--socket", global.socket, "the daemon's unix socket")->type_name("PATH");
+  app.add_flag("--json", global.json, "answer in JSON");
+}
+
+void add_lifecycle(CLI::App& app, CommandLine& line) {
+  CLI::App* up_app = add_command(app, line, "up", "start a gateway", [&line] { return up(line.global, line.up); });
+  add_file(up_app, line.up.file);
+  up_app->add_flag("--foreground", line.up.foreground, "stay, and log to standard error");
+  up_app->add_option("--confirm-within", line.up.confirm_within_s, "undo everything unless confirmed in time")
+      ->type_name("SECONDS");
+  add_command(app, line, "down", "stop a gateway and take away its programs", [&line] { return down(line.global); });
+}
+
+void add_configuration(CLI::App& app, CommandLine& line) {
+  add_file(add_command(app, line, "check", "check a configuration file; needs no privilege",
+                       [&line] { return check(line.global, line.check); }),
+           line.check.file);
+  CLI::App* reload_app = add_command(app, line, "reload", "replace the configuration of a running gateway",
+                                     [&line] { return reload(line.global, line.reload); });
+  add_file(reload_app, line.reload.file);
+  reload_app->add_flag("--dry-run", line.reload.dry_run, "only say what would change");
+  add_command(app, line, "confirm", "keep a configuration that waits to be confirmed",
+              [&line] { return confirm(line.global); });
+}
+
+void add_views(CLI::App& app, CommandLine& line) {
+  add_command(app, line, "status", "the gateway at a glance", [&line] { return status(line.global); });
+  add_command(app, line, "ports", "packets of each port", [&line] { return ports(line.global); });
+  add_command(app, line, "zones", "zones and their defaults", [&line] { return zones(line.global); });
+  add_command(app, line, "rules", "rules and their hits", [&line] { return rules(line.global); });
+  add_command(app, line, "drops", "dropped packets by reason", [&line] {
+    return drops(line.global, line.drops);
+  })->add_flag("--watch", line.drops.watch, "go on, each second's drops");
+}
+
+void add_policies(CLI::App& app, CommandLine& line) {
+  CLI::App* sub = add_command(app, line, "policies", "the flow policy table",
+                              [&line] { return policies(line.global, line.policies); });
+  PoliciesOptions& options = line.policies;
+  sub->add_option("--zone", options.zone, "zone of the first packet")->type_name("ZONE");
+  sub->add_option("--source", options.source, "source address")->type_name("PREFIX");
+  sub->add_option("--destination", options.destination, "destination address")->type_name("PREFIX");
+  sub->add_option("--protocol", options.protocol, "tcp, udp, icmp, icmpv6 or a number")->type_name("PROTOCOL");
+  sub->add_option("--port", options.port, "source or destination port")->type_name("PORT")->check(CLI::Range(0, 65535));
+  sub->add_option("--state", options.state)->check(CLI::IsMember({"half-open", "assured", "closing"}));
+  sub->add_option("--origin", options.origin)->check(CLI::IsMember({"kernel", "engine"}));
+  sub->add_option("--limit", options.limit, "at most so many pairs; all unless given")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  CommandLine line;
+  CLI::App app{"twinpath: a stateful gateway on this host's own ports", "twinpath"};
+  app.set_version_flag("--version", std::string("twinpath ") + TWINPATH_VERSION);
+  app.require_subcommand(1);
+  add_global(app, line.global);
+  add_lifecycle(app, line);
+  add_configuration(app, line);
+  add_views(app, line);
+  add_policies(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_done : exit_usage;
+  }
+  return line.command();
+}
+
+}  // namespace twinpath::cli

@@ -1,0 +1,176 @@
+#include "cli/daemon_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "cli/output.hpp"
+
+namespace twinpath::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr std::string_view daemon_name = "twinpathd";
+constexpr std::size_t line_bytes_max = 4096;
+
+std::uint64_t ms_since(Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
+}
+
+std::string own_folder() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof(path));
+  const std::string_view whole(path, length > 0 ? static_cast<std::size_t>(length) : 0);
+  return std::string(whole.substr(0, whole.rfind('/') == whole.npos ? 0 : whole.rfind('/')));
+}
+
+void exec(const std::string& program, const std::vector<std::string>& arguments) {
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(program.c_str(), argv.data());
+}
+
+int wait_for_exit(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
+}
+
+// True when it ended within the time; its status is then in `status`.
+bool ends_within(pid_t pid, std::chrono::milliseconds patience, int& status) {
+  const auto start = Clock::now();
+  while (::waitpid(pid, &status, WNOHANG) == 0) {
+    if (Clock::now() - start > patience) return false;
+    std::this_thread::sleep_for(20ms);
+  }
+  return true;
+}
+
+// Ends the process, kindly at first.
+int end_process(pid_t pid) {
+  int status = 0;
+  if (ends_within(pid, 2s, status)) return status;
+  ::kill(pid, SIGTERM);
+  if (ends_within(pid, 5s, status)) return status;
+  ::kill(pid, SIGKILL);
+  return wait_for_exit(pid);
+}
+
+std::string last_line_of(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::string last;
+  while (std::getline(file, line))
+    if (!line.empty()) last = line;
+  return last;
+}
+
+// Runs in the child: standard streams, the pipe at its number, then the daemon. Never returns.
+[[noreturn]] void become_daemon(const std::string& program, const std::vector<std::string>& arguments, int log,
+                                int pipe) {
+  ::setsid();
+  const int nowhere = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  // The pipe's descriptor may be the very number it shall get: dup2 would then leave it close-on-exec.
+  if (pipe == ready_fd) ::fcntl(pipe, F_SETFD, 0);
+  const bool ready = ::dup2(nowhere, STDIN_FILENO) >= 0 && ::dup2(log, STDOUT_FILENO) >= 0 &&
+                     ::dup2(log, STDERR_FILENO) >= 0 && ::dup2(pipe, ready_fd) >= 0;
+  if (ready) exec(program, arguments);
+  const std::string line = fmt::format("run {}: {}\n", program, std::strerror(errno));
+  if (::write(pipe, line.data(), line.size()) < 0) ::_exit(126);
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<std::string> find_daemon() {
+  std::string folders = own_folder();
+  if (const char* path = std::getenv("PATH")) folders += std::string(":") + path;
+  for (std::size_t start = 0; start <= folders.size();) {
+    const std::size_t end = std::min(folders.find(':', start), folders.size());
+    const std::string program = fmt::format("{}/{}", folders.substr(start, end - start), daemon_name);
+    if (end > start && ::access(program.c_str(), X_OK) == 0) return program;
+    start = end + 1;
+  }
+  return refuse("{} is neither beside this program nor in PATH", daemon_name);
+}
+
+Error exec_daemon(const std::string& program, const std::vector<std::string>& arguments) {
+  exec(program, arguments);
+  return fail(errno, "run {}", program).value();
+}
+
+Result<int> run_daemon(const std::string& program, const std::vector<std::string>& arguments) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail(errno, "fork");
+  if (pid == 0) {
+    exec(program, arguments);
+    failed(fail(errno, "run {}", program).value());
+    ::_exit(127);
+  }
+  const int status = wait_for_exit(pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+Result<BackgroundDaemon> BackgroundDaemon::start(const std::string& program, const std::vector<std::string>& arguments,
+                                                 const std::string& log) {
+  const UniqueFd log_file{::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640)};
+  if (!log_file) return fail(errno, "open {}", log);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "make a pipe");
+  UniqueFd ours{ends[0]};
+  const UniqueFd theirs{ends[1]};
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail(errno, "fork");
+  if (pid == 0) become_daemon(program, arguments, log_file.get(), theirs.get());
+  return BackgroundDaemon{pid, std::move(ours), log};
+}
+
+// One line without its newline; empty when the daemon closed its end without a word.
+Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::chrono::seconds patience) {
+  Progress progress("starting " + name);
+  const auto start = Clock::now();
+  std::string line;
+  while (line.find('\n') == line.npos && line.size() < line_bytes_max) {
+    pollfd poll{ready_.get(), POLLIN, 0};
+    const int ready = ::poll(&poll, 1, 200);
+    progress.tick(ms_since(start));
+    if (Clock::now() - start > patience) return refuse("not ready after {} s; see {}", patience.count(), log_);
+    if (ready <= 0) continue;
+    char piece[512];
+    const ssize_t got = ::read(ready_.get(), piece, sizeof(piece));
+    if (got <= 0) break;
+    line.append(piece, static_cast<std::size_t>(got));
+  }
+  return line.substr(0, line.find('\n'));
+}
+
+std::string BackgroundDaemon::ending() {
+  const int status = end_process(pid_);
+  const std::string how = WIFSIGNALED(status) ? fmt::format("was killed by signal {}", WTERMSIG(status))
+                                              : fmt::format("exited with status {}", WEXITSTATUS(status));
+  const std::string last = last_line_of(log_);
+  return fmt::format("{} {} before it was ready; see {}{}{}", daemon_name, how, log_, last.empty() ? "" : ": ", last);
+}
+
+Status BackgroundDaemon::wait_until_ready(const std::string& name, std::chrono::seconds patience) {
+  const Result<std::string> line = read_line(name, patience);
+  if (line && *line == "ready") return {};
+  if (line && line->empty()) return refuse("{}", ending());
+  end_process(pid_);
+  if (!line) return pass_on(line.error());
+  return refuse("{}", *line);
+}
+
+}  // namespace twinpath::cli

@@ -1,0 +1,52 @@
+// daemon_process.hpp - twinpathd as a child: found, started, waited for.
+//
+// Contract  twinpathd writes "ready\n" to its --ready-fd once the gateway works; or one line that says why not, and
+//           exits.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace twinpath::cli {
+
+// The number under which a daemon in the background finds its end of the pipe.
+inline constexpr int ready_fd = 3;
+
+// Beside the running program, else in PATH.
+[[nodiscard]] Result<std::string> find_daemon();
+
+// Becomes the daemon. Returns only when it could not.
+[[nodiscard]] Error exec_daemon(const std::string& program, const std::vector<std::string>& arguments);
+
+// Runs the daemon in the foreground to its end, with our standard streams; its exit status, 128 + signal when killed.
+[[nodiscard]] Result<int> run_daemon(const std::string& program, const std::vector<std::string>& arguments);
+
+// A daemon in its own session, with its output at the end of a log file.
+class BackgroundDaemon {
+ public:
+  [[nodiscard]] static Result<BackgroundDaemon> start(const std::string& program,
+                                                      const std::vector<std::string>& arguments,
+                                                      const std::string& log);
+
+  // Until it is ready. An Error has the daemon's own line, or says how it ended; the process is then gone.
+  [[nodiscard]] Status wait_until_ready(const std::string& name, std::chrono::seconds patience);
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  BackgroundDaemon(pid_t pid, UniqueFd ready, std::string log)
+      : pid_(pid), ready_(std::move(ready)), log_(std::move(log)) {}
+  [[nodiscard]] Result<std::string> read_line(const std::string& name, std::chrono::seconds patience);
+  [[nodiscard]] std::string ending();
+
+  pid_t pid_;
+  UniqueFd ready_;
+  std::string log_;
+};
+
+}  // namespace twinpath::cli

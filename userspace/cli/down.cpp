@@ -1,0 +1,91 @@
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "cli/api.hpp"
+#include "cli/commands.hpp"
+#include "cli/daemon_process.hpp"
+#include "cli/output.hpp"
+
+namespace twinpath::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds stop_patience{60};
+constexpr int look_every_ms = 200;
+
+// Refers to a process whatever becomes of its number. By hand, because glibc 2.36's wrapper is new.
+UniqueFd open_process(int pid) { return UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))}; }
+
+// Without a view of the process, its socket tells: nobody listens once it is gone.
+bool still_listens(const std::string& socket) {
+  rest::Client probe(socket);
+  const Result<int> pid = probe.peer_pid();
+  return pid.has_value() || !is_nobody(pid.error());
+}
+
+bool is_gone(const UniqueFd& process, const std::string& socket) {
+  pollfd poll{process.get(), POLLIN, 0};
+  if (process) return ::poll(&poll, 1, look_every_ms) > 0;
+  std::this_thread::sleep_for(std::chrono::milliseconds(look_every_ms));
+  return !still_listens(socket);
+}
+
+Status wait_until_gone(const UniqueFd& process, const Instance& instance) {
+  Progress progress("stopping " + instance.name);
+  const auto start = Clock::now();
+  while (!is_gone(process, instance.socket)) {
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+    if (waited > stop_patience) return refuse("{} still runs after {} s", instance.name, stop_patience.count());
+    progress.tick(static_cast<std::uint64_t>(waited.count()));
+  }
+  return {};
+}
+
+void say_down(const Global& global, const std::string& name, std::string_view how) {
+  if (global.json)
+    say_json({{"name", name}, {"state", "down"}});
+  else
+    say(fmt::format("{}: {}\n", name, how));
+}
+
+// The daemon is dead: another run of the same program takes away what it left.
+int clean(const Global& global, const std::string& name) {
+  const Result<std::string> program = find_daemon();
+  if (!program) return failed(program.error());
+  std::vector<std::string> arguments{"--name", name, "--clean"};
+  if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
+  const Result<int> status = run_daemon(*program, arguments);
+  if (!status) return failed(status.error());
+  if (*status != 0) return exit_failed;  // it has said why
+  say_down(global, name, "down; no daemon was running, what it had left is gone");
+  return exit_done;
+}
+
+int ask_to_end(const Global& global, Api& api, const UniqueFd& process) {
+  const Result<rest::Reply> reply = api.request("POST", "/v1/shutdown?detach=1");
+  if (!reply) return failed(reply.error());
+  if (reply->status >= 400) return failed(error_of(*reply));
+  if (Status gone = wait_until_gone(process, api.instance()); !gone) return failed(gone.error());
+  say_down(global, api.instance().name, "down");
+  return exit_done;
+}
+
+}  // namespace
+
+int down(const Global& global) {
+  Result<Instance> instance = find_instance(global);
+  if (!instance) return failed(instance.error());
+  Api api(std::move(*instance));
+  const Result<int> pid = api.client().peer_pid();
+  if (!pid && is_nobody(pid.error())) return clean(global, api.instance().name);
+  if (!pid) return failed(pid.error());
+  return ask_to_end(global, api, open_process(*pid));
+}
+
+}  // namespace twinpath::cli

@@ -1,0 +1,62 @@
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "cli/commands.hpp"
+#include "cli/daemon_process.hpp"
+#include "cli/document.hpp"
+#include "cli/output.hpp"
+
+namespace twinpath::cli {
+namespace {
+
+// Loading and verifying programs on a slow machine takes seconds, never minutes.
+constexpr std::chrono::seconds start_patience{120};
+
+std::vector<std::string> arguments_for(const Global& global, const UpOptions& options) {
+  std::error_code ignored;
+  std::vector<std::string> arguments{"--config", std::filesystem::absolute(options.file, ignored).string()};
+  if (global.name) arguments.insert(arguments.end(), {"--name", *global.name});
+  if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
+  return arguments;
+}
+
+Status make_run_folder() {
+  const std::string folder(run_folder);
+  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return fail(errno, "make {}", folder);
+  return {};
+}
+
+int up_in_background(const Global& global, const std::string& program, std::vector<std::string> arguments,
+                     const std::string& name) {
+  if (Status folder = make_run_folder(); !folder) return failed(folder.error());
+  arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd)});
+  Result<BackgroundDaemon> daemon =
+      BackgroundDaemon::start(program, arguments, fmt::format("{}/{}.log", run_folder, name));
+  if (!daemon) return failed(daemon.error());
+  if (Status ready = daemon->wait_until_ready(name, start_patience); !ready) return failed(ready.error());
+  if (global.json)
+    say_json({{"name", name}, {"pid", daemon->pid()}});
+  else
+    say(fmt::format("{}: up, pid {}\n", name, daemon->pid()));
+  return exit_done;
+}
+
+}  // namespace
+
+int up(const Global& global, const UpOptions& options) {
+  if (options.confirm_within_s > 0)
+    return failed("up --confirm-within: this version does not undo a configuration by itself; leave the option away");
+  if (global.name)
+    if (Status good = check_name(*global.name); !good) return failed(good.error());
+  const std::optional<Config> config = load_document(options.file);
+  if (!config) return exit_failed;
+  const Result<std::string> program = find_daemon();
+  if (!program) return failed(program.error());
+  std::vector<std::string> arguments = arguments_for(global, options);
+  if (options.foreground) return failed(exec_daemon(*program, arguments));
+  return up_in_background(global, *program, std::move(arguments), global.name.value_or(config->name));
+}
+
+}  // namespace twinpath::cli

@@ -1,0 +1,87 @@
+// gateway.hpp - what the REST server asks of the gateway. The control plane implements it; tests use a fake.
+//
+// Thread   every call comes on the io_context's thread, one at a time. None may block: long answers are paged.
+// Shapes   JSON as in docs/rest.md. Fields may be added, none renamed. Reading calls cannot fail: what is not known is
+//          left out of the answer.
+// Errors   an exception that leaves a call becomes status 500; the server and its connection go on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "rest/prefix.hpp"
+
+namespace twinpath::rest {
+
+enum class FlowState { half_open, assured, closing };
+enum class FlowOrigin { kernel, engine };
+
+// Which policy pairs are meant. Filters that are absent match everything; all that are present must match. They are
+// compared with the forward half's key, as its packets look on arrival.
+struct PolicyQuery {
+  std::optional<std::string> zone;
+  std::optional<Prefix> source;
+  std::optional<Prefix> destination;
+  std::optional<std::uint8_t> protocol;  // IP protocol number
+  std::optional<std::uint16_t> port;     // source or destination port, host order
+  std::optional<FlowState> state;
+  std::optional<FlowOrigin> origin;
+  std::size_t limit = 100;  // 1..1000; at most so many pairs in the page
+  std::string cursor;       // empty: from the start; else what the last page gave
+};
+
+struct PolicyPage {
+  std::vector<nlohmann::json> pairs;
+  std::string cursor;  // where the next page starts; empty when this was the last
+};
+
+// A fault of a configuration: where, and what was found and is allowed.
+struct ConfigFault {
+  std::string path;  // "rules[2].source"
+  std::string text;
+};
+
+// With faults, nothing was touched. Without, `generation` is the one in force, or with dry_run the one it would be.
+struct ConfigAnswer {
+  std::uint32_t generation = 0;
+  std::vector<ConfigFault> faults;
+  nlohmann::json changes;  // dry_run: what would differ; null when there is nothing to say
+};
+
+class Gateway {
+ public:
+  virtual ~Gateway() = default;
+
+  [[nodiscard]] virtual nlohmann::json status() = 0;  // an object
+  [[nodiscard]] virtual nlohmann::json config() = 0;  // the document in force
+  [[nodiscard]] virtual nlohmann::json ports() = 0;   // this and the following: arrays of objects
+  [[nodiscard]] virtual nlohmann::json zones() = 0;
+  [[nodiscard]] virtual nlohmann::json rules() = 0;
+  [[nodiscard]] virtual nlohmann::json drops() = 0;
+  [[nodiscard]] virtual nlohmann::json engines() = 0;
+  [[nodiscard]] virtual std::string metrics() = 0;  // Prometheus text format 0.0.4
+
+  // Refused when a filter or the cursor means nothing to the gateway: an unknown zone, a mangled cursor.
+  [[nodiscard]] virtual Result<PolicyPage> policies(const PolicyQuery& query) = 0;
+  // Absent when no live pair has this id.
+  [[nodiscard]] virtual std::optional<nlohmann::json> policy(std::string_view id) = 0;
+  // How many pairs were removed. limit and cursor are not used.
+  [[nodiscard]] virtual Result<std::size_t> remove_policies(const PolicyQuery& query) = 0;
+  // False when no live pair has this id.
+  [[nodiscard]] virtual bool remove_policy(std::string_view id) = 0;
+
+  // Replaces the whole document in one transaction. `text` is JSON, perhaps with comments; its syntax has been checked.
+  // An Error says that the document is good and the host refused it; then the old one is still in force.
+  [[nodiscard]] virtual Result<ConfigAnswer> put_config(std::string_view text, bool dry_run) = 0;
+
+  // Called after the answer has been sent; the process is expected to end soon. detach: leave nothing behind.
+  virtual void shut_down(bool detach) = 0;
+};
+
+}  // namespace twinpath::rest

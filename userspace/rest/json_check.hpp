@@ -1,0 +1,25 @@
+// json_check.hpp - is a body JSON, and if not, where does it stop being JSON?
+//
+// Comments as in configuration files, // and /* */, are allowed. Nothing is built, so a hostile body costs no memory.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace twinpath::rest {
+
+// Far deeper than any document needs, far shallower than what readers that recurse can stand.
+inline constexpr std::size_t json_depth_max = 64;
+
+struct JsonFault {
+  std::size_t line = 1;    // from 1
+  std::size_t column = 1;  // from 1, in bytes
+  std::string text;
+};
+
+// Absent when `text` is one JSON value.
+[[nodiscard]] std::optional<JsonFault> check_json(std::string_view text);
+
+}  // namespace twinpath::rest

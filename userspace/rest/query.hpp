@@ -1,0 +1,58 @@
+// query.hpp - the request target: its path, and its query keys with their types.
+//
+// Source   RFC 3986 sections 2.1 and 3.4; "+" in a query is a space, as HTML forms send it.
+// Errors   every key that is unknown, given twice or malformed is named together with what is allowed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "rest/gateway.hpp"
+
+namespace twinpath::rest {
+
+// Every key that some route knows; each has one field of Query.
+enum class Key { zone, source, destination, protocol, port, state, origin, limit, cursor, dry_run, detach };
+
+struct QueryKey {
+  std::string_view name;
+  Key key;
+  std::string_view documentation;
+};
+
+// What a key's value may be, in words: for messages and for the OpenAPI document.
+[[nodiscard]] std::string_view allowed(Key key);
+
+struct Target {
+  std::vector<std::string> segments;                        // of the path, decoded; "/v1/a" has two
+  std::vector<std::pair<std::string, std::string>> values;  // of the query, decoded, in order
+};
+
+// Refused when an escape is broken, a byte is NUL, or the path does not start with "/".
+[[nodiscard]] Result<Target> parse_target(std::string_view text);
+
+// A query that its route's keys allow, with every value checked.
+struct Query {
+  PolicyQuery policy;
+  bool dry_run = false;
+  bool detach = false;
+};
+
+struct QueryFault {
+  std::string key;
+  std::string text;
+};
+
+// Absent when all is well; then `query` is filled in.
+[[nodiscard]] std::optional<QueryFault> read_query(const Target& target, std::span<const QueryKey> keys, Query& query);
+
+// "tcp", "udp", "icmp", "icmpv6" or a number from 0 to 255.
+[[nodiscard]] std::optional<std::uint8_t> parse_protocol(std::string_view text);
+
+}  // namespace twinpath::rest

@@ -1,0 +1,218 @@
+#include "rest/session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <ctime>
+#include <optional>
+
+#include "rest/guard.hpp"
+#include "rest/routes.hpp"
+
+namespace twinpath::rest {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+// After a refusal no more than this is read and thrown away before the connection is closed.
+constexpr std::size_t linger_bytes_max = 4 * 1024 * 1024;
+constexpr std::size_t read_bytes = 16 * 1024;
+
+// RFC 9110 section 5.6.7, such as "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 40> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text.data(), length};
+}
+
+std::string header_of(const Answer& answer, bool keep_alive) {
+  const beast::string_view reason = http::obsolete_reason(static_cast<http::status>(answer.status));
+  std::string header = fmt::format(
+      "HTTP/1.1 {} {}\r\nDate: {}\r\nServer: twinpath\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
+      "Cache-Control: no-store\r\nConnection: {}\r\n",
+      answer.status, std::string_view(reason.data(), reason.size()), http_date(), answer.content_type,
+      answer.body.size(), keep_alive ? "keep-alive" : "close");
+  if (!answer.allow.empty()) header += fmt::format("Allow: {}\r\n", answer.allow);
+  if (answer.status == 401) header += "WWW-Authenticate: Bearer\r\n";
+  return header + "\r\n";
+}
+
+class HttpSession final : public Session, public std::enable_shared_from_this<HttpSession> {
+ public:
+  HttpSession(asio::generic::stream_protocol::socket socket, std::shared_ptr<SessionHost> host)
+      : stream_(std::move(socket)), host_(std::move(host)) {
+    host_->sessions.insert(this);
+  }
+  ~HttpSession() override { host_->sessions.erase(this); }
+  HttpSession(const HttpSession&) = delete;
+  HttpSession& operator=(const HttpSession&) = delete;
+
+  void start() { wait_for_request(); }
+
+  void close() override {
+    error_code ignored;
+    stream_.socket().close(ignored);
+  }
+
+ private:
+  // Wraps a step so that the session lives until it has run, and so that nothing is done once the server is gone.
+  template <class Step>
+  auto then(Step step) {
+    return [self = shared_from_this(), step](error_code error, std::size_t bytes) {
+      if (self->host_->gateway != nullptr) (self.get()->*step)(error, bytes);
+    };
+  }
+
+  void wait_for_request() {
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(host_->limits.header_bytes));
+    parser_->body_limit(host_->limits.body_bytes);
+    if (buffer_.size() > 0) return read_header();  // pipelined
+    stream_.expires_after(host_->limits.idle);
+    stream_.async_read_some(buffer_.prepare(read_bytes), then(&HttpSession::first_bytes));
+  }
+
+  void first_bytes(error_code error, std::size_t bytes) {
+    if (error) return close();
+    buffer_.commit(bytes);
+    read_header();
+  }
+
+  void read_header() {
+    stream_.expires_after(host_->limits.header);
+    http::async_read_header(stream_, buffer_, *parser_, then(&HttpSession::header_read));
+  }
+
+  void header_read(error_code error, std::size_t) {
+    if (error) return read_failed(error);
+    is_head_ = parser_->get().method() == http::verb::head;
+    if (std::optional<Answer> refusal = refuse_early()) return send_last(std::move(*refusal));
+    body_deadline_ = Clock::now() + host_->limits.body;
+    if (!parser_->is_done() && beast::iequals(parser_->get()[http::field::expect], "100-continue"))
+      return send_continue();
+    read_body();
+  }
+
+  std::optional<Answer> refuse_early() const {
+    if (!host_->guarded) return std::nullopt;
+    return refuse_stranger({field(http::field::authorization), field(http::field::host), field(http::field::origin)},
+                           host_->token);
+  }
+
+  void send_continue() {
+    header_ = "HTTP/1.1 100 Continue\r\n\r\n";
+    stream_.expires_after(host_->limits.answer);
+    asio::async_write(stream_, asio::buffer(header_), then(&HttpSession::continue_sent));
+  }
+
+  void continue_sent(error_code error, std::size_t) {
+    if (error) return close();
+    read_body();
+  }
+
+  void read_body() {
+    if (parser_->is_done()) return handle();
+    stream_.expires_at(std::min(Clock::now() + host_->limits.progress, body_deadline_));
+    http::async_read_some(stream_, buffer_, *parser_, then(&HttpSession::body_read));
+  }
+
+  void body_read(error_code error, std::size_t) {
+    if (error) return read_failed(error);
+    read_body();
+  }
+
+  // A timeout has closed the socket already; a client that hung up wants no answer.
+  void read_failed(error_code error) {
+    const bool is_http = error.category() == make_error_code(http::error::end_of_stream).category();
+    if (!is_http || error == http::error::end_of_stream || error == http::error::partial_message) return close();
+    const ServerLimits& limits = host_->limits;
+    if (error == http::error::body_limit)
+      return send_last(
+          answer_error(413, "too_large", fmt::format("the body is larger than {} bytes", limits.body_bytes)));
+    if (error == http::error::header_limit)
+      return send_last(answer_error(431, "header_too_large",
+                                    fmt::format("the header is larger than {} bytes", limits.header_bytes)));
+    send_last(answer_error(400, "bad_request", error.message()));
+  }
+
+  [[nodiscard]] std::string_view field(http::field name) const {
+    const beast::string_view value = parser_->get()[name];
+    return {value.data(), value.size()};
+  }
+
+  void handle() {
+    const auto& message = parser_->get();
+    const std::string_view method(message.method_string().data(), message.method_string().size());
+    const std::string_view target(message.target().data(), message.target().size());
+    send(dispatch(*host_->gateway, {method, target, field(http::field::content_type), message.body()}),
+         message.keep_alive());
+  }
+
+  // An answer to a request that was not read to its end: what follows cannot be told from its rest.
+  void send_last(Answer answer) { send(std::move(answer), false); }
+
+  void send(Answer answer, bool keep_alive) {
+    answer_ = std::move(answer);
+    keep_alive_ = keep_alive;
+    header_ = header_of(answer_, keep_alive);
+    const std::array<asio::const_buffer, 2> parts{
+        asio::buffer(header_), asio::buffer(answer_.body.data(), is_head_ ? 0 : answer_.body.size())};
+    stream_.expires_after(host_->limits.answer);
+    asio::async_write(stream_, parts, then(&HttpSession::sent));
+  }
+
+  void sent(error_code error, std::size_t) {
+    if (const auto afterwards = std::exchange(answer_.afterwards, nullptr)) afterwards();
+    if (host_->gateway == nullptr) return;
+    if (error) return close();
+    is_head_ = false;
+    if (keep_alive_) return wait_for_request();
+    linger();
+  }
+
+  // Closing with bytes unread resets the connection, and the client may lose the answer it has not read yet.
+  void linger() {
+    error_code ignored;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    stream_.expires_after(host_->limits.linger);
+    buffer_.clear();
+    discard();
+  }
+
+  void discard() { stream_.async_read_some(buffer_.prepare(read_bytes), then(&HttpSession::discarded)); }
+
+  void discarded(error_code error, std::size_t bytes) {
+    discarded_bytes_ += bytes;
+    if (error || discarded_bytes_ > linger_bytes_max) return close();
+    discard();
+  }
+
+  beast::basic_stream<asio::generic::stream_protocol> stream_;
+  std::shared_ptr<SessionHost> host_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::string_body>> parser_;
+  Clock::time_point body_deadline_;
+  Answer answer_;
+  std::string header_;
+  bool keep_alive_ = false;
+  bool is_head_ = false;
+  std::size_t discarded_bytes_ = 0;
+};
+
+}  // namespace
+
+void start_session(asio::generic::stream_protocol::socket socket, std::shared_ptr<SessionHost> host) {
+  std::make_shared<HttpSession>(std::move(socket), std::move(host))->start();
+}
+
+}  // namespace twinpath::rest
