@@ -1,0 +1,170 @@
+// twinpathd - runs one gateway. Started by `twinpath up`; see `twinpath --help` for what users type.
+//
+//   twinpathd --config FILE [--name NAME] [--netns NAME] [--ready-fd N]
+//   twinpathd --clean --name NAME [--netns NAME]
+//
+// Readiness  "ready\n" on the given fd, or one line that says why not. Exit status 0 done, 1 failed, 2 usage.
+
+#include <fcntl.h>
+#include <sched.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "control/control.hpp"
+#include "pipeline/env.hpp"
+#include "policy/config.hpp"
+#include "rest/server.hpp"
+
+namespace twinpath {
+namespace {
+
+struct Options {
+  std::string config;
+  std::string name;
+  std::string netns;
+  int ready_fd = -1;
+  bool clean = false;
+};
+
+// Network namespace only, so that pins and files stay the host's.
+Status enter_netns(const std::string& name) {
+  if (name.empty()) return {};
+  const std::string path = "/run/netns/" + name;
+  UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) return fail(errno, "network namespace {}", name);
+  if (::setns(fd.get(), CLONE_NEWNET) != 0) return fail(errno, "enter network namespace {}", name);
+  return {};
+}
+
+Status check_host() {
+  if (::geteuid() != 0) return refuse("needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo");
+  utsname name{};
+  ::uname(&name);
+  int major = 0;
+  int minor = 0;
+  if (std::sscanf(name.release, "%d.%d", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 1))
+    return refuse("kernel {} is too old: Linux 6.1 or newer is needed", name.release);
+  return {};
+}
+
+Result<Config> read_config(const Options& options) {
+  std::ifstream file(options.config);
+  if (!file) return fail(errno, "open {}", options.config);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  auto config = parse_config(text);
+  if (!config) {
+    const Fault& first = config.error().front();
+    return refuse("{}: {}", options.config, first.line());
+  }
+  if (!options.name.empty()) config->name = options.name;
+  return std::move(*config);
+}
+
+// One daemon per name: the lock goes with the process, however it ends.
+Result<UniqueFd> lock_instance(const std::string& name) {
+  std::error_code error;
+  std::filesystem::create_directories("/run/twinpath", error);
+  const std::string path = fmt::format("/run/twinpath/{}.lock", name);
+  UniqueFd lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  if (!lock) return fail(errno, "open {}", path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return refuse("a gateway named \"{}\" is already running", name);
+  return lock;
+}
+
+Result<std::string> read_token(const std::string& path) {
+  if (path.empty()) return std::string{};
+  std::ifstream file(path);
+  std::string token;
+  if (!file || !(file >> token)) return refuse("api.token_file: no token in {}", path);
+  return token;
+}
+
+void tell(int ready_fd, const std::string& line) {
+  if (ready_fd < 0) return;
+  const std::string text = line + "\n";
+  [[maybe_unused]] const auto written = ::write(ready_fd, text.data(), text.size());
+  ::close(ready_fd);
+}
+
+Status serve(const Options& options) {
+  if (auto host = check_host(); !host) return host;
+  auto config = read_config(options);
+  if (!config) return pass_on(std::move(config.error()));
+  if (auto entered = enter_netns(options.netns); !entered) return entered;
+  auto lock = lock_instance(config->name);
+  if (!lock) return pass_on(std::move(lock.error()));
+  auto token = read_token(config->api.token_file);
+  if (!token) return pass_on(std::move(token.error()));
+
+  boost::asio::io_context io{1};
+  auto control = Control::start(io, *config, {options.netns, [](const std::string& line) { spdlog::warn("{}", line); }});
+  if (!control) return pass_on(std::move(control.error()));
+  rest::ServerOptions server_options;
+  server_options.unix_path = config->api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config->name) : config->api.unix_path;
+  if (config->api.http) server_options.http = config->api.http->text();
+  server_options.token = *token;
+  auto server = rest::Server::open(io, **control, server_options);
+  if (!server) {
+    (*control)->stop(OnExit::detach);
+    return pass_on(std::move(server.error()));
+  }
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (!error) io.stop();
+  });
+  spdlog::info("{} is up", config->name);
+  tell(options.ready_fd, "ready");
+  io.run();
+  server->reset();
+  return {};
+}
+
+Status clean(const Options& options) {
+  if (auto host = check_host(); !host) return host;
+  if (auto entered = enter_netns(options.netns); !entered) return entered;
+  auto lock = lock_instance(options.name);
+  if (!lock) return pass_on(std::move(lock.error()));
+  auto cleaned = clean_up(options.name);
+  ::unlink(fmt::format("/run/twinpath/{}.lock", options.name).c_str());
+  return cleaned;
+}
+
+int run(int argc, char** argv) {
+  Options options;
+  CLI::App app{"twinpathd - runs one twinpath gateway; started by `twinpath up`"};
+  app.add_option("--config", options.config, "configuration document");
+  app.add_option("--name", options.name, "instance; replaces the document's name");
+  app.add_option("--netns", options.netns, "network namespace to run in");
+  app.add_option("--ready-fd", options.ready_fd, "write \"ready\" or the error here");
+  app.add_flag("--clean", options.clean, "undo what a dead daemon left");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (options.clean ? options.name.empty() : options.config.empty()) {
+    fmt::print(stderr, "twinpathd: {} is required\n", options.clean ? "--name" : "--config");
+    return 2;
+  }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("twinpathd"));
+  const Status status = options.clean ? clean(options) : serve(options);
+  if (status) return 0;
+  tell(options.ready_fd, status.error().text);
+  if (options.ready_fd < 0) fmt::print(stderr, "twinpathd: {}\n", status.error().text);
+  return 1;
+}
+
+}  // namespace
+}  // namespace twinpath
+
+int main(int argc, char** argv) { return twinpath::run(argc, argv); }
