@@ -1,0 +1,70 @@
+// fake_gateway.hpp - a Gateway that answers from plain fields and remembers what it was asked.
+#pragma once
+
+#include <stdexcept>
+
+#include "rest/gateway.hpp"
+
+namespace twinpath::rest {
+
+struct FakeGateway final : Gateway {
+  using json = nlohmann::json;
+
+  json status_answer = {{"name", "edge1"}, {"generation", 7}};
+  std::vector<json> pairs;  // their ids are "1", "2", ...
+  PolicyQuery last_query;
+  std::string last_config;
+  bool last_dry_run = false;
+  std::vector<ConfigFault> faults;
+  std::string refusal;  // put_config and policies fail with it
+  int shut_downs = 0;
+  bool detached = false;
+  std::string metrics_text = "# TYPE twinpath_up gauge\ntwinpath_up 1\n";
+
+  void add_pairs(int count) {
+    for (int i = 1; i <= count; ++i) pairs.push_back({{"id", std::to_string(i)}, {"state", "assured"}});
+  }
+
+  json status() override { return status_answer; }
+  json config() override { return {{"name", "edge1"}}; }
+  json ports() override { return json::array({{{"name", "lan"}, {"device", "lan0"}}}); }
+  json zones() override { return json::array({{{"name", "inside"}}}); }
+  json rules() override { return json::array({{{"name", "web-out"}, {"packets", 12}}}); }
+  json drops() override { return json::array({{{"reason", "no_route"}, {"packets", 3}}}); }
+  json engines() override { throw std::runtime_error("engines are on strike"); }
+  std::string metrics() override { return metrics_text; }
+
+  Result<PolicyPage> policies(const PolicyQuery& query) override {
+    last_query = query;
+    if (!refusal.empty()) return refuse("{}", refusal);
+    PolicyPage page;
+    std::size_t at = query.cursor.empty() ? 0 : std::stoul(query.cursor);
+    for (; at < pairs.size() && page.pairs.size() < query.limit; ++at) page.pairs.push_back(pairs[at]);
+    if (at < pairs.size()) page.cursor = std::to_string(at);
+    return page;
+  }
+  std::optional<json> policy(std::string_view id) override {
+    for (const json& pair : pairs)
+      if (pair["id"] == id) return pair;
+    return std::nullopt;
+  }
+  Result<std::size_t> remove_policies(const PolicyQuery& query) override {
+    last_query = query;
+    return pairs.size();
+  }
+  bool remove_policy(std::string_view id) override { return policy(id).has_value(); }
+  Result<ConfigAnswer> put_config(std::string_view text, bool dry_run) override {
+    last_config = text;
+    last_dry_run = dry_run;
+    if (!refusal.empty()) return refuse("{}", refusal);
+    ConfigAnswer answer{8, faults, nullptr};
+    if (dry_run) answer.changes = json::array({"rules: 1 added"});
+    return answer;
+  }
+  void shut_down(bool detach) override {
+    ++shut_downs;
+    detached = detach;
+  }
+};
+
+}  // namespace twinpath::rest

@@ -1,0 +1,60 @@
+// running_server.hpp - a REST server before a fake gateway, on a unix socket in a folder of its own.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "harness/fake_gateway.hpp"
+#include "rest/server.hpp"
+
+namespace twinpath::rest {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    char pattern[] = "/tmp/rest-test-XXXXXX";
+    path_ = ::mkdtemp(pattern);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+
+ private:
+  std::string path_;
+};
+
+// A server that runs in its own thread for as long as it lives.
+class Running {
+ public:
+  explicit Running(ServerLimits limits = {}, std::string http = "", std::string token = "") {
+    Result<std::unique_ptr<Server>> opened =
+        Server::open(context_, gateway, {socket(), std::move(http), std::move(token), limits});
+    REQUIRE_MESSAGE(opened, opened.error().text);
+    server_ = std::move(*opened);
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  ~Running() {
+    boost::asio::post(context_, [this] {
+      server_.reset();
+      context_.stop();
+    });
+    thread_.join();
+  }
+
+  [[nodiscard]] std::string socket() const { return folder_.file("api.sock"); }
+  [[nodiscard]] std::uint16_t http_port() const { return server_->http_port(); }
+
+  FakeGateway gateway;
+
+ private:
+  TemporaryFolder folder_;
+  boost::asio::io_context context_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+};
+
+}  // namespace twinpath::rest

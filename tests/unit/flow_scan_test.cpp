@@ -1,0 +1,338 @@
+// flow_scan_test.cpp - expiry, recovery and lists over a flow table at rest, and expiry with a packet in between.
+
+#include "pipeline/flow_scan.hpp"
+
+#include <functional>
+
+#include "common/target.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "harness/flow_env.hpp"
+
+using namespace twinpath;
+using namespace twinpath::test;
+
+#define FOR_EACH_FAMILY                        \
+  for (const auto& [name, family] : kFamilies) \
+  SUBCASE(name)
+
+namespace {
+
+constexpr std::uint32_t kStamp = 0x00010001;
+
+dp_flow_view find(FlowTable& table, std::uint32_t number, bool reverse = false) {
+  dp_flow_view view{};
+  REQUIRE(table.find(number, reverse, view));
+  return view;
+}
+
+void set_state(FlowTable& table, std::uint32_t number, std::uint32_t state) {
+  const dp_flow_view view = find(table, number);
+  REQUIRE(dp_flow_set_state(table.env(), table.family(), &view, state) == 1);
+}
+
+void packet(FlowTable& table, std::uint32_t number, bool reverse, std::uint32_t now) {
+  dp_flow_count(table.env(), table.family(), find(table, number, reverse).slot, 60, now);
+}
+
+std::uint64_t id_of(FlowTable& table, std::uint32_t number) {
+  const dp_flow_view view = find(table, number);
+  return flow_id(view.slot, view.control);
+}
+
+std::map<std::uint64_t, FlowSnapshot> list(FlowTable& table, std::size_t page) {
+  std::map<std::uint64_t, FlowSnapshot> flows;
+  std::uint32_t cursor = 0;
+  while (cursor < table.view().slot_count())
+    cursor = walk_flows(table.view(), cursor, page, [&](const FlowSnapshot& flow) {
+      CHECK(flows.emplace(flow.id, flow).second);
+    });
+  return flows;
+}
+
+}  // namespace
+
+TEST_CASE("expiry deletes a pair at its timeout and not a tick before") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1, 100);  // half-open: tcp_syn is 10
+    table.install(2, 100);
+    set_state(table, 2, DP_FLOW_ASSURED);  // 1000
+    table.install(3, 100);
+    set_state(table, 3, DP_FLOW_CLOSING);  // 20
+    ExpiryCounts counts = expire_flows(table.view(), 109, table.timeouts(), kStamp);
+    CHECK(counts.live == 3);
+    CHECK(counts.half_open == 1);
+    CHECK(counts.assured == 1);
+    CHECK(counts.closing == 1);
+    CHECK(counts.expired == 0);
+    counts = expire_flows(table.view(), 110, table.timeouts(), kStamp);
+    CHECK(counts.expired == 1);
+    CHECK(counts.live == 2);
+    CHECK_FALSE(table.has(1));
+    counts = expire_flows(table.view(), 1099, table.timeouts(), kStamp);
+    CHECK(counts.expired == 1);
+    CHECK(counts.assured == 1);
+    counts = expire_flows(table.view(), 1100, table.timeouts(), kStamp);
+    CHECK(counts.expired == 1);
+    CHECK(table.used() == 0);
+  }
+}
+
+TEST_CASE("a packet of either direction renews the pair") {
+  FOR_EACH_FAMILY {
+    for (const bool reverse : {false, true}) {
+      FlowTable table{family};
+      table.install(1, 100);
+      packet(table, 1, reverse, 108);
+      CHECK(expire_flows(table.view(), 112, table.timeouts(), kStamp).expired == 0);
+      CHECK(expire_flows(table.view(), 118, table.timeouts(), kStamp).expired == 1);
+    }
+  }
+}
+
+TEST_CASE("flags of both halves decide the timeout") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1, 100);
+    set_state(table, 1, DP_FLOW_ASSURED);
+    const dp_flow_view slave = find(table, 1, true);
+    dp_flow_change_flags(table.env(), family, slave.slot, slave.control, DP_FLOW_RESET, 0);
+    CHECK(expire_flows(table.view(), 104, table.timeouts(), kStamp).expired == 0);
+    CHECK(expire_flows(table.view(), 105, table.timeouts(), kStamp).expired == 1);
+  }
+}
+
+TEST_CASE("a clock one tick behind the last packet expires nothing, and idle time wraps") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1, 0xfffffffa);
+    CHECK(expire_flows(table.view(), 0xfffffff9, table.timeouts(), kStamp).expired == 0);
+    CHECK(expire_flows(table.view(), 3, table.timeouts(), kStamp).expired == 0);
+    CHECK(expire_flows(table.view(), 4, table.timeouts(), kStamp).expired == 1);
+  }
+}
+
+TEST_CASE("a flow that wakes up while it is being deleted goes back to its former state") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1, 100);
+    set_state(table, 1, DP_FLOW_ASSURED);
+    const dp_flow_view view = find(table, 1);
+    packet(table, 1, true, 1099);  // after the decision, before the second look
+    const int deleted = family == DP_FAMILY_V4 ? dp_flow_delete_idle4(table.env(), &view, 1100)
+                                               : dp_flow_delete_idle6(table.env(), &view, 1100);
+    CHECK(deleted == 0);
+    CHECK(find(table, 1).control == view.control);
+    CHECK(dp_flow_state_of(find(table, 1, true).control) == DP_FLOW_ASSURED);
+  }
+}
+
+TEST_CASE("a flow does not come back when its key was taken while it was dying") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1, 100);
+    const dp_flow_view old = find(table, 1);
+    table.control(old.slot) = dp_flow_with_state(old.control, DP_FLOW_DYING);
+    REQUIRE(table.install(1, 105) == DP_INSTALL_OK);
+    // what delete_idle does once it has seen that the flow is awake
+    dp_flow_pair pair;
+    dp_flow_pair_from(old.slot, old.control, old.partner, old.link, &pair);
+    const std::uint32_t pending = dp_flow_with_state(old.control, DP_FLOW_PENDING);
+    table.control(old.slot) = pending;
+    const int result = family == DP_FAMILY_V4 ? dp_flow_settle4(table.env(), &pair, pending, DP_FLOW_HALF_OPEN)
+                                              : dp_flow_settle6(table.env(), &pair, pending, DP_FLOW_HALF_OPEN);
+    CHECK(result == DP_INSTALL_EXISTS);
+    CHECK(table.used() == 2);
+    CHECK(find(table, 1).slot != old.slot);
+  }
+}
+
+TEST_CASE("stamps more than 2^14 generations or epochs behind become 0, others stay") {
+  const struct {
+    std::uint32_t stamp, current;
+    bool kept;
+  } cases[] = {
+      {0x00010001, 0x00010001, true},  {0x00010001, 0x40010001, true},  {0x00010001, 0x40020001, false},
+      {0x00010001, 0x00014001, true},  {0x00010001, 0x00014002, false}, {0xfff00001, 0x3ff00001, true},
+      {0xfff00001, 0x3ff10001, false}, {0x0001ffff, 0x00010001, true},
+  };
+  FOR_EACH_FAMILY {
+    for (const auto& c : cases) {
+      FlowTable table{family};
+      dp_flow_half forward = flow_half(family, 1, false), reverse = flow_half(family, 1, true);
+      forward.stamp = reverse.stamp = c.stamp;
+      table.install(forward, reverse, 100);
+      expire_flows(table.view(), 101, table.timeouts(), c.current);
+      CHECK(find(table, 1).stamp == (c.kept ? c.stamp : 0));
+      CHECK(find(table, 1, true).stamp == (c.kept ? c.stamp : 0));
+    }
+  }
+}
+
+TEST_CASE("a walk in pages shows every pair once, with both halves") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    for (std::uint32_t number = 0; number < 200; ++number) REQUIRE(table.install(number, 50) == DP_INSTALL_OK);
+    set_state(table, 5, DP_FLOW_ASSURED);
+    packet(table, 5, true, 60);
+    const auto flows = list(table, 7);
+    CHECK(flows.size() == 200);
+    const FlowSnapshot& flow = flows.at(id_of(table, 5));
+    const dp_flow_half forward = flow_half(family, 5, false), reverse = flow_half(family, 5, true);
+    CHECK(flow.family == family);
+    CHECK(flow.protocol == 6);
+    CHECK(flow.state == DP_FLOW_ASSURED);
+    CHECK(flow.created == (family == DP_FAMILY_V6 ? 50 : 0));
+    CHECK(dp_address_equal(&flow.forward.source, &forward.source));
+    CHECK(dp_address_equal(&flow.reverse.source, &reverse.source));
+    CHECK(flow.forward.new_source.word[0] == forward.new_source.word[0]);
+    CHECK(flow.reverse.new_destination_port == reverse.new_destination_port);
+    CHECK((flow.forward.flags & DP_FLOW_MASTER) != 0);
+    CHECK((flow.reverse.flags & DP_FLOW_MASTER) == 0);
+    CHECK(flow.reverse.packets == 1);
+    CHECK(flow.reverse.seen == 60);
+    CHECK(flow.forward.seen == 50);
+  }
+}
+
+TEST_CASE("a sequence number kept in the byte counter is not shown as bytes") {
+  FlowTable table{DP_FAMILY_V4};
+  table.install(1);
+  const dp_flow_view slave = find(table, 1, true);
+  dp_flow_entry4(table.env(), slave.slot)->bytes = 0xdeadbeefull << 32 | 60;
+  dp_flow_change_flags(table.env(), DP_FAMILY_V4, slave.slot, slave.control, DP_FLOW_SEQUENCE, 0);
+  CHECK(flow_at(table.view(), id_of(table, 1))->reverse.bytes == 60);
+}
+
+TEST_CASE("an id names one flow for good: after its deletion it finds nothing and deletes nothing") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1);
+    const std::uint64_t id = id_of(table, 1);
+    CHECK(flow_at(table.view(), id)->id == id);
+    const dp_flow_view slave = find(table, 1, true);
+    CHECK_FALSE(flow_at(table.view(), flow_id(slave.slot, slave.control)).has_value());
+    CHECK_FALSE(delete_flow(table.view(), flow_id(slave.slot, slave.control)));
+    CHECK(delete_flow(table.view(), id));
+    CHECK_FALSE(delete_flow(table.view(), id));
+    table.install(1);
+    CHECK(id_of(table, 1) != id);
+    CHECK_FALSE(flow_at(table.view(), id).has_value());
+    CHECK_FALSE(delete_flow(table.view(), id));
+    CHECK_FALSE(delete_flow(table.view(), ~std::uint64_t{0}));
+    CHECK(table.has(1));
+  }
+}
+
+TEST_CASE("recovery leaves a healthy table as it is and does not wait for it") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    for (std::uint32_t number = 0; number < 50; ++number) table.install(number);
+    bool waited = false;
+    const RecoveryCounts counts = recover_flows(table.view(), [&] { waited = true; });
+    CHECK_FALSE(waited);
+    CHECK(counts.released == 0);
+    CHECK(counts.half_pairs == 0);
+    CHECK(table.used() == 100);
+  }
+}
+
+// A writer may die between any two writes. Each row is what it leaves behind in the master's and the slave's word.
+TEST_CASE("recovery removes what a writer left half-way, whatever it had done") {
+  const struct {
+    const char* name;
+    int master, slave;  // states, -1: given back
+  } cases[] = {
+      {"slave claimed", DP_FLOW_EMPTY, DP_FLOW_CLAIMED},
+      {"both claimed", DP_FLOW_CLAIMED, DP_FLOW_CLAIMED},
+      {"slave published", DP_FLOW_CLAIMED, DP_FLOW_HALF_OPEN},
+      {"master pending", DP_FLOW_PENDING, DP_FLOW_HALF_OPEN},
+      {"killed", DP_FLOW_DYING, DP_FLOW_HALF_OPEN},
+      {"dying while assured", DP_FLOW_DYING, DP_FLOW_ASSURED},
+      {"dying, slave given back", DP_FLOW_DYING, -1},
+      {"coming back", DP_FLOW_PENDING, DP_FLOW_CLOSING},
+      {"slave without master", -1, DP_FLOW_ASSURED},
+      {"master without slave", DP_FLOW_ASSURED, -1},
+  };
+  FOR_EACH_FAMILY {
+    for (const auto& c : cases) {
+      INFO(std::string{c.name});
+      FlowTable table{family};
+      table.install(1);
+      table.install(2);
+      const dp_flow_view master = find(table, 1);
+      const std::uint32_t slave = table.control(master.partner);
+      const auto left = [](std::uint32_t control, int state) {
+        if (state < 0) return dp_flow_released(control);
+        if (state == DP_FLOW_EMPTY) return std::uint32_t{control & DP_FLOW_VERSION_MASK};
+        return dp_flow_with_state(control, static_cast<std::uint32_t>(state));
+      };
+      table.control(master.slot) = left(master.control, c.master);
+      table.control(master.partner) = left(slave, c.slave);
+      recover_flows(table.view(), [] {});
+      CHECK(dp_flow_state_of(table.control(master.slot)) == DP_FLOW_EMPTY);
+      CHECK(dp_flow_state_of(table.control(master.partner)) == DP_FLOW_EMPTY);
+      CHECK(table.used() == 2);
+      CHECK(table.has(2));
+      CHECK(table.install(1) == DP_INSTALL_OK);
+    }
+  }
+}
+
+TEST_CASE("recovery leaves alone what still moves") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1);
+    const dp_flow_view master = find(table, 1);
+    table.control(master.slot) = dp_flow_with_state(master.control, DP_FLOW_PENDING);
+    FlowRecovery recovery{table.view()};
+    CHECK(recovery.note() == 1);
+    table.control(master.slot) = master.control;  // its writer went on
+    CHECK(recovery.repair().released == 0);
+    CHECK(table.has(1));
+    CHECK(table.has(1, true));
+  }
+}
+
+TEST_CASE("recovery does not release a way that another pair has taken since") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1);
+    const dp_flow_view old = find(table, 1);
+    dp_flow_delete(table.env(), family, &old);
+    table.install(1);
+    REQUIRE(find(table, 1).slot == old.slot);
+    // a dead writer's dying master elsewhere that still names the slave's former version
+    table.install(2);
+    const dp_flow_view victim = find(table, 2);
+    table.control(victim.slot) = dp_flow_with_state(victim.control, DP_FLOW_DYING);
+    if (family == DP_FAMILY_V4)
+      dp_flow_entry4(table.env(), victim.slot)->partner = old.partner;
+    else
+      dp_flow_entry6(table.env(), victim.slot)->partner = old.partner;
+    recover_flows(table.view(), [] {});
+    CHECK(table.has(1, true));
+    CHECK_FALSE(table.has(2));
+    CHECK(table.used() == 2);
+  }
+}
+
+TEST_CASE("recovery clears HELD and lets a lagging slave catch up with its master") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1);
+    const dp_flow_view master = find(table, 1);
+    dp_flow_change_flags(table.env(), family, master.slot, master.control, DP_FLOW_HELD | DP_FLOW_USER, 0);
+    table.control(master.slot) = dp_flow_with_state(master.control, DP_FLOW_ASSURED);
+    const RecoveryCounts counts = recover_flows(table.view(), [] {});
+    CHECK(counts.held == 1);
+    CHECK((find(table, 1).link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_MASTER | DP_FLOW_USER));
+    CHECK(dp_flow_state_of(find(table, 1, true).control) == DP_FLOW_ASSURED);
+  }
+}

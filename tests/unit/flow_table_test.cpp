@@ -1,0 +1,487 @@
+// flow_table_test.cpp - the flow table's verbs, one at a time and without rivals. Races: tests/model.
+
+#include <functional>
+
+#include "common/target.h"
+
+// The moment between copying an entry and looking at its control word again.
+static std::function<void()> between_copy_and_check;
+#undef DP_COMPILER_BARRIER
+#define DP_COMPILER_BARRIER()                                       \
+  do {                                                              \
+    if (const auto now = std::exchange(between_copy_and_check, {})) now(); \
+  } while (0)
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <utility>
+
+#include "harness/flow_env.hpp"
+
+using namespace twinpath::test;
+
+#define FOR_EACH_FAMILY                     \
+  for (const auto& [name, family] : kFamilies) \
+  SUBCASE(name)
+
+TEST_CASE("both directions of an installed pair are found, whole and with zeroed counters") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    REQUIRE(table.install(7) == DP_INSTALL_OK);
+    dp_flow_view forward, reverse;
+    REQUIRE(table.find(7, false, forward));
+    REQUIRE(table.find(7, true, reverse));
+    CHECK(flow_is_whole(flow_half(family, 7, false), forward));
+    CHECK(flow_is_whole(flow_half(family, 7, true), reverse));
+    CHECK(forward.slot == table.last().slot);
+    CHECK(forward.control == table.last().control);
+    CHECK(forward.partner == reverse.slot);
+    CHECK(reverse.partner == forward.slot);
+    CHECK((forward.link & DP_FLOW_MASTER) != 0);
+    CHECK((reverse.link & DP_FLOW_MASTER) == 0);
+    CHECK(dp_flow_same_version(forward.link, reverse.control));
+    CHECK(dp_flow_same_version(reverse.link, forward.control));
+    CHECK(forward.stamp == 0x00010001);
+    CHECK_FALSE(table.has(8));
+  }
+}
+
+TEST_CASE("keys that differ in any one field are different flows") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view view;
+    const dp_flow_half half = flow_half(family, 7, false);
+    const std::function<void(dp_flow_half&)> changes[] = {
+        [](auto& h) { h.source.word[0] ^= 1; },    [](auto& h) { h.destination.word[0] ^= 1; },
+        [](auto& h) { h.source_port ^= 1; },       [](auto& h) { h.destination_port ^= 1; },
+        [](auto& h) { h.protocol = 17; },          [](auto& h) { h.zone = 3; },
+        [](auto& h) { std::swap(h.source, h.destination); }};
+    for (const auto& change : changes) {
+      dp_flow_half other = half;
+      change(other);
+      CHECK_FALSE(table.find(other, view));
+    }
+    CHECK(table.find(half, view));
+  }
+}
+
+TEST_CASE("every word of an IPv6 address counts, and delta counts in neither family") {
+  FlowTable table{DP_FAMILY_V6};
+  table.install(7);
+  dp_flow_view view;
+  for (int i = 0; i < 4; ++i) {
+    dp_flow_half other = flow_half(DP_FAMILY_V6, 7, false);
+    other.source.word[i] ^= htonl(1);
+    CHECK_FALSE(table.find(other, view));
+    other.source.word[i] ^= htonl(1);
+    other.destination.word[i] ^= htonl(1);
+    CHECK_FALSE(table.find(other, view));
+  }
+  dp_flow_key4 key4{1, 2, 3, 4, 6, 2, 0}, same4{1, 2, 3, 4, 6, 2, 0xffff};
+  CHECK(dp_flow_hash4(&key4, 99) == dp_flow_hash4(&same4, 99));
+  CHECK(dp_flow_hash4(&key4, 99) != dp_flow_hash4(&key4, 98));
+}
+
+TEST_CASE("a pair whose keys are taken is refused, by either key, and leaves no trace") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    CHECK(table.install(7) == DP_INSTALL_EXISTS);
+    dp_flow_half other_client = flow_half(family, 9, false);
+    CHECK(table.install(other_client, flow_half(family, 7, true)) == DP_INSTALL_EXISTS);
+    CHECK(table.install(flow_half(family, 7, false), flow_half(family, 9, true)) == DP_INSTALL_EXISTS);
+    CHECK(table.install(flow_half(family, 7, true), flow_half(family, 7, false)) == DP_INSTALL_EXISTS);
+    CHECK(table.used() == 2);
+    CHECK(table.has(7));
+    CHECK_FALSE(table.has(9));
+  }
+}
+
+TEST_CASE("a pair whose two keys are equal is installed and deleted like any other") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    const dp_flow_half half = flow_half(family, 7, false);
+    dp_flow_view view;
+    REQUIRE(table.install(half, half) == DP_INSTALL_OK);
+    REQUIRE(table.find(half, view));
+    CHECK(dp_flow_delete(table.env(), family, &view) == 1);
+    CHECK(table.used() == 0);
+  }
+}
+
+TEST_CASE("deleting by either half removes both, once, and raises both versions") {
+  FOR_EACH_FAMILY {
+    for (const bool by_reverse : {false, true}) {
+      FlowTable table{family};
+      table.install(7);
+      dp_flow_view view;
+      REQUIRE(table.find(7, by_reverse, view));
+      CHECK(dp_flow_delete(table.env(), family, &view) == 1);
+      CHECK(dp_flow_delete(table.env(), family, &view) == 0);
+      CHECK_FALSE(table.has(7, false));
+      CHECK_FALSE(table.has(7, true));
+      CHECK(table.control(view.slot) == (view.control & DP_FLOW_VERSION_MASK) + DP_FLOW_VERSION_ONE);
+      CHECK(table.control(view.partner) == (view.link & DP_FLOW_VERSION_MASK) + DP_FLOW_VERSION_ONE);
+      CHECK(table.install(7) == DP_INSTALL_OK);
+      CHECK(dp_flow_delete(table.env(), family, &view) == 0);
+      CHECK(table.has(7));
+    }
+  }
+}
+
+// Eight pairs fill the one bucket that a table of one bucket has.
+static void fill(FlowTable& table, std::uint32_t now = 100) {
+  for (std::uint32_t number = 0; number < 8; ++number) REQUIRE(table.install(number, now + number) == DP_INSTALL_OK);
+}
+
+static void assure(FlowTable& table, std::uint32_t number) {
+  dp_flow_view view;
+  REQUIRE(table.find(number, false, view));
+  REQUIRE(dp_flow_set_state(table.env(), table.family(), &view, DP_FLOW_ASSURED) == 1);
+}
+
+TEST_CASE("a full table says so, and gives nothing away") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    fill(table);
+    CHECK(table.install(50, 200) == DP_INSTALL_FULL);
+    CHECK(table.used() == 16);
+    for (std::uint32_t number = 0; number < 8; ++number) CHECK(table.has(number));
+  }
+}
+
+TEST_CASE("a reverse half that fits while its forward half does not is given back") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    fill(table);
+    table.control(3) = 5u << DP_FLOW_VERSION_SHIFT;
+    // the one free way is a candidate for some reverse halves and not for others
+    for (std::uint32_t number = 50; number < 80; ++number) {
+      CHECK(table.install(number, 200) == DP_INSTALL_FULL);
+      CHECK(dp_flow_state_of(table.control(3)) == DP_FLOW_EMPTY);
+    }
+    const std::uint32_t version = table.control(3) >> DP_FLOW_VERSION_SHIFT;
+    CHECK(version > 5);
+    CHECK(table.used() == 15);
+  }
+}
+
+TEST_CASE("half-open pairs make room, oldest first") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    fill(table);
+    // two candidate sets: the oldest of a set is among the two oldest halves' pairs of the bucket
+    REQUIRE(table.install(50, 200, true) == DP_INSTALL_OK);
+    CHECK(table.has(50));
+    CHECK(table.has(50, true));
+    int gone = 0;
+    for (std::uint32_t number = 0; number < 8; ++number) {
+      CHECK(table.has(number, false) == table.has(number, true));
+      if (!table.has(number)) {
+        ++gone;
+        CHECK(number < 4);
+      }
+    }
+    CHECK(gone >= 1);
+    CHECK(gone <= 2);
+  }
+}
+
+TEST_CASE("of one set the oldest half-open pair goes, whichever way it lies in") {
+  for (std::uint32_t oldest = 0; oldest < 8; ++oldest) {
+    FlowTable table{DP_FAMILY_V4, 1};
+    for (std::uint32_t number = 0; number < 8; ++number)
+      REQUIRE(table.install(number, number == oldest ? 50 : 100) == DP_INSTALL_OK);
+    dp_flow_claim claim{0, 200, 1, 0, 0, 0, 0, 0};
+    dp_flow_view view;
+    REQUIRE(table.find(oldest, false, view));
+    CHECK(dp_flow_make_room_in4(table.env(), view.slot / DP_FLOW_WAYS, &claim) == 1);
+    for (std::uint32_t number = 0; number < 8; ++number) CHECK(table.has(number) == (number != oldest));
+  }
+}
+
+TEST_CASE("assured and closing pairs are never evicted") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    fill(table);
+    for (std::uint32_t number = 0; number < 8; ++number) assure(table, number);
+    dp_flow_view view;
+    table.find(0, true, view);
+    dp_flow_set_state(table.env(), family, &view, DP_FLOW_CLOSING);
+    CHECK(table.install(50, 0x7000, true) == DP_INSTALL_FULL);
+    for (std::uint32_t number = 0; number < 8; ++number) CHECK(table.has(number));
+  }
+}
+
+TEST_CASE("expired pairs of any state are taken only when the caller may, and before half-open ones") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    fill(table);
+    for (std::uint32_t number = 0; number < 8; ++number)
+      if (number != 7) assure(table, number);
+    const std::uint32_t now = 100 + 6 + 999;  // tcp_established is 1000: 0 to 5 have expired, 6 has not
+    CHECK(table.install(50, now, false, false) == DP_INSTALL_FULL);
+    REQUIRE(table.install(50, now, false, true) == DP_INSTALL_OK);
+    CHECK(table.has(50));
+    CHECK(table.has(6));
+    int gone = 0;
+    for (std::uint32_t number = 0; number < 6; ++number) gone += !table.has(number);
+    CHECK(gone >= 1);
+    CHECK(gone <= 2);
+  }
+}
+
+TEST_CASE("a packet of either direction keeps a pair from expiring") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    fill(table);
+    for (std::uint32_t number = 0; number < 8; ++number) {
+      assure(table, number);
+      dp_flow_view view;
+      table.find(number, true, view);
+      dp_flow_count(table.env(), family, view.slot, 60, 1500);
+    }
+    CHECK(table.install(50, 2000, true, true) == DP_INSTALL_FULL);
+    CHECK(table.install(50, 2500, true, true) == DP_INSTALL_OK);
+  }
+}
+
+TEST_CASE("a half-open slave is usable only while its master is live with the recorded version") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view view;
+    REQUIRE(table.find(7, false, view));
+    const std::uint32_t live = view.control;
+    const std::uint32_t other_version = live + DP_FLOW_VERSION_ONE;
+    const auto with = [&](std::uint32_t state) { return dp_flow_with_state(live, state); };
+    const struct {
+      std::uint32_t master;
+      bool usable;
+    } cases[] = {{with(DP_FLOW_CLAIMED), false},  {with(DP_FLOW_PENDING), false}, {with(DP_FLOW_DYING), false},
+                 {with(DP_FLOW_EMPTY), false},    {other_version, false},         {with(DP_FLOW_HALF_OPEN), true},
+                 {with(DP_FLOW_ASSURED), true},   {with(DP_FLOW_CLOSING), true}};
+    for (const auto& [master, usable] : cases) {
+      table.control(view.slot) = master;
+      CHECK(table.has(7, true) == usable);
+    }
+  }
+}
+
+TEST_CASE("an answer alone does not assure a pair") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view view;
+    REQUIRE(table.find(7, true, view));
+    CHECK(dp_flow_state_of(view.control) == DP_FLOW_HALF_OPEN);
+    REQUIRE(table.find(7, false, view));
+    CHECK(dp_flow_state_of(view.control) == DP_FLOW_HALF_OPEN);
+  }
+}
+
+TEST_CASE("a state set through either half shows in both, and not in a pair that is gone") {
+  FOR_EACH_FAMILY {
+    for (const bool by_reverse : {false, true}) {
+      FlowTable table{family};
+      table.install(7);
+      dp_flow_view view, after;
+      REQUIRE(table.find(7, by_reverse, view));
+      for (const auto state : {DP_FLOW_ASSURED, DP_FLOW_ASSURED, DP_FLOW_CLOSING, DP_FLOW_ASSURED}) {
+        CHECK(dp_flow_set_state(table.env(), family, &view, state) == 1);
+        for (const bool reverse : {false, true}) {
+          REQUIRE(table.find(7, reverse, after));
+          CHECK(dp_flow_state_of(after.control) == static_cast<std::uint32_t>(state));
+        }
+      }
+      CHECK(dp_flow_set_state(table.env(), family, &view, DP_FLOW_EMPTY) == 0);
+      dp_flow_delete(table.env(), family, &view);
+      CHECK(dp_flow_set_state(table.env(), family, &view, DP_FLOW_ASSURED) == 0);
+      CHECK(table.used() == 0);
+    }
+  }
+}
+
+TEST_CASE("flags change on one half while its version stands, and keep the partner's version") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view view, after;
+    REQUIRE(table.find(7, true, view));
+    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_FIN | DP_FLOW_HELD, 0) == 1);
+    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_ALIVE, DP_FLOW_HELD) == 1);
+    REQUIRE(table.find(7, true, after));
+    CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FIN | DP_FLOW_ALIVE));
+    CHECK(dp_flow_same_version(after.link, view.link));
+    REQUIRE(table.find(7, false, after));
+    CHECK((after.link & DP_FLOW_FLAGS_MASK) == DP_FLOW_MASTER);
+    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_RESET, 0) == 0);
+    REQUIRE(table.find(7, true, after));
+    CHECK((after.link & DP_FLOW_RESET) == 0);
+  }
+}
+
+TEST_CASE("a restamp replaces stamp, next hop and rule together, from what was seen") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view view, after;
+    REQUIRE(table.find(7, false, view));
+    CHECK(dp_flow_restamp(table.env(), family, &view, 0x00020003, 77, 78) == 1);
+    REQUIRE(table.find(7, false, after));
+    CHECK(after.stamp == 0x00020003);
+    CHECK(after.next_hop == 77);
+    CHECK(after.rule == 78);
+    CHECK(dp_flow_restamp(table.env(), family, &view, 0x00030003, 79, 80) == 0);
+    dp_flow_delete(table.env(), family, &after);
+    CHECK(dp_flow_restamp(table.env(), family, &after, 0x00030003, 79, 80) == 0);
+  }
+}
+
+TEST_CASE("counters add up and the tick of the last packet stays") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7, 5);
+    dp_flow_view view;
+    REQUIRE(table.find(7, false, view));
+    dp_flow_count(table.env(), family, view.slot, 60, 9);
+    dp_flow_count(table.env(), family, view.slot, 1500, 12);
+    const auto flow = twinpath::flow_at(table.view(), twinpath::flow_id(view.slot, view.control));
+    REQUIRE(flow.has_value());
+    CHECK(flow->forward.packets == 2);
+    CHECK(flow->forward.bytes == 1560);
+    CHECK(flow->forward.seen == 12);
+    CHECK(flow->reverse.packets == 0);
+    CHECK(flow->reverse.seen == 5);
+  }
+}
+
+TEST_CASE("the partner is read only with the version that the link names") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view view, partner;
+    REQUIRE(table.find(7, false, view));
+    REQUIRE(dp_flow_view_slot(table.env(), family, view.partner, view.link, &partner) == 1);
+    CHECK(flow_is_whole(flow_half(family, 7, true), partner));
+    CHECK(partner.partner == view.slot);
+    CHECK(dp_flow_view_slot(table.env(), family, view.partner, view.link + DP_FLOW_VERSION_ONE, &partner) == 0);
+    CHECK(dp_flow_view_slot(table.env(), family, 1u << 30, view.link, &partner) == 0);
+  }
+}
+
+TEST_CASE("an entry recycled while it is copied is a miss") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    table.install(7);
+    dp_flow_view first, view;
+    REQUIRE(table.find(7, false, first));
+    between_copy_and_check = [&] {
+      dp_flow_delete(table.env(), family, &first);
+      table.install(8);
+    };
+    CHECK_FALSE(table.find(7, false, view));
+    CHECK(table.has(8));
+    REQUIRE(table.find(8, false, first));
+    between_copy_and_check = [&] { dp_flow_delete(table.env(), family, &first); };
+    CHECK_FALSE(dp_flow_view_slot(table.env(), family, first.slot, first.control, &view));
+  }
+}
+
+TEST_CASE("a state that changes while the entry is copied is no miss, and the view shows the later one") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(7);
+    dp_flow_view first, view;
+    REQUIRE(table.find(7, false, first));
+    between_copy_and_check = [&] { dp_flow_set_state(table.env(), family, &first, DP_FLOW_ASSURED); };
+    REQUIRE(table.find(7, false, view));
+    CHECK(dp_flow_state_of(view.control) == DP_FLOW_ASSURED);
+  }
+}
+
+TEST_CASE("what a rival means follows from its state, its master's and the order of slots") {
+  const std::uint32_t own = 100;
+  const struct {
+    const char* name;
+    std::uint32_t control, master, slot;
+    dp_flow_rival want;
+  } cases[] = {
+      {"live master", DP_FLOW_HALF_OPEN, DP_FLOW_HALF_OPEN, 200, DP_RIVAL_WINS},
+      {"slave of an assured pair", DP_FLOW_HALF_OPEN, DP_FLOW_ASSURED, 200, DP_RIVAL_WINS},
+      {"assured slave of a dying master", DP_FLOW_ASSURED, DP_FLOW_DYING, 200, DP_RIVAL_WINS},
+      {"closing slave whose master is gone", DP_FLOW_CLOSING, DP_FLOW_EMPTY, 200, DP_RIVAL_WINS},
+      {"pending at a lower slot", DP_FLOW_PENDING, DP_FLOW_PENDING, 99, DP_RIVAL_WINS},
+      {"pending at a higher slot", DP_FLOW_PENDING, DP_FLOW_PENDING, 101, DP_RIVAL_LOSES},
+      {"slave of a pending master at a higher slot", DP_FLOW_HALF_OPEN, DP_FLOW_PENDING, 101, DP_RIVAL_LOSES},
+      {"slave of a claimed master", DP_FLOW_HALF_OPEN, DP_FLOW_CLAIMED, 99, DP_RIVAL_NONE},
+      {"slave of a dying master", DP_FLOW_HALF_OPEN, DP_FLOW_DYING, 99, DP_RIVAL_NONE},
+      {"slave whose master is gone", DP_FLOW_HALF_OPEN, DP_FLOW_EMPTY, 99, DP_RIVAL_NONE},
+      {"own other half", DP_FLOW_HALF_OPEN, DP_FLOW_PENDING, 100, DP_RIVAL_NONE},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.name);
+    CHECK(dp_flow_judge_rival(c.control, c.master, c.slot, own) == c.want);
+  }
+}
+
+TEST_CASE("timeouts follow protocol, state and flags of both halves") {
+  const dp_timeouts t{10, 1000, 20, 5, 30, 100, 15, 40};
+  const struct {
+    std::uint8_t protocol;
+    std::uint32_t state, master, slave, want;
+  } cases[] = {
+      {6, DP_FLOW_HALF_OPEN, 0, 0, t.tcp_syn},
+      {6, DP_FLOW_ASSURED, 0, 0, t.tcp_established},
+      {6, DP_FLOW_ASSURED, DP_FLOW_FIN, 0, t.tcp_established},
+      {6, DP_FLOW_ASSURED, DP_FLOW_FIN, DP_FLOW_FIN, t.tcp_closing},
+      {6, DP_FLOW_CLOSING, 0, 0, t.tcp_closing},
+      {6, DP_FLOW_CLOSING, 0, DP_FLOW_RESET, t.tcp_reset},
+      {6, DP_FLOW_CLOSING, DP_FLOW_RESET | DP_FLOW_ALIVE, 0, t.tcp_reset},
+      {6, DP_FLOW_ASSURED, DP_FLOW_RESET | DP_FLOW_ALIVE, DP_FLOW_ALIVE, t.tcp_established},
+      {17, DP_FLOW_HALF_OPEN, 0, 0, t.udp},
+      {17, DP_FLOW_ASSURED, 0, 0, t.udp_stream},
+      {1, DP_FLOW_HALF_OPEN, 0, 0, t.icmp},
+      {58, DP_FLOW_HALF_OPEN, 0, 0, t.icmp},
+      {47, DP_FLOW_HALF_OPEN, 0, 0, t.other},
+  };
+  for (const auto& c : cases) CHECK(dp_flow_timeout(&t, c.protocol, c.state, c.master, c.slave) == c.want);
+}
+
+TEST_CASE("idle time wraps with the clock, and a clock a tick ahead is no idle time") {
+  CHECK(dp_flow_idle(105, 100) == 5);
+  CHECK(dp_flow_idle(3, 0xfffffffe) == 5);
+  CHECK(dp_flow_idle(100, 101) == 0);
+}
+
+TEST_CASE("the branch-free match and the bit counts agree with loops for every set of eight ways") {
+  for (std::uint32_t bits = 0; bits < 256; ++bits) {
+    std::uint32_t control[DP_FLOW_WAYS];
+    std::uint32_t ways = 0, lowest = 0;
+    for (std::uint32_t way = DP_FLOW_WAYS; way-- > 0;) {
+      const bool set = (bits >> way & 1) != 0;
+      control[way] = set ? 0xffff8000u | DP_FLOW_DYING : std::uint32_t{DP_FLOW_HALF_OPEN};
+      ways += set;
+      if (set) lowest = way;
+    }
+    CHECK(dp_flow_match(control, DP_FLOW_DYING, DP_FLOW_STATE_MASK) == bits);
+    CHECK(dp_flow_ways_in(bits) == ways);
+    if (bits != 0) CHECK(dp_flow_lowest_way(bits) == lowest);
+  }
+}
+
+TEST_CASE("versions wrap without touching tag or state") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    for (std::uint32_t slot = 0; slot < 16; ++slot) table.control(slot) = DP_FLOW_VERSION_MASK;
+    REQUIRE(table.install(7) == DP_INSTALL_OK);
+    dp_flow_view view;
+    REQUIRE(table.find(7, true, view));
+    dp_flow_delete(table.env(), family, &view);
+    CHECK(table.control(view.slot) == 0);
+    CHECK(table.control(view.partner) == 0);
+    CHECK(table.install(7) == DP_INSTALL_OK);
+  }
+}

@@ -1,0 +1,300 @@
+// What each route answers, without a connection.
+#include "rest/routes.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "harness/fake_gateway.hpp"
+#include "rest/openapi.hpp"
+
+using namespace twinpath;
+using namespace twinpath::rest;
+using nlohmann::json;
+
+namespace {
+
+json body_of(const Answer& answer) { return json::parse(answer.body); }
+
+}  // namespace
+
+TEST_CASE("every request gets the status that fits it") {
+  FakeGateway gateway;
+  gateway.add_pairs(3);
+  const struct {
+    const char* method;
+    const char* target;
+    unsigned status;
+    const char* code;  // of the error; empty: none
+  } cases[] = {
+      {"GET", "/v1/status", 200, ""},
+      {"HEAD", "/v1/status", 200, ""},
+      {"GET", "/v1/ports", 200, ""},
+      {"GET", "/v1/zones", 200, ""},
+      {"GET", "/v1/rules", 200, ""},
+      {"GET", "/v1/drops", 200, ""},
+      {"GET", "/v1/config", 200, ""},
+      {"GET", "/metrics", 200, ""},
+      {"GET", "/v1/openapi.json", 200, ""},
+      {"GET", "/v1/policies", 200, ""},
+      {"GET", "/v1/policies?", 200, ""},
+      {"GET", "/v1/policies/2", 200, ""},
+      {"GET", "/v1/policies/99", 404, "not_found"},
+      {"DELETE", "/v1/policies/2", 200, ""},
+      {"DELETE", "/v1/policies/99", 404, "not_found"},
+      {"DELETE", "/v1/policies?state=closing", 200, ""},
+      {"POST", "/v1/shutdown", 202, ""},
+      {"GET", "/v1/engines", 500, "internal"},
+      {"GET", "/", 404, "not_found"},
+      {"GET", "/v1", 404, "not_found"},
+      {"GET", "/v1/status/", 404, "not_found"},
+      {"GET", "/v1/policies/", 404, "not_found"},
+      {"GET", "/v1/policies/1/2", 404, "not_found"},
+      {"GET", "/v2/status", 404, "not_found"},
+      {"GET", "status", 400, "bad_target"},
+      {"GET", "/v1/%zz", 400, "bad_target"},
+      {"GET", "/v1/status%00", 400, "bad_target"},
+      {"POST", "/v1/status", 405, "method_not_allowed"},
+      {"HEAD", "/v1/shutdown", 405, "method_not_allowed"},
+      {"BREW", "/v1/config", 405, "method_not_allowed"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.method);
+    CAPTURE(c.target);
+    const Answer answer = dispatch(gateway, {c.method, c.target, {}, {}});
+    CHECK(answer.status == c.status);
+    if (*c.code == '\0') continue;
+    CHECK(body_of(answer)["error"]["code"] == c.code);
+    CHECK(body_of(answer)["error"]["message"].is_string());
+  }
+}
+
+TEST_CASE("a wrong method is answered with the methods that are allowed") {
+  FakeGateway gateway;
+  CHECK(dispatch(gateway, {"POST", "/v1/config", {}, {}}).allow == "GET, HEAD, PUT");
+  CHECK(dispatch(gateway, {"GET", "/v1/shutdown", {}, {}}).allow == "POST");
+}
+
+TEST_CASE("a query key that is unknown, repeated or malformed is named together with what is allowed") {
+  FakeGateway gateway;
+  const struct {
+    const char* query;
+    const char* path;
+    const char* allowed;
+  } cases[] = {
+      {"zoen=a", "zoen", "zone, source"},           {"source=10.0.0.0/33", "source", "address or prefix"},
+      {"source=", "source", "address or prefix"},   {"destination=web", "destination", "address or prefix"},
+      {"protocol=tpc", "protocol", "tcp, udp"},     {"protocol=256", "protocol", "0 to 255"},
+      {"port=65536", "port", "0 to 65535"},         {"port=-1", "port", "0 to 65535"},
+      {"port=80x", "port", "0 to 65535"},           {"state=open", "state", "half-open, assured or closing"},
+      {"origin=nic", "origin", "kernel or engine"}, {"limit=0", "limit", "1 to 1000"},
+      {"limit=1001", "limit", "1 to 1000"},         {"limit", "limit", "1 to 1000"},
+      {"cursor=", "cursor", "the page before"},     {"zone=a&zone=b", "zone", "twice"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.query);
+    const Answer answer = dispatch(gateway, {"GET", std::string("/v1/policies?") + c.query, {}, {}});
+    CHECK(answer.status == 400);
+    const json error = body_of(answer)["error"];
+    CHECK(error["path"] == c.path);
+    CHECK(error["message"].get<std::string>().find(c.allowed) != std::string::npos);
+  }
+}
+
+TEST_CASE("paging keys are refused where pairs are removed, and every key where none is known") {
+  FakeGateway gateway;
+  CHECK(dispatch(gateway, {"DELETE", "/v1/policies?limit=5", {}, {}}).status == 400);
+  CHECK(dispatch(gateway, {"GET", "/v1/status?x=1", {}, {}}).status == 400);
+}
+
+TEST_CASE("filters reach the gateway decoded and typed") {
+  FakeGateway gateway;
+  const Answer answer = dispatch(gateway, {"GET",
+                                           "/v1/policies?zone=in%73ide&source=10.1.0.0%2F16&destination=2001:db8::/32&"
+                                           "protocol=udp&port=53&state=half-open&origin=engine&limit=1000&cursor=5",
+                                           {},
+                                           {}});
+  CHECK(answer.status == 200);
+  const PolicyQuery& query = gateway.last_query;
+  CHECK(query.zone == "inside");
+  CHECK(query.source->family == DP_FAMILY_V4);
+  CHECK(query.source->bits == 16);
+  CHECK(query.source->base.word[0] == htonl(0x0a010000));
+  CHECK(query.destination->family == DP_FAMILY_V6);
+  CHECK(query.protocol == 17);
+  CHECK(query.port == 53);
+  CHECK(query.state == FlowState::half_open);
+  CHECK(query.origin == FlowOrigin::engine);
+  CHECK(query.limit == 1000);
+  CHECK(query.cursor == "5");
+}
+
+TEST_CASE("without keys the page has 100 pairs and filters nothing") {
+  FakeGateway gateway;
+  gateway.add_pairs(101);
+  const json page = body_of(dispatch(gateway, {"GET", "/v1/policies", {}, {}}));
+  CHECK(page["policies"].size() == 100);
+  CHECK(page["cursor"] == "100");
+  CHECK_FALSE(gateway.last_query.zone);
+  CHECK_FALSE(gateway.last_query.source);
+  CHECK_FALSE(gateway.last_query.protocol);
+}
+
+TEST_CASE("following the cursor visits every pair once and ends with null") {
+  FakeGateway gateway;
+  gateway.add_pairs(25);
+  std::set<std::string> ids;
+  json page = {{"cursor", ""}};
+  for (int pages = 0; !page["cursor"].is_null(); ++pages) {
+    REQUIRE(pages < 10);
+    const std::string cursor = page["cursor"];
+    page = body_of(
+        dispatch(gateway, {"GET", "/v1/policies?limit=10" + (cursor.empty() ? "" : "&cursor=" + cursor), {}, {}}));
+    for (const json& pair : page["policies"]) ids.insert(pair["id"]);
+  }
+  CHECK(ids.size() == 25);
+}
+
+TEST_CASE("what the gateway refuses in a query is a bad request") {
+  FakeGateway gateway;
+  gateway.refusal = "no such zone: dmz";
+  const Answer answer = dispatch(gateway, {"GET", "/v1/policies?zone=dmz", {}, {}});
+  CHECK(answer.status == 400);
+  CHECK(body_of(answer)["error"]["message"] == "no such zone: dmz");
+}
+
+TEST_CASE("lists come in an object under their name") {
+  FakeGateway gateway;
+  const char* const names[] = {"ports", "zones", "rules", "drops"};
+  for (const char* name : names) {
+    CAPTURE(name);
+    const json body = body_of(dispatch(gateway, {"GET", std::string("/v1/") + name, {}, {}}));
+    CHECK(body.is_object());
+    CHECK(body[name].is_array());
+    CHECK(body[name].size() == 1);
+  }
+}
+
+TEST_CASE("a configuration answers the new generation, and with dry_run what would change") {
+  FakeGateway gateway;
+  const Answer put = dispatch(gateway, {"PUT", "/v1/config", "application/json", "{} // fine"});
+  CHECK(put.status == 200);
+  CHECK(body_of(put)["generation"] == 8);
+  CHECK_FALSE(gateway.last_dry_run);
+  CHECK(gateway.last_config == "{} // fine");
+  const Answer dry = dispatch(gateway, {"PUT", "/v1/config?dry_run=1", "application/json; charset=utf-8", "{}"});
+  CHECK(gateway.last_dry_run);
+  CHECK(body_of(dry)["changes"][0] == "rules: 1 added");
+}
+
+TEST_CASE("a configuration with faults lists them all and names the first") {
+  FakeGateway gateway;
+  gateway.faults = {{"ports[0].zone", "required"}, {"rules[1].from", "no such zone"}};
+  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(answer.status == 422);
+  const json error = body_of(answer)["error"];
+  CHECK(error["code"] == "invalid_config");
+  CHECK(error["path"] == "ports[0].zone");
+  CHECK(error["message"] == "ports[0].zone: required (and 1 more)");
+  CHECK(error["faults"].size() == 2);
+  CHECK(error["faults"][1] == json{{"path", "rules[1].from"}, {"text", "no such zone"}});
+}
+
+TEST_CASE("a good configuration that the host refuses is an error of the server") {
+  FakeGateway gateway;
+  gateway.refusal = "attach lan0: Operation not permitted";
+  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(answer.status == 500);
+  CHECK(body_of(answer)["error"]["code"] == "not_applied");
+}
+
+TEST_CASE("a body that is no JSON never reaches the gateway") {
+  FakeGateway gateway;
+  const struct {
+    const char* name;
+    const char* content_type;
+    const char* body;
+    unsigned status;
+  } cases[] = {
+      {"empty", "application/json", "", 400},
+      {"cut", "application/json", "{\"a\": ", 400},
+      {"two values", "application/json", "{} {}", 400},
+      {"text", "text/plain", "{}", 415},
+      {"xml", "application/xml; charset=utf-8", "<a/>", 415},
+      {"what curl says unasked", "application/x-www-form-urlencoded", "{}", 200},
+      {"in capitals", "Application/JSON", "{}", 200},
+      {"a JSON dialect", "application/merge-patch+json", "{}", 200},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.name);
+    gateway.last_config = "untouched";
+    const Answer answer = dispatch(gateway, {"PUT", "/v1/config", c.content_type, c.body});
+    CHECK(answer.status == c.status);
+    CHECK((gateway.last_config == "untouched") == (c.status != 200));
+  }
+}
+
+TEST_CASE("broken JSON is answered with its line and column") {
+  FakeGateway gateway;
+  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{\n  \"name\": edge1\n}"});
+  CHECK(answer.status == 400);
+  const std::string message = body_of(answer)["error"]["message"];
+  CAPTURE(message);
+  CHECK(message == "line 2, column 11: invalid literal");
+}
+
+TEST_CASE("prefixes have the length they say and no bits beyond it") {
+  const dp_address inside{{htonl(0x0a01ffff), 0, 0, 0}};
+  const dp_address outside{{htonl(0x0a020000), 0, 0, 0}};
+  const Result<Prefix> prefix = parse_prefix("10.1.0.0/16");
+  REQUIRE(prefix);
+  CHECK(prefix->contains(DP_FAMILY_V4, inside));
+  CHECK_FALSE(prefix->contains(DP_FAMILY_V4, outside));
+  CHECK_FALSE(prefix->contains(DP_FAMILY_V6, inside));
+  for (const char* good : {"0.0.0.0/0", "::/0", "192.0.2.1", "192.0.2.1/32", "2001:db8::/33", "2001:db8::1/128"}) {
+    CAPTURE(good);
+    CHECK(parse_prefix(good));
+  }
+  for (const char* bad :
+       {"", "/", "10.1.0.0/", "10.1.0.1/16", "10.1/16", "::1/0", "10.1.0.0/16/8", "10.1.0.0/+8", "fe80::1%lo"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_prefix(bad));
+  }
+}
+
+TEST_CASE("a document nested without end is refused") {
+  FakeGateway gateway;
+  CHECK(dispatch(gateway, {"PUT", "/v1/config", {}, std::string(1'000'000, '[')}).status == 400);
+}
+
+TEST_CASE("the gateway is shut down only after the answer has left") {
+  FakeGateway gateway;
+  const Answer answer = dispatch(gateway, {"POST", "/v1/shutdown?detach=1", {}, {}});
+  CHECK(gateway.shut_downs == 0);
+  REQUIRE(answer.afterwards);
+  answer.afterwards();
+  CHECK(gateway.shut_downs == 1);
+  CHECK(gateway.detached);
+}
+
+TEST_CASE("bytes that are not UTF-8 do not break an answer") {
+  FakeGateway gateway;
+  CHECK(dispatch(gateway, {"GET", "/v1/%ff%fe", {}, {}}).status == 404);
+  CHECK(dispatch(gateway, {"GET", "/v1/policies/%ff", {}, {}}).status == 404);
+  CHECK(dispatch(gateway, {"GET", "/v1/policies?%ff=1", {}, {}}).status == 400);
+}
+
+TEST_CASE("the OpenAPI document describes exactly the routes that are served") {
+  const json document = openapi_document(routes());
+  CHECK(document["openapi"] == "3.0.3");
+  std::size_t operations = 0;
+  for (const auto& [path, methods] : document["paths"].items()) operations += methods.size();
+  CHECK(operations == routes().size());
+  const json& listing = document["paths"]["/v1/policies"]["get"];
+  CHECK(listing["parameters"].size() == 9);
+  CHECK(listing["parameters"][0]["name"] == "zone");
+  CHECK(listing["responses"]["400"]["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Error");
+  CHECK(document["paths"]["/v1/policies/{id}"]["get"]["parameters"][0]["in"] == "path");
+  CHECK(document["paths"]["/v1/config"]["put"]["requestBody"]["required"] == true);
+  CHECK(document["paths"]["/metrics"]["get"]["responses"]["200"]["content"].contains("text/plain"));
+}
