@@ -53,6 +53,27 @@ DP_INLINE void twinpath_count_rule(__u32 rule, __u32 bytes)
 		twinpath_add(counter, bytes);
 }
 
+/* Tells what became of a packet whose rule says log. A full ring loses the event, never the packet. */
+DP_INLINE void twinpath_log(const struct dp_context *ctx, int reason)
+{
+	struct dp_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event)
+		return;
+	event->source = ctx->packet.source;
+	event->destination = ctx->packet.destination;
+	event->source_port = ctx->packet.source_port;
+	event->destination_port = ctx->packet.destination_port;
+	event->frame_bytes = ctx->packet.frame_bytes;
+	event->rule = ctx->match.rule;
+	event->ingress = ctx->packet.ingress;
+	event->reason = (__u8)reason;
+	event->family = ctx->packet.family;
+	event->protocol = ctx->packet.protocol;
+	event->pad = 0;
+	bpf_ringbuf_submit(event, 0);
+}
+
 /* Sends the frame out of `port`. A redirect can still fail behind our back (ring full, device gone): the device's own
  * statistics tell. */
 DP_INLINE int twinpath_send(__u32 port, __u32 bytes)
@@ -92,9 +113,12 @@ DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_context
 	return DP_NONE;
 }
 
-/* Budget of a steer reason; -1: the flows' own traffic, which has none. */
-DP_INLINE int twinpath_steer_budget(int reason)
+/* Budget of a steer reason; -1: the flows' own traffic, which has none. What is to be cut is work like fragments, and
+ * must not use up the budget of errors. */
+DP_INLINE int twinpath_steer_budget(const struct dp_packet *packet, int reason)
 {
+	if (reason == DP_STEER_TOO_BIG && dp_may_cut(packet))
+		return DP_BUDGET_FRAGMENT;
 	switch (reason) {
 	case DP_STEER_FRAGMENT:
 		return DP_BUDGET_FRAGMENT;

@@ -134,29 +134,28 @@ DP_INLINE int host_waits_for(struct xdp_md *xdp, const struct dp_packet *packet)
 	return 0;
 }
 
-DP_INLINE int forward(struct xdp_md *xdp, struct dp_context *ctx)
+/* Makes the frame ready to leave: DP_NONE, or why it cannot leave from here. */
+DP_INLINE int prepare_forward(struct xdp_md *xdp, const struct dp_context *ctx, const struct dp_next_hop *hop)
 {
-	const struct dp_next_hop *hop = dp_env_next_hop(0, ctx->next_hop);
 	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
 	int growth;
 
-	if (!hop || !port)
-		return XDP_ABORTED;
+	if (!port)
+		return DP_INTERNAL;
 	if ((port->flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(FRAME(xdp), FRAME_END(xdp), &ctx->packet))
-		return XDP_ABORTED;
+		return DP_STEER_CHECKSUM;
 	growth = dp_rewrite_vlan_growth(&ctx->packet, hop);
 	if (growth && bpf_xdp_adjust_head(xdp, -growth))
-		return XDP_ABORTED;
+		return DP_INTERNAL;
 	if (!dp_rewrite(FRAME(xdp), FRAME_END(xdp), &ctx->packet, &ctx->view, hop))
-		return XDP_ABORTED;
-	dp_flow_count(0, ctx->packet.family, ctx->view.slot, ctx->packet.frame_bytes, ctx->now);
-	return twinpath_send(hop->port, ctx->packet.frame_bytes);
+		return DP_INTERNAL;
+	return DP_NONE;
 }
 
 DP_INLINE int steer(struct xdp_md *xdp, struct dp_context *ctx, int reason, struct dp_port_counters *counters)
 {
 	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
-	int budget = twinpath_steer_budget(reason), refused = DP_NONE;
+	int budget = twinpath_steer_budget(&ctx->packet, reason), refused = DP_NONE;
 	__u32 socket;
 
 	if (!port)
@@ -181,6 +180,7 @@ SEC("xdp")
 int twinpath_slow(struct xdp_md *xdp)
 {
 	struct dp_port_counters *counters;
+	const struct dp_next_hop *hop;
 	struct dp_context *ctx;
 	__u32 zero = 0, number;
 	int reason;
@@ -191,6 +191,7 @@ int twinpath_slow(struct xdp_md *xdp)
 	ctx->now = twinpath_now();
 	ctx->side = DP_SIDE_KERNEL;
 	ctx->match.rule = 0;
+	ctx->match.flags = 0;
 	reason = read_frame(xdp, ctx);
 	if (!reason)
 		reason = dp_decide(0, ctx);
@@ -202,9 +203,15 @@ int twinpath_slow(struct xdp_md *xdp)
 		return XDP_ABORTED;
 	if (ctx->match.rule)
 		twinpath_count_rule(ctx->match.rule, ctx->packet.frame_bytes);
+	if (ctx->match.flags & DP_RULE_LOG)
+		twinpath_log(ctx, reason);
+	hop = dp_env_next_hop(0, ctx->next_hop);
+	if (!reason)
+		reason = hop ? prepare_forward(xdp, ctx, hop) : (int)DP_INTERNAL;
 	switch (dp_reason_verdict(reason)) {
 	case DP_FORWARD:
-		return forward(xdp, ctx);
+		dp_flow_count(0, ctx->packet.family, ctx->view.slot, ctx->packet.frame_bytes, ctx->now);
+		return hop ? twinpath_send(hop->port, ctx->packet.frame_bytes) : XDP_ABORTED;
 	case DP_STEER:
 		return steer(xdp, ctx, reason, counters);
 	case DP_PASS:

@@ -8,6 +8,7 @@
 
 #include "common/datapath/context.h"
 #include "common/model/counters.h"
+#include "common/model/event.h"
 #include "common/model/metadata.h"
 #include "common/model/next_hop.h"
 #include "common/model/port.h"
@@ -96,6 +97,11 @@ DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
 DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
 DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
 DP_PER_CPU(scratch, struct dp_context, 1);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
 
 /* packets of each budget in the running second; shared by all CPUs */
 struct dp_budget_window {

@@ -6,7 +6,7 @@
  *
  * Result   DP_NONE: forward with ctx->view and ctx->next_hop, then count it.
  *          STEER_*: kernel: to the engine. Engine: `ctx->known` says whether ctx->view is a flow's half; reasons that
- *          dp_engine_forwards() names are the engine's to send, the others its to answer (ICMP, reset) or to drop.
+ *          dp_engine_sends() names are the engine's to send, the others its to answer (ICMP, reset) or to drop.
  *          PASS_* and drops: as they say.
  */
 #ifndef DP_DECIDE_H
@@ -24,6 +24,12 @@ DP_INLINE int dp_engine_forwards(int reason)
 {
 	return reason == DP_NONE || reason == DP_STEER_PLACE_USER || reason == DP_STEER_NEIGHBOUR ||
 	       reason == DP_STEER_HELD || reason == DP_STEER_EGRESS_SOCKET || reason == DP_STEER_CHECKSUM;
+}
+
+/* The same, of one packet: what is too big and may be cut, the engine cuts and sends. */
+DP_INLINE int dp_engine_sends(const struct dp_packet *packet, int reason)
+{
+	return dp_engine_forwards(reason) || (reason == DP_STEER_TOO_BIG && dp_may_cut(packet));
 }
 
 /* --- flows that are there already ---------------------------------------------------------------------------- */
@@ -132,7 +138,7 @@ DP_INLINE int dp_continue(struct dp_env *env, struct dp_context *ctx)
 			return reason;
 	}
 	reason = dp_flow_place(env, ctx);
-	if (reason && (ctx->side == DP_SIDE_KERNEL || !dp_engine_forwards(reason)))
+	if (reason && (ctx->side == DP_SIDE_KERNEL || !dp_engine_sends(&ctx->packet, reason)))
 		return reason;
 	/* whoever sends the packet tracks it */
 	if (dp_track(env, ctx) == DP_TRACK_ANEW) {
@@ -158,7 +164,7 @@ DP_VERB int dp_install_pair(struct dp_env *env, struct dp_context *ctx)
 	install.family = ctx->packet.family;
 	install.evict = 1;
 	install.evict_expired = settings->evict_expired || dp_nobody_home(settings, ctx->now);
-	install.pad = 0;
+	install.crowded = settings->crowded & (ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6) ? 1 : 0;
 	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, &install);
 	if (result == DP_INSTALL_FULL)
 		return DP_TABLE_FULL;
@@ -172,7 +178,7 @@ DP_INLINE int dp_may_install(const struct dp_context *ctx, int reason)
 {
 	if (ctx->side == DP_SIDE_KERNEL)
 		return reason == DP_NONE || reason == DP_STEER_EGRESS_SOCKET;
-	return dp_engine_forwards(reason);
+	return dp_engine_sends(&ctx->packet, reason);
 }
 
 /* Unicast IP to us that is no packet of a live flow. */
@@ -219,6 +225,7 @@ DP_INLINE int dp_decide(struct dp_env *env, struct dp_context *ctx)
 	ctx->to_host = 0;
 	ctx->next_hop = 0;
 	ctx->match.rule = 0;
+	ctx->match.flags = 0;
 	reason = dp_border(env, ctx);
 	if (reason)
 		return reason;

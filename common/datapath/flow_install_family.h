@@ -125,6 +125,8 @@ DP_VERB int DP_F(claim)(struct dp_env *env, struct dp_flow_claim *claim)
 		return 0;
 	first = dp_flow_first_set(claim->hash, DP_F(shape)(settings)->set_count);
 	second = dp_flow_second_set(claim->hash, DP_F(shape)(settings)->set_count);
+	if (claim->crowded && !DP_F(make_room_in)(env, first, claim))
+		(void)DP_F(make_room_in)(env, second, claim);
 	for (int i = 0; i < DP_FLOW_ATTEMPTS; i++) {
 		enum dp_flow_take take = DP_F(take_empty)(env, first, second, claim);
 
@@ -302,7 +304,8 @@ DP_INLINE __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
 DP_INLINE int DP_F(claim_pair)(struct dp_env *env, __u64 master_hash, __u64 slave_hash,
 			       const struct dp_install *io, struct dp_flow_pair *pair)
 {
-	struct dp_flow_claim claim = { slave_hash, io->now, io->evict, io->evict_expired, 0, 0, 0, 0 };
+	struct dp_flow_claim claim = { slave_hash, io->now, io->evict, io->evict_expired,
+				       io->crowded,	   0,	   0,	      0,		 0 };
 	__u32 *word;
 
 	if (!DP_F(claim)(env, &claim))

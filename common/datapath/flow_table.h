@@ -42,7 +42,7 @@ struct dp_install {
 	__u8 family;
 	__u8 evict;         /* 1: half-open pairs may make room, oldest of the set first */
 	__u8 evict_expired; /* 1: so may pairs past their timeout, whatever their state */
-	__u8 pad;
+	__u8 crowded;       /* 1: make room even where there is some (enum dp_crowded) */
 	__u32 slot;    /* out, when OK: of the master */
 	__u32 control; /* out, when OK: the master's control word */
 };
@@ -62,7 +62,8 @@ struct dp_flow_claim {
 	__u32 now;
 	__u8 evict;
 	__u8 evict_expired;
-	__u16 pad;
+	__u8 crowded;
+	__u8 pad;
 	__u32 slot;    /* out */
 	__u32 version; /* out: the version bits of the claimed slot */
 	__u32 pad2;

@@ -87,7 +87,14 @@ DP_INLINE enum dp_reason dp_route_forwards(__u8 kind)
 	}
 }
 
-/* Can the next hop take this packet now? Sets ctx->next_hop. */
+/* May routers cut this packet into fragments (RFC 791)? */
+DP_INLINE int dp_may_cut(const struct dp_packet *packet)
+{
+	return packet->family == DP_FAMILY_V4 && !(packet->flags & DP_PACKET_DONT_FRAGMENT);
+}
+
+/* Can the next hop take this packet now? Sets ctx->next_hop. A packet that is refused for its size is refused at once;
+ * one that will be cut waits for its neighbour first, as others do. */
 DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 index)
 {
 	const struct dp_next_hop *hop;
@@ -100,7 +107,7 @@ DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 
 		return DP_STEER_NEIGHBOUR;
 	if (!(hop->flags & DP_NEXT_HOP_UP))
 		return DP_EGRESS_DOWN;
-	if (ctx->packet.l3_bytes > hop->mtu)
+	if (ctx->packet.l3_bytes > hop->mtu && ((hop->flags & DP_NEXT_HOP_RESOLVED) || !dp_may_cut(&ctx->packet)))
 		return DP_STEER_TOO_BIG;
 	if (!(hop->flags & DP_NEXT_HOP_RESOLVED))
 		return DP_STEER_NEIGHBOUR;

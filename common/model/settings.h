@@ -24,6 +24,10 @@ enum dp_budget_kind {
 
 enum dp_pickup { DP_PICKUP_STRICT = 0, DP_PICKUP_LOOSE = 1 };
 
+/* Tables in which half-open pairs have reached their share, or all pairs max_pairs: a new flow takes the place of a
+ * half-open or expired one where it can, instead of a free one. Told by the scan, so up to a second late. */
+enum dp_crowded { DP_CROWDED_V4 = 1 << 0, DP_CROWDED_V6 = 1 << 1 };
+
 /* Seconds converted to ticks. */
 struct dp_timeouts {
 	__u32 tcp_syn;
@@ -54,7 +58,7 @@ struct dp_settings {
 	__u8 pickup;          /* enum dp_pickup */
 	__u8 evict_expired;   /* the table is near max_pairs, or nobody is home: writers take expired entries */
 	__u8 pickup_grace;    /* pickup_until counts */
-	__u8 pad;
+	__u8 crowded;         /* enum dp_crowded */
 	struct dp_table_shape v4;
 	struct dp_table_shape v6;
 	struct dp_timeouts timeouts;

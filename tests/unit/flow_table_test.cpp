@@ -189,12 +189,29 @@ TEST_CASE("half-open pairs make room, oldest first") {
   }
 }
 
+TEST_CASE("in a crowded table a new flow takes the place of a half-open one though ways are free") {
+  FlowTable table{DP_FAMILY_V4, 1};
+  for (std::uint32_t number = 0; number < 4; ++number) REQUIRE(table.install(number) == DP_INSTALL_OK);
+  REQUIRE(table.used() == 8);
+  const dp_flow_half forward = flow_half(DP_FAMILY_V4, 4, false, 6), reverse = flow_half(DP_FAMILY_V4, 4, true, 6);
+  dp_install crowded{};
+  crowded.now = 2;
+  crowded.family = DP_FAMILY_V4;
+  crowded.evict = 1;
+  crowded.crowded = 1;
+  CHECK(dp_flow_install(table.env(), &forward, &reverse, &crowded) == DP_INSTALL_OK);
+  CHECK(table.used() <= 8);
+  CHECK(table.has(4));
+}
+
 TEST_CASE("of one set the oldest half-open pair goes, whichever way it lies in") {
   for (std::uint32_t oldest = 0; oldest < 8; ++oldest) {
     FlowTable table{DP_FAMILY_V4, 1};
     for (std::uint32_t number = 0; number < 8; ++number)
       REQUIRE(table.install(number, number == oldest ? 50 : 100) == DP_INSTALL_OK);
-    dp_flow_claim claim{0, 200, 1, 0, 0, 0, 0, 0};
+    dp_flow_claim claim{};
+    claim.now = 200;
+    claim.evict = 1;
     dp_flow_view view;
     REQUIRE(table.find(oldest, false, view));
     CHECK(dp_flow_make_room_in4(table.env(), view.slot / DP_FLOW_WAYS, &claim) == 1);
