@@ -11,25 +11,6 @@
 namespace twinpath {
 namespace {
 
-std::string name_at(std::span<const std::string> names, std::size_t index) {
-  return index < names.size() && !names[index].empty() ? names[index] : fmt::format("#{}", index);
-}
-
-std::string protocol_text(std::uint8_t protocol) {
-  switch (protocol) {
-    case DP_PROTOCOL_TCP:
-      return "tcp";
-    case DP_PROTOCOL_UDP:
-      return "udp";
-    case DP_PROTOCOL_ICMP:
-      return "icmp";
-    case DP_PROTOCOL_ICMPV6:
-      return "icmpv6";
-    default:
-      return fmt::format("{}", protocol);
-  }
-}
-
 // While half-open the upper half of a slave's byte counter is a sequence number (common/datapath/flow_notes.h).
 std::uint64_t bytes_of(const FlowHalfSnapshot& half) {
   return (half.flags & DP_FLOW_SEQUENCE) != 0 ? half.bytes & 0xffffffffU : half.bytes;
@@ -61,7 +42,31 @@ nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half,
   return out;
 }
 
+std::uint32_t age_of(const FlowSnapshot& flow, const PolicyNames& names) {
+  const FlowAges* ages = flow.family == DP_FAMILY_V4 ? names.ages4 : names.ages6;
+  return ages != nullptr ? ages->age(flow.id, names.now) : 0;
+}
+
 }  // namespace
+
+std::string name_at(std::span<const std::string> names, std::size_t index) {
+  return index < names.size() && !names[index].empty() ? names[index] : fmt::format("#{}", index);
+}
+
+std::string protocol_text(std::uint8_t protocol) {
+  switch (protocol) {
+    case DP_PROTOCOL_TCP:
+      return "tcp";
+    case DP_PROTOCOL_UDP:
+      return "udp";
+    case DP_PROTOCOL_ICMP:
+      return "icmp";
+    case DP_PROTOCOL_ICMPV6:
+      return "icmpv6";
+    default:
+      return fmt::format("{}", protocol);
+  }
+}
 
 std::string id_text(std::uint8_t family, std::uint64_t id) { return fmt::format("{}-{:x}", family, id); }
 
@@ -91,6 +96,7 @@ nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
                         {"origin", (flow.forward.flags & DP_FLOW_ENGINE) != 0 ? "engine" : "kernel"},
                         {"place", (flow.forward.flags & DP_FLOW_USER) != 0 ? "user" : "auto"},
                         {"state", state_text(flow.state)},
+                        {"age_s", age_of(flow, names) / names.ticks_per_second},
                         {"idle_s", static_cast<std::int32_t>(idle) < 0 ? 0 : idle / names.ticks_per_second},
                         {"rule", flow.forward.rule == 0 ? "default" : name_at(names.rules, flow.forward.rule)},
                         {"forward", half_json(flow, flow.forward, names)},

@@ -8,6 +8,7 @@
 
 #include "common/model/next_hop.h"
 #include "pipeline/flow_scan.hpp"
+#include "telemetry/flow_ages.hpp"
 
 namespace twinpath {
 
@@ -19,12 +20,17 @@ struct PolicyNames {
   std::span<const dp_next_hop> next_hops;
   std::uint32_t now = 0;  // ticks
   std::uint32_t ticks_per_second = 1;
+  const FlowAges* ages4 = nullptr;
+  const FlowAges* ages6 = nullptr;
 };
 
 [[nodiscard]] std::string id_text(std::uint8_t family, std::uint64_t id);  // "4-1f3a80"
 // False when `text` is no id.
 [[nodiscard]] bool parse_id(std::string_view text, std::uint8_t& family, std::uint64_t& id);
 
+// A name of a table of names, or "#7" where the number has none.
+[[nodiscard]] std::string name_at(std::span<const std::string> names, std::size_t index);
+[[nodiscard]] std::string protocol_text(std::uint8_t protocol);
 [[nodiscard]] std::string_view state_text(std::uint8_t state);
 [[nodiscard]] std::string address_text(std::uint8_t family, const dp_address& address);
 [[nodiscard]] nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names);
