@@ -1,0 +1,156 @@
+#include "bench/gateway_fixture.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+
+#include <cstring>
+
+#include "common/model/next_hop.h"
+#include "common/model/port.h"
+#include "common/model/route.h"
+#include "common/model/rule.h"
+#include "common/model/settings.h"
+#include "kernel/kernel_datapath.hpp"
+
+namespace twinpath::bench {
+namespace {
+
+constexpr std::uint8_t kInside = 2;
+constexpr std::uint8_t kOutside = 3;
+constexpr std::uint32_t kMinute = 60 * 1000;  // ticks, whatever their length: far above a benchmark's duration
+
+template <class T>
+Status put(const bpf_map* map, std::uint32_t index, const T& value) {
+  return map_update(bpf_map__fd(map), index, value, bpf_map__name(map));
+}
+
+dp_port port_of(std::uint32_t ifindex, std::uint8_t zone) {
+  dp_port port{};
+  port.ifindex = ifindex;
+  port.zone = zone;
+  port.flags = DP_PORT_PRESENT | DP_PORT_UP;
+  port.mtu = 1500;
+  std::memcpy(port.mac, kMac.data(), kMac.size());
+  return port;
+}
+
+dp_next_hop hop_to(std::uint16_t port) {
+  dp_next_hop hop{};
+  std::memcpy(hop.destination_mac, kMac.data(), kMac.size());
+  std::memcpy(hop.source_mac, kMac.data(), kMac.size());
+  hop.port = port;
+  hop.mtu = 1500;
+  hop.flags = DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP;
+  return hop;
+}
+
+dp_settings settings_for(std::uint32_t max_pairs) {
+  dp_settings settings{};
+  settings.layout_version = DP_LAYOUT_VERSION;
+  settings.stamp = 1U << 16 | 1;
+  settings.ticks_per_second = 1000;
+  settings.heartbeat_limit = UINT32_MAX / 2;
+  settings.v4 = {0x1234567deadbeef1, sets_for(max_pairs), max_pairs};
+  settings.v6 = {0x1234567deadbeef2, sets_for(max_pairs), max_pairs};
+  settings.timeouts = {kMinute, kMinute, kMinute, kMinute, kMinute, kMinute, kMinute, kMinute};
+  for (auto& budget : settings.budget) budget = UINT32_MAX;
+  return settings;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GatewayFixture>> GatewayFixture::create(std::uint32_t max_pairs) {
+  std::unique_ptr<GatewayFixture> fixture(new GatewayFixture());
+  if (auto loaded = fixture->load(max_pairs); !loaded) return pass_on(std::move(loaded.error()));
+  if (auto filled = fixture->fill(); !filled) return pass_on(std::move(filled.error()));
+  return fixture;
+}
+
+GatewayFixture::~GatewayFixture() {
+  if (attached_) bpf_xdp_detach(static_cast<int>(if_nametoindex("lo")), XDP_FLAGS_SKB_MODE, nullptr);
+}
+
+Status GatewayFixture::load(std::uint32_t max_pairs) {
+  max_pairs_ = max_pairs;
+  skeleton_.reset(gateway_bpf__open());
+  if (!skeleton_) return fail(errno, "open the BPF object");
+  bpf_map__set_max_entries(skeleton_->maps.flows4, sets_for(max_pairs) / 2);
+  bpf_map__set_max_entries(skeleton_->maps.flows6, sets_for(max_pairs) / 2);
+  if (const int error = gateway_bpf__load(skeleton_.get()); error != 0) return fail(-error, "load the BPF object");
+  const int program = bpf_program__fd(skeleton_->progs.twinpath_hit);
+  if (const int error = bpf_xdp_attach(static_cast<int>(if_nametoindex("lo")), program, XDP_FLAGS_SKB_MODE, nullptr);
+      error != 0)
+    return fail(-error, "attach to lo");
+  attached_ = true;
+  return {};
+}
+
+Status GatewayFixture::fill() {
+  const auto& maps = skeleton_->maps;
+  const std::uint32_t lo = if_nametoindex("lo");
+  const std::uint32_t slow = static_cast<std::uint32_t>(bpf_program__fd(skeleton_->progs.twinpath_slow));
+  dp_rule allow{};
+  allow.source_port_high = allow.destination_port_high = UINT16_MAX;
+  allow.icmp_type_high = UINT8_MAX;
+  allow.protocol = DP_PROTOCOL_ANY;
+  allow.id = 1;
+  allow.action = DP_ACTION_ALLOW;
+  const dp_zone_pair pair{0, 1, DP_ACTION_DROP, {}};
+  Status status;
+  const auto step = [&status](Status result) {
+    if (status && !result) status = std::move(result);
+  };
+  step(put(maps.settings, 0, settings_for(max_pairs_)));
+  step(put(maps.programs, 0, slow));
+  step(put(maps.ports, 1, port_of(lo, kInside)));
+  step(put(maps.ports, 2, port_of(lo, kOutside)));
+  step(enter_by(1));
+  step(put(maps.tx_ports, 2, lo));
+  step(put(maps.next_hops, 1, hop_to(1)));
+  step(put(maps.next_hops, 2, hop_to(2)));
+  step(put(maps.rules, 0, allow));
+  step(put(maps.zone_pairs, kInside * DP_ZONES_MAX + kOutside, pair));
+  step(put(maps.paths, 0, dp_path{1, 1, 0}));
+  step(put(maps.paths, 1, dp_path{2, 2, 0}));
+  step(fill_routes());
+  return status;
+}
+
+Status GatewayFixture::enter_by(std::uint32_t port) const {
+  const std::uint32_t lo = if_nametoindex("lo");
+  return put(skeleton_->maps.ingress, lo % DP_INGRESS_SLOTS, dp_ingress{lo, port});
+}
+
+// 10.1/16 and 2001:db8:1::/48 are behind port 1, 10.2/16 and 2001:db8:2::/48 behind port 2.
+Status GatewayFixture::fill_routes() {
+  for (std::uint16_t port = 1; port <= 2; ++port) {
+    const dp_route route{DP_ROUTE_VIA, 1, port, static_cast<__u16>(port - 1), 0};
+    const dp_route_key4 key4{16, htonl(0x0a000000U | static_cast<std::uint32_t>(port) << 16)};
+    dp_route_key6 key6{48, {}};
+    key6.address.word[0] = htonl(0x20010db8);
+    key6.address.word[1] = htonl(static_cast<std::uint32_t>(port) << 16);
+    if (auto set = map_update(bpf_map__fd(skeleton_->maps.routes4_a), key4, route, "routes4_a"); !set) return set;
+    if (auto set = map_update(bpf_map__fd(skeleton_->maps.routes6_a), key6, route, "routes6_a"); !set) return set;
+  }
+  return {};
+}
+
+Result<Run> GatewayFixture::run(const bpf_program* program, std::span<const std::uint8_t> frame, int repeat) const {
+  std::array<std::uint8_t, 4096> out{};
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  options.data_in = frame.data();
+  options.data_size_in = static_cast<__u32>(frame.size());
+  options.data_out = out.data();
+  options.data_size_out = out.size();
+  options.repeat = repeat;
+  xdp_md context{};
+  context.data_end = static_cast<__u32>(frame.size());
+  context.ingress_ifindex = if_nametoindex("lo");
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof(context);
+  if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) != 0) return fail(errno, "test run");
+  return Run{static_cast<double>(options.duration), options.retval};
+}
+
+}  // namespace twinpath::bench

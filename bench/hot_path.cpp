@@ -1,0 +1,222 @@
+// hot_path - what each path of the kernel datapath costs: verified instructions, size, nanoseconds per packet.
+//
+//   hot_path [--repetitions N] [--json]
+//
+// How      test runs of the product's own programs over tables that bench/gateway_fixture.hpp fills. The cost of an empty
+//          program is measured in the same run and taken off. One flow at a time, so its entry is in the cache: what
+//          memory adds with many flows is measured with real traffic instead.
+// Needs    root; makes a network namespace of its own.
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "base/fd.hpp"
+#include "bench/gateway_fixture.hpp"
+#include "tests/harness/packet.hpp"
+
+namespace twinpath::bench {
+namespace {
+
+using test::Bytes;
+using test::Eth;
+using test::Ipv4;
+using test::Ipv6;
+using test::Mac;
+using test::Payload;
+using test::Tcp;
+using test::Udp;
+
+constexpr std::uint32_t kMaxPairs = 262144;
+const Eth kEth{.dst = Mac{kMac}, .src = Mac{kMac}};
+
+struct Row {
+  std::string path;
+  double nanoseconds = 0;  // above the empty program; median
+  double least = 0;
+  double most = 0;
+};
+
+struct ProgramCost {
+  std::string name;
+  std::uint32_t verified = 0;  // instructions the verifier walked
+  std::uint32_t jited_bytes = 0;
+};
+
+Bytes udp4(std::uint16_t port) {
+  return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} / Udp{.sport = port, .dport = 2000} / Payload(18)).bytes();
+}
+
+Bytes udp6(std::uint16_t port) {
+  return (kEth / Ipv6{.src = "2001:db8:1::2", .dst = "2001:db8:2::2", .hop_limit = kHopLimit} /
+          Udp{.sport = port, .dport = 2000} / Payload(18)).bytes();
+}
+
+Bytes tcp4(std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
+  return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} /
+          Tcp{.sport = 40000, .dport = 80, .seq = seq, .ack = ack, .flags = flags} / Payload(6)).bytes();
+}
+
+Bytes tcp4_answer(std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
+  return (kEth / Ipv4{.src = "10.2.0.2", .dst = "10.1.0.2", .ttl = kHopLimit} /
+          Tcp{.sport = 80, .dport = 40000, .seq = seq, .ack = ack, .flags = flags} / Payload(6)).bytes();
+}
+
+ProgramCost cost_of(const bpf_program* program) {
+  bpf_prog_info info{};
+  __u32 bytes = sizeof(info);
+  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) return {bpf_program__name(program)};
+  return {bpf_program__name(program), info.verified_insns, info.jited_prog_len};
+}
+
+// An XDP program that does nothing: what a test run itself costs.
+Result<double> empty_run(int repetitions) {
+  const bpf_insn instructions[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  UniqueFd program{bpf_prog_load(BPF_PROG_TYPE_XDP, "empty", "GPL", instructions, 2, nullptr)};
+  if (!program) return fail(errno, "load an empty program");
+  const Bytes frame = udp4(1000);
+  std::vector<double> times;
+  for (int i = 0; i < repetitions; ++i) {
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<__u32>(frame.size());
+    options.repeat = kRepeat * 40;
+    if (bpf_prog_test_run_opts(program.get(), &options) != 0) return fail(errno, "test run");
+    times.push_back(options.duration);
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+class Bench {
+ public:
+  Bench(GatewayFixture& gateway, int repetitions, double empty) : gateway_(gateway), repetitions_(repetitions), empty_(empty) {}
+
+  // The same frame again and again: a path that changes nothing.
+  [[nodiscard]] Status steady(const std::string& path, const Bytes& frame, std::uint32_t expected) {
+    return measure(path, expected, kRepeat, [&](int) { return frame; });
+  }
+  // A frame of its own for each run.
+  [[nodiscard]] Status each_new(const std::string& path, std::uint32_t expected, const std::function<Bytes(int)>& frame_of) {
+    return measure(path, expected, 1, frame_of);
+  }
+  // One packet, not measured: to bring a flow into a state.
+  [[nodiscard]] Status once(const Bytes& frame) {
+    auto run = gateway_.run(gateway_.skeleton().progs.twinpath_hit, frame, 1);
+    return run ? Status{} : pass_on(std::move(run.error()));
+  }
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  [[nodiscard]] Status measure(const std::string& path, std::uint32_t expected, int repeat, const std::function<Bytes(int)>& frame_of) {
+    constexpr int kRunsPerSample = 400;
+    std::vector<double> samples;
+    int number = 0;
+    for (int sample = 0; sample < repetitions_; ++sample) {
+      double sum = 0;
+      for (int run = 0; run < kRunsPerSample; ++run) {
+        auto result = gateway_.run(gateway_.skeleton().progs.twinpath_hit, frame_of(number++), repeat);
+        if (!result) return pass_on(std::move(result.error()).in(path));
+        if (result->action != expected) return refuse("{}: XDP action {} instead of {}", path, result->action, expected);
+        sum += result->nanoseconds;
+      }
+      samples.push_back(sum / kRunsPerSample - empty_);
+    }
+    std::sort(samples.begin(), samples.end());
+    rows_.push_back({path, samples[samples.size() / 2], samples.front(), samples.back()});
+    return {};
+  }
+
+  GatewayFixture& gateway_;
+  int repetitions_;
+  double empty_;
+  std::vector<Row> rows_;
+};
+
+Status measure_hits(Bench& bench) {
+  if (auto done = bench.steady("hit, IPv4 UDP", udp4(1000), XDP_REDIRECT); !done) return done;
+  return bench.steady("hit, IPv6 UDP", udp6(1000), XDP_REDIRECT);
+}
+
+Status measure_tcp(Bench& bench, GatewayFixture& gateway) {
+  constexpr std::uint8_t kSyn = 0x02, kAck = 0x10, kFin = 0x01;
+  if (auto done = bench.once(tcp4(kSyn, 1, 0)); !done) return done;
+  if (auto done = gateway.enter_by(2); !done) return done;
+  if (auto done = bench.once(tcp4_answer(kSyn | kAck, 100, 2)); !done) return done;
+  if (auto done = gateway.enter_by(1); !done) return done;
+  if (auto done = bench.once(tcp4(kAck, 2, 101)); !done) return done;
+  if (auto done = bench.steady("hit, IPv4 TCP", tcp4(kAck, 2, 101), XDP_REDIRECT); !done) return done;
+  return bench.steady("slow path, TCP FIN of a live flow", tcp4(kAck | kFin, 2, 101), XDP_REDIRECT);
+}
+
+Status measure_decisions(Bench& bench) {
+  const auto unreachable = [](int) {
+    return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.9.0.2", .ttl = kHopLimit} / Udp{.sport = 1, .dport = 1}).bytes();
+  };
+  const auto denied = [](int) { return tcp4_answer(0x10, 1, 1); };
+  const auto fresh4 = [](int i) {
+    auto ip = Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit};
+    return (kEth / ip / Udp{.sport = static_cast<std::uint16_t>(1024 + i % 60000), .dport = 7} / Payload(18)).bytes();
+  };
+  const auto fresh6 = [](int i) {
+    return (kEth / Ipv6{.src = "2001:db8:1::2", .dst = "2001:db8:2::2", .hop_limit = kHopLimit} /
+            Udp{.sport = static_cast<std::uint16_t>(1024 + i % 60000), .dport = 7} / Payload(18)).bytes();
+  };
+  if (auto done = bench.each_new("new flow, pair installed, IPv4", XDP_REDIRECT, fresh4); !done) return done;
+  if (auto done = bench.each_new("new flow, pair installed, IPv6", XDP_REDIRECT, fresh6); !done) return done;
+  if (auto done = bench.each_new("drop, source check", XDP_DROP, denied); !done) return done;
+  return bench.each_new("drop, no engine for an unreachable", XDP_DROP, unreachable);
+}
+
+void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
+  fmt::print("{:<16} {:>10} {:>12}\n", "PROGRAM", "VERIFIED", "JITED BYTES");
+  for (const ProgramCost& program : programs) fmt::print("{:<16} {:>10} {:>12}\n", program.name, program.verified, program.jited_bytes);
+  fmt::print("\nns per packet above an empty program ({:.0f} ns); median of repetitions\n", empty);
+  fmt::print("{:<36} {:>8} {:>8} {:>8}\n", "PATH", "MEDIAN", "LEAST", "MOST");
+  for (const Row& row : rows) fmt::print("{:<36} {:>8.0f} {:>8.0f} {:>8.0f}\n", row.path, row.nanoseconds, row.least, row.most);
+}
+
+void print_json(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
+  nlohmann::json out = {{"empty_ns", empty}, {"programs", nlohmann::json::array()}, {"paths", nlohmann::json::array()}};
+  for (const ProgramCost& program : programs)
+    out["programs"].push_back({{"name", program.name}, {"verified_instructions", program.verified}, {"jited_bytes", program.jited_bytes}});
+  for (const Row& row : rows)
+    out["paths"].push_back({{"path", row.path}, {"median_ns", row.nanoseconds}, {"least_ns", row.least}, {"most_ns", row.most}});
+  fmt::print("{}\n", out.dump(2));
+}
+
+Status run(int repetitions, bool json) {
+  if (::unshare(CLONE_NEWNET) != 0) return fail(errno, "make a network namespace (needs root)");
+  auto gateway = GatewayFixture::create(kMaxPairs);
+  if (!gateway) return pass_on(std::move(gateway.error()));
+  auto empty = empty_run(repetitions);
+  if (!empty) return pass_on(std::move(empty.error()));
+  Bench bench(**gateway, repetitions, *empty);
+  if (auto done = measure_hits(bench); !done) return done;
+  if (auto done = measure_tcp(bench, **gateway); !done) return done;
+  if (auto done = measure_decisions(bench); !done) return done;
+  const auto& programs = (*gateway)->skeleton().progs;
+  const std::vector<ProgramCost> costs{cost_of(programs.twinpath_hit), cost_of(programs.twinpath_slow)};
+  json ? print_json(costs, bench.rows(), *empty) : print_table(costs, bench.rows(), *empty);
+  return {};
+}
+
+}  // namespace
+}  // namespace twinpath::bench
+
+int main(int argc, char** argv) {
+  int repetitions = 9;
+  bool json = false;
+  CLI::App app{"hot_path - cost of each path of the kernel datapath, by test run"};
+  app.add_option("--repetitions", repetitions, "samples of each path; the median is shown")->check(CLI::Range(1, 1000));
+  app.add_flag("--json", json, "JSON instead of a table");
+  CLI11_PARSE(app, argc, argv);
+  const auto status = twinpath::bench::run(repetitions, json);
+  if (status) return 0;
+  fmt::print(stderr, "hot_path: {}\n", status.error().text);
+  return 1;
+}
