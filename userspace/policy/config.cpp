@@ -35,6 +35,7 @@ Config read_document(const json& document, FaultList& faults) {
   read_engine(root, config.engine);
   root.section("check", [&](ObjectReader& reader) {
     reader.integer("one_in", config.check_one_in, 0, std::numeric_limits<std::uint32_t>::max());
+    if (config.check_one_in != 0) reader.fault("one_in", "must be 0: the check is not supported by this version");
   });
   read_api(root, config.name, config.api);
   read_safety(root, config.safety);
