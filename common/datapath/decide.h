@@ -107,10 +107,9 @@ DP_VERB int dp_refresh(struct dp_env *env, struct dp_context *ctx)
 		}
 		dp_move_place(env, ctx);
 	}
-	if (!way.next_hop)
-		ctx->view.next_hop = 0;
-	else
+	if (way.next_hop)
 		dp_flow_restamp(env, ctx->packet.family, &ctx->view, ctx->stamp, way.next_hop, ctx->match.rule);
+	ctx->view.next_hop = way.next_hop; /* this very packet goes the new way */
 	return DP_NONE;
 }
 
@@ -165,6 +164,8 @@ DP_VERB int dp_install_pair(struct dp_env *env, struct dp_context *ctx)
 	install.evict = 1;
 	install.evict_expired = settings->evict_expired || dp_nobody_home(settings, ctx->now);
 	install.crowded = settings->crowded & (ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6) ? 1 : 0;
+	install.slot = 0;
+	install.control = 0;
 	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, &install);
 	if (result == DP_INSTALL_FULL)
 		return DP_TABLE_FULL;
@@ -190,12 +191,13 @@ DP_INLINE int dp_begin(struct dp_env *env, struct dp_context *ctx)
 	dp_way_there(dp_env_settings(env), ctx, &there);
 	if (dp_martian_source(ctx->packet.family, &ctx->packet.source))
 		return DP_MARTIAN_SOURCE;
+	/* before the route: to Linux, 127.0.0.0/8 and ::1 are the host's own, and services listen there */
+	if (dp_martian_destination(ctx->packet.family, &ctx->packet.destination))
+		return DP_MARTIAN_DESTINATION;
 	if (dp_route_find(env, &there) == DP_ROUTE_LOCAL)
 		return dp_to_host(env, ctx);
 	if (dp_address_multicast(ctx->packet.family, &ctx->packet.destination))
 		return DP_MULTICAST_NOT_ROUTED;
-	if (dp_martian_destination(ctx->packet.family, &ctx->packet.destination))
-		return DP_MARTIAN_DESTINATION;
 	if (dp_address_link_local(ctx->packet.family, &ctx->packet.source))
 		return DP_MARTIAN_SOURCE;
 	if (ctx->packet.flags & DP_PACKET_FRAGMENT)

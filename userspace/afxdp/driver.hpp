@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "afxdp/frame.hpp"
+#include "afxdp/frame_io.hpp"
 #include "afxdp/frame_pool.hpp"
 #include "afxdp/port_queue.hpp"
 #include "afxdp/statistics.hpp"
@@ -33,8 +33,6 @@
 #include "common/model/limits.h"
 
 namespace twinpath::afxdp {
-
-inline constexpr std::uint32_t kBurstMax = 64;
 
 struct DriverConfig {
   std::uint32_t frames = 65536;
@@ -67,14 +65,12 @@ struct SocketReport {
   std::string fallback;  // why not zero-copy, when that was asked for; else empty
 };
 
-enum class Wake : std::uint8_t { traffic, called, timeout };
-
-class Driver {
+class Driver final : public FrameIo {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Driver>> create(const DriverConfig& config);
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
-  ~Driver();
+  ~Driver() override;
 
   // Opens port 1..63, queue 0..15. Blocks for `sockets.patience` at most, while a dead owner's queue is let go.
   [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request);
@@ -86,37 +82,42 @@ class Driver {
 
   // Up to `burst` (kBurstMax at most) received frames, from each socket its fair part, starting with another socket
   // each time; refills the fill rings. The span is good until the next call.
-  [[nodiscard]] std::span<Frame> receive(std::uint32_t burst = kBurstMax) noexcept;
+  [[nodiscard]] std::span<Frame> receive(std::uint32_t burst) noexcept override;
+  [[nodiscard]] std::span<Frame> receive() noexcept { return receive(kBurstMax); }
   // Queues the frame for sending; the kernel learns of it at flush(). False: counted (tx_full, tx_invalid), and the
   // frame is still the engine's.
-  [[nodiscard]] bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept;
+  [[nodiscard]] bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept override;
   // The engine is done with the frame.
-  void release(std::uint32_t index) noexcept;
+  void release(std::uint32_t index) noexcept override;
   // A frame to write a packet into, `data` behind kFrameHeadroom; false in a condition when there is none to spare.
-  [[nodiscard]] Frame allocate() noexcept;
+  [[nodiscard]] Frame allocate() noexcept override;
   // To an application and back. False when the frame is not where the move begins.
   [[nodiscard]] bool lend(std::uint32_t index, std::uint16_t application) noexcept;
   [[nodiscard]] bool take_back(std::uint32_t index, std::uint16_t application) noexcept;
   // Takes completed frames back and makes the kernel send. What cannot be sent now (link down, device busy) waits in
   // its TX ring and is tried again by every later call. Bounded: never waits for a device.
-  void flush() noexcept;
+  void flush() noexcept override;
 
   // Sleeps until packets wait, wake() is called, or the timeout; shorter while frames are on their way out, so that
   // flush() is called again soon. With busy_poll it never sleeps and says `traffic`.
-  [[nodiscard]] Wake wait(std::chrono::milliseconds timeout) noexcept;
+  [[nodiscard]] Wake wait(std::chrono::milliseconds timeout) noexcept override;
   // Any thread, and signal handlers: the present or next wait() returns `called`.
-  void wake() noexcept;
+  void wake() noexcept override;
 
   // Any thread. Zeros for sockets never opened; `port` and `queue` within their limits.
   [[nodiscard]] const QueueStatistics& statistics(std::uint16_t port, std::uint16_t queue) const noexcept {
     return statistics_[slot(port, queue)];
+  }
+  [[nodiscard]] SentFrames sent(std::uint16_t port, std::uint16_t queue) const noexcept override {
+    const QueueStatistics& counted = statistics(port, queue);
+    return {counted.tx.value(), counted.completions.value()};
   }
   // Any thread: the counters of places, and refused moves. check() is for the driver's thread.
   [[nodiscard]] const FrameLedger& ledger() const noexcept { return pool_.ledger(); }
   // Any thread: maps the frames into another process.
   [[nodiscard]] const FrameMemory& memory() const noexcept { return pool_.memory(); }
   // How many frames the engine and applications may have together before allocate() refuses.
-  [[nodiscard]] std::uint32_t engine_frames() const noexcept { return engine_frames_; }
+  [[nodiscard]] std::uint32_t engine_frames() const noexcept override { return engine_frames_; }
 
   // Copies the kernel's own counters into statistics(); a system call per socket, so about once a second.
   void read_kernel_statistics() noexcept;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "cli/api.hpp"
@@ -54,16 +55,24 @@ void say_down(const Global& global, const std::string& name, std::string_view ho
     say(fmt::format("{}: {}\n", name, how));
 }
 
+// What a gateway that is down has not: its journal, its pins.
+bool left_something(const std::string& name) {
+  std::error_code ignored;
+  return std::filesystem::exists(fmt::format("{}/{}.json", run_folder, name), ignored) ||
+         std::filesystem::exists("/sys/fs/bpf/twinpath/" + name, ignored);
+}
+
 // The daemon is dead: another run of the same program takes away what it left.
 int clean(const Global& global, const std::string& name) {
   const Result<std::string> program = find_daemon();
   if (!program) return failed(program.error());
+  const bool left = left_something(name);
   std::vector<std::string> arguments{"--name", name, "--clean"};
   if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
   const Result<int> status = run_daemon(*program, arguments);
   if (!status) return failed(status.error());
   if (*status != 0) return exit_failed;  // it has said why
-  say_down(global, name, "down; no daemon was running, what it had left is gone");
+  say_down(global, name, left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
   return exit_done;
 }
 

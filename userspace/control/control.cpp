@@ -1,7 +1,5 @@
 #include "control/control.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,9 +8,6 @@
 
 #include "common/datapath/hash.h"
 #include "pipeline/env.hpp"
-#include "policy/diff.hpp"
-#include "telemetry/policy_json.hpp"
-#include "control/policy_filter.hpp"
 
 namespace twinpath {
 namespace {
@@ -30,12 +25,20 @@ std::string socket_path(const Config& config) {
   return config.api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config.name) : config.api.unix_path;
 }
 
+// Beside the kernel's, so that what users are shown goes on counting when the daemon is started anew.
+Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
+  auto memory = open_pinned_memory(pins, "engine_counters", sizeof(EngineCounters));
+  if (!memory) return pass_on(std::move(memory.error()));
+  const auto owner = std::make_shared<Mapping>(std::move(*memory));
+  return std::shared_ptr<EngineCounters>(owner, static_cast<EngineCounters*>(owner->data()));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Control>> Control::start(boost::asio::io_context& io, const Config& config, ControlOptions options) {
   std::unique_ptr<Control> control(new Control(io, config, std::move(options)));
   if (auto begun = control->begin(); !begun) {
-    control->stop(control->adopting_ ? OnExit::keep : OnExit::detach);
+    control->give_up();
     return pass_on(std::move(begun.error()));
   }
   return control;
@@ -48,29 +51,24 @@ Control::~Control() { stop(exit_); }
 
 // Refusals first: nothing of the host is touched before load_tables().
 Status Control::begin() {
-  auto saved = load_journal(config_.name);
-  if (!saved) return pass_on(std::move(saved.error()));
-  if (*saved) journal_ = std::move(**saved);
-  journal_.name = config_.name;
-  journal_.netns = options_.netns;
-  journal_.socket = socket_path(config_);
-  journal_.pid = ::getpid();
-  auto image = compile(config_, journal_.numbers);
-  if (!image) return pass_on(std::move(image.error()));
-  image_ = std::move(*image);
-  journal_.numbers = image_.numbers;
-  auto ports = PortSet::survey(config_, image_);
-  if (!ports) return pass_on(std::move(ports.error()));
-  ports_ = std::move(*ports);
+  pins_ = pin_directory(kBpfFs, config_.name);
+  adopting_ = !pinned_devices(pins_).empty();
+  if (auto taken = take_over_journal(); !taken) return taken;
+  if (auto surveyed = survey(); !surveyed) return surveyed;
   if (auto loaded = load_tables(); !loaded) return loaded;
   if (auto opened = open_engine(); !opened) return opened;
   if (auto opened = open_follower(); !opened) return opened;
+  auto log = EventLog::open(io_, datapath_->maps().events, image_, options_.note);
+  if (!log) return pass_on(std::move(log.error()));
+  event_log_ = std::move(*log);
+  if (auto zeroed = zero_fresh_rules(image_); !zeroed) return zeroed;
   if (auto published = publish_first(); !published) return published;
   const auto note = [this](const std::vector<netlink::OffloadChange>& changes) {
     journal_.offloads.insert(journal_.offloads.end(), changes.begin(), changes.end());
     return save_journal(journal_);
   };
   if (auto opened = ports_.open(*datapath_, *driver_, image_, note); !opened) return opened;
+  ports_.retire_others(*datapath_, pins_);
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
   follower_->take_over_links();
   follower_->take_over_neighbours();
@@ -79,11 +77,40 @@ Status Control::begin() {
   return {};
 }
 
+// The numbers in the tables of a datapath that is still forwarding mean what its journal says; without it they mean
+// nothing, and what was changed on the host cannot be undone.
+Status Control::take_over_journal() {
+  auto saved = load_journal(config_.name);
+  if (!saved) return pass_on(std::move(saved.error()));
+  if (adopting_ && !*saved)
+    return refuse("a datapath of this name is forwarding, but {} is gone: run \"twinpath -n {} down\" first",
+                  journal_path(config_.name), config_.name);
+  if (adopting_ && (*saved)->netns != options_.netns)
+    return refuse("a datapath of this name is forwarding in network namespace \"{}\", not in \"{}\": give --netns, or run "
+                  "\"twinpath -n {} down\" first", (*saved)->netns, options_.netns, config_.name);
+  if (*saved) journal_ = std::move(**saved);
+  journal_.name = config_.name;
+  journal_.netns = options_.netns;
+  journal_.socket = socket_path(config_);
+  journal_.pid = ::getpid();
+  return {};
+}
+
+Status Control::survey() {
+  auto image = compile(config_, journal_.numbers);
+  if (!image) return pass_on(std::move(image.error()));
+  image_ = std::move(*image);
+  journal_.numbers = image_.numbers;
+  auto ports = PortSet::survey(config_, image_, pins_);
+  if (!ports) return pass_on(std::move(ports.error()));
+  ports_ = std::move(*ports);
+  return {};
+}
+
 Status Control::load_tables() {
-  auto pins = make_pin_directory(kBpfFs, config_.name);
-  if (!pins) return pass_on(std::move(pins.error()));
-  pins_ = *pins;
-  adopting_ = !pinned_devices(pins_).empty();
+  touched_ = true;
+  if (!adopting_) remove_pins(pins_);  // tables that nothing reads: of a start that was cut off
+  if (auto pins = make_pin_directory(kBpfFs, config_.name); !pins) return pass_on(std::move(pins.error()));
   auto datapath = KernelDatapath::load(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
   if (!datapath) return pass_on(std::move(datapath.error()));
   datapath_ = std::make_unique<KernelDatapath>(std::move(*datapath));
@@ -150,7 +177,9 @@ Status Control::open_engine() {
   std::copy(std::begin(maps.routes6), std::end(maps.routes6), env_->routes6.begin());
   env_->neighbours = maps.neighbours;
   const EngineLimits limits{.hold_per_neighbour = config_.engine.hold_per_neighbour};
-  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *desk_, limits);
+  auto counters = open_counters(pins_);
+  if (!counters) return pass_on(std::move(counters.error()));
+  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *desk_, limits, std::move(*counters));
   if (datapath_->adopted()) {
     for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6})
       recover_flows(table(family), [] { std::this_thread::sleep_for(kRecoveryWait); });
@@ -202,13 +231,27 @@ void Control::expire() {
   dp_settings& settings = datapath_->memory().settings[0];
   pairs4_ = expire_flows(table(DP_FAMILY_V4), clock_.now(), settings.timeouts, settings.stamp);
   pairs6_ = expire_flows(table(DP_FAMILY_V6), clock_.now(), settings.timeouts, settings.stamp);
-  settings.evict_expired = pairs4_.live > settings.v4.max_pairs || pairs6_.live > settings.v6.max_pairs ? 1 : 0;
+  ages4_.update(table(DP_FAMILY_V4), clock_.now());
+  ages6_.update(table(DP_FAMILY_V6), clock_.now());
+  const auto crowded = [&](const ExpiryCounts& pairs, const dp_table_shape& shape) {
+    const double half_open_max = config_.flows.half_open_share * shape.max_pairs;
+    return pairs.live >= shape.max_pairs || static_cast<double>(pairs.half_open) > half_open_max;
+  };
+  const int v4 = crowded(pairs4_, settings.v4) ? DP_CROWDED_V4 : 0;
+  const int v6 = crowded(pairs6_, settings.v6) ? DP_CROWDED_V6 : 0;
+  settings.crowded = static_cast<std::uint8_t>(v4 | v6);
+  settings.evict_expired = settings.crowded != 0 ? 1 : 0;
 }
 
 TableView Control::table(std::uint8_t family) {
   const dp_settings& settings = datapath_->memory().settings[0];
   if (family == DP_FAMILY_V4) return {family, datapath_->memory().flows4.values(), {}, settings.v4};
   return {family, {}, datapath_->memory().flows6.values(), settings.v6};
+}
+
+void Control::give_up() {
+  if (!touched_) stopped_ = true;
+  stop(adopting_ ? OnExit::keep : OnExit::detach);
 }
 
 void Control::stop(OnExit how) {
@@ -222,145 +265,32 @@ void Control::stop(OnExit how) {
   }
   if (how == OnExit::keep) return;
   if (datapath_) ports_.close(*datapath_);
-  datapath_.reset();
-  driver_.reset();
+  close_all();
   if (auto cleaned = clean_up(config_.name); !cleaned) options_.complain(cleaned.error().text);
+}
+
+// Users before what they use.
+void Control::close_all() {
+  event_log_.reset();
+  follower_.reset();
+  publisher_.reset();
+  hops_.reset();
+  engine_.reset();
+  env_.reset();
+  desk_.reset();
+  driver_.reset();
+  datapath_.reset();
 }
 
 Status clean_up(const std::string& name) {
   auto journal = load_journal(name);
-  if (!journal) return pass_on(std::move(journal.error()));
-  remove_pins(fmt::format("{}/twinpath/{}", kBpfFs, name));
+  remove_pins(pin_directory(kBpfFs, name));
   Status restored;
-  if (*journal) restored = netlink::restore_offloads((*journal)->offloads);
+  if (!journal)
+    restored = pass_on(std::move(journal.error()).in("programs and pins are gone, but offloads are not restored"));
+  else if (*journal) restored = netlink::restore_offloads((*journal)->offloads);
   remove_journal(name);
   return restored;
-}
-
-// --- what users ask ----------------------------------------------------------------------------------------------
-
-ReportSources Control::sources() {
-  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
-  return {config_, image_, ports_, *datapath_, *driver_, *engine_, pairs4_, pairs6_, options_.netns, uptime};
-}
-
-nlohmann::json Control::status() { return report_status(sources()); }
-nlohmann::json Control::config() { return to_json(config_); }
-nlohmann::json Control::ports() { return report_ports(sources()); }
-nlohmann::json Control::zones() { return report_zones(sources()); }
-nlohmann::json Control::rules() { return report_rules(sources()); }
-nlohmann::json Control::drops() { return report_drops(sources()); }
-nlohmann::json Control::engines() { return report_engines(sources()); }
-std::string Control::metrics() { return report_metrics(sources()); }
-
-namespace {
-
-PolicyNames names_of(const PolicyImage& image, KernelDatapath& datapath, const TickClock& clock) {
-  return {.zones = image.zone_names,
-          .ports = image.port_names,
-          .rules = image.rule_names,
-          .next_hops = datapath.memory().next_hops.values(),
-          .now = clock.now(),
-          .ticks_per_second = clock.per_second()};
-}
-
-}  // namespace
-
-Result<rest::PolicyPage> Control::policies(const rest::PolicyQuery& query) {
-  auto filter = PolicyFilter::make(query, image_);
-  if (!filter) return pass_on(std::move(filter.error()));
-  auto cursor = PolicyCursor::parse(query.cursor);
-  if (!cursor) return pass_on(std::move(cursor.error()));
-  const PolicyNames names = names_of(image_, *datapath_, clock_);
-  rest::PolicyPage page;
-  const auto collect = [&](const FlowSnapshot& flow) {
-    if (filter->matches(flow)) page.pairs.push_back(policy_json(flow, names));
-  };
-  // A rare match must not hold the thread for a whole table: a page ends after so many pairs looked at, perhaps empty.
-  std::size_t looked = 0;
-  while (!cursor->done() && page.pairs.size() < query.limit && looked < PolicyCursor::kLookMost) {
-    const TableView view = table(cursor->family);
-    const std::size_t step = query.limit - page.pairs.size();
-    cursor->slot = walk_flows(view, cursor->slot, step, collect);
-    looked += step;
-    if (cursor->slot >= view.slot_count()) cursor->next_family();
-  }
-  page.cursor = cursor->text();
-  return page;
-}
-
-std::optional<nlohmann::json> Control::policy(std::string_view id) {
-  std::uint8_t family = 0;
-  std::uint64_t number = 0;
-  if (!parse_id(id, family, number)) return std::nullopt;
-  const auto flow = flow_at(table(family), number);
-  if (!flow) return std::nullopt;
-  return policy_json(*flow, names_of(image_, *datapath_, clock_));
-}
-
-bool Control::remove_policy(std::string_view id) {
-  std::uint8_t family = 0;
-  std::uint64_t number = 0;
-  return parse_id(id, family, number) && delete_flow(table(family), number);
-}
-
-Result<std::size_t> Control::remove_policies(const rest::PolicyQuery& query) {
-  auto filter = PolicyFilter::make(query, image_);
-  if (!filter) return pass_on(std::move(filter.error()));
-  std::size_t removed = 0;
-  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
-    const TableView view = table(family);
-    walk_flows(view, 0, view.slot_count(), [&](const FlowSnapshot& flow) {
-      if (filter->matches(flow) && delete_flow(view, flow.id)) ++removed;
-    });
-  }
-  return removed;
-}
-
-Result<PolicyImage> Control::compile_next(const Config& next) const {
-  if (next.name != config_.name) return refuse("name: the name of a running gateway cannot change");
-  if (next.flows.max_pairs_v4 != config_.flows.max_pairs_v4 || next.flows.max_pairs_v6 != config_.flows.max_pairs_v6)
-    return refuse("flows.max_pairs_v4, flows.max_pairs_v6: table sizes change only by down and up");
-  const auto same_port = [](const PortConfig& a, const PortConfig& b) {
-    return a.name == b.name && a.device == b.device && a.zone == b.zone && a.attach == b.attach && a.sockets == b.sockets &&
-           a.workload == b.workload && a.offloads == b.offloads && a.queues == b.queues && a.source_check == b.source_check;
-  };
-  if (!std::equal(next.ports.begin(), next.ports.end(), config_.ports.begin(), config_.ports.end(), same_port))
-    return refuse("ports: ports change only by down and up");
-  return compile(next, image_.numbers);
-}
-
-Result<rest::ConfigAnswer> Control::put_config(std::string_view text, bool dry_run) {
-  rest::ConfigAnswer answer;
-  auto next = parse_config(text);
-  if (!next) {
-    for (const Fault& fault : next.error()) answer.faults.push_back({fault.path, fault.text});
-    return answer;
-  }
-  auto image = compile_next(*next);
-  if (!image) return pass_on(std::move(image.error()));
-  const PolicyDiff changes = diff(image_, *image);
-  answer.changes = {{"added", changes.added},
-                    {"removed", changes.removed},
-                    {"changed", changes.changed},
-                    {"reordered", changes.reordered},
-                    {"defaults", changes.defaults}};
-  answer.generation = publisher_->generation() + (dry_run ? 1U : 0U);
-  if (dry_run) return answer;
-  if (auto published = publisher_->publish(&*image, nullptr); !published) return pass_on(std::move(published.error()));
-  config_ = std::move(*next);
-  image_ = std::move(*image);
-  write_settings(false);
-  exit_ = config_.safety.on_exit;
-  journal_.numbers = image_.numbers;
-  if (auto saved = save_journal(journal_); !saved) options_.complain(saved.error().text);
-  answer.generation = publisher_->generation();
-  return answer;
-}
-
-void Control::shut_down(bool detach) {
-  exit_ = detach ? OnExit::detach : exit_;
-  io_.stop();
 }
 
 }  // namespace twinpath

@@ -1,7 +1,7 @@
 // control.hpp - one gateway from start to end: brings it up, keeps it running, answers what users ask.
 //
 // start()   refuses before anything is touched where that is possible; what it has touched when it fails later is undone
-//           by clean_up().
+//           by give_up(). A datapath that was forwarding before goes on, whatever fails.
 // Keeping   forwarding does not depend on this process. stop(keep) leaves programs, links and maps pinned; the next
 //           start() adopts them. stop(detach) leaves the host as it was found.
 // Thread    the io_context's, except for the engine's own thread.
@@ -14,6 +14,7 @@
 
 #include "afxdp/driver.hpp"
 #include "base/tick_clock.hpp"
+#include "control/event_log.hpp"
 #include "control/follower.hpp"
 #include "control/journal.hpp"
 #include "control/port_set.hpp"
@@ -22,12 +23,15 @@
 #include "pipeline/engine.hpp"
 #include "pipeline/flow_scan.hpp"
 #include "rest/gateway.hpp"
+#include "telemetry/flow_ages.hpp"
 
 namespace twinpath {
 
 struct ControlOptions {
-  std::string netns;  // name, for the journal and status; the process is in it already
-  std::function<void(const std::string&)> complain;
+  std::string netns;   // name, for the journal and status; the process is in it already
+  bool named = false;  // the command line gave the name: it replaces that of every document
+  std::function<void(const std::string&)> complain;  // one line for what went wrong and did not stop it
+  std::function<void(const std::string&)> note;      // one line for a packet whose rule says log
 };
 
 class Control final : public rest::Gateway {
@@ -36,7 +40,10 @@ class Control final : public rest::Gateway {
                                                               ControlOptions options);
   ~Control() override;
 
-  void stop(OnExit how);
+  // Ends everything as `safety.on_exit` or the last shut_down() said.
+  void stop() { stop(exit_); }
+  // Undoes a start that cannot be completed.
+  void give_up();
   [[nodiscard]] const Config& configuration() const { return config_; }
 
   [[nodiscard]] nlohmann::json status() override;
@@ -58,6 +65,8 @@ class Control final : public rest::Gateway {
   Control(boost::asio::io_context& io, const Config& config, ControlOptions options);
 
   [[nodiscard]] Status begin();
+  [[nodiscard]] Status take_over_journal();
+  [[nodiscard]] Status survey();
   [[nodiscard]] Status load_tables();
   [[nodiscard]] Status open_engine();
   [[nodiscard]] Status open_follower();
@@ -67,9 +76,12 @@ class Control final : public rest::Gateway {
   void calibrate();
   void expire();
   void wait_for_engine();
+  void stop(OnExit how);
+  void close_all();
   [[nodiscard]] TableView table(std::uint8_t family);
   [[nodiscard]] ReportSources sources();
-  [[nodiscard]] Result<PolicyImage> compile_next(const Config& next) const;
+  [[nodiscard]] Status apply(Config next, PolicyImage image);
+  [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
 
   boost::asio::io_context& io_;
   Config config_;
@@ -88,12 +100,16 @@ class Control final : public rest::Gateway {
   std::unique_ptr<NextHopBook> hops_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Follower> follower_;
+  std::unique_ptr<EventLog> event_log_;
   boost::asio::steady_timer timer_;
   std::thread engine_thread_;
   ExpiryCounts pairs4_;
   ExpiryCounts pairs6_;
+  FlowAges ages4_;
+  FlowAges ages6_;
   OnExit exit_ = OnExit::keep;
   bool adopting_ = false;  // a datapath of this name was forwarding already: a failed start must leave it so
+  bool touched_ = false;   // start() has changed something outside this process
   bool stopped_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -47,9 +48,13 @@ Status save_journal(const Journal& journal) {
   const std::string text = to_json(journal).dump(2) + "\n";
   UniqueFd file{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
   if (!file) return fail(errno, "open {}", fresh);
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return fail(errno, "write {}", fresh);
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(errno, "rename {}", fresh);
-  return {};
+  errno = ENOSPC;  // what a short write means
+  if (::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) {
+    if (::rename(fresh.c_str(), path.c_str()) == 0) return {};
+  }
+  const int reason = errno;
+  ::unlink(fresh.c_str());
+  return fail(reason, "write {}", path);
 }
 
 Result<std::optional<Journal>> load_journal(const std::string& name) {

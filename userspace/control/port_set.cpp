@@ -39,7 +39,7 @@ Result<Port> survey_port(const PortConfig& config, std::uint16_t number, std::ui
 dp_ingress* free_slot(std::span<dp_ingress> slots, std::uint32_t ifindex) {
   for (std::uint32_t probe = 0; probe < DP_INGRESS_PROBES; ++probe) {
     dp_ingress& slot = slots[(ifindex + probe) % DP_INGRESS_SLOTS];
-    if (slot.ifindex == 0 || slot.ifindex == ifindex) return &slot;
+    if (slot.ifindex == 0 || slot.ifindex == ifindex || slot.port == 0) return &slot;
   }
   return nullptr;
 }
@@ -53,11 +53,13 @@ std::uint16_t flags_of(const Port& port) {
 
 }  // namespace
 
-Result<PortSet> PortSet::survey(const Config& config, const PolicyImage& image) {
+Result<PortSet> PortSet::survey(const Config& config, const PolicyImage& image, const std::string& pins) {
   PortSet set;
   for (const PortConfig& wanted : config.ports) {
     auto port = survey_port(wanted, image.port(wanted.name), config.engine.frame_bytes);
     if (!port) return pass_on(std::move(port.error()));
+    auto free = check_hook(pins, wanted.device, static_cast<int>(port->link.ifindex));
+    if (!free) return pass_on(std::move(free.error()).in("port " + wanted.name));
     set.ports_.push_back(std::move(*port));
   }
   return set;
@@ -145,6 +147,23 @@ void PortSet::tell_hops(const Port& port, NextHopBook& hops) const {
                               .vlan = 0,
                               .up = port.link.up(),
                               .takes_redirects = port.takes_redirects});
+}
+
+// Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
+void PortSet::retire_others(KernelDatapath& datapath, const std::string& pins) {
+  for (const std::string& device : pinned_devices(pins)) {
+    if (std::ranges::none_of(ports_, [&](const Port& port) { return port.config.device == device; })) datapath.detach(device);
+  }
+  TableMemory& memory = datapath.memory();
+  for (dp_ingress& slot : memory.ingress.values()) {
+    if (slot.ifindex != 0 && number_of(slot.ifindex) != slot.port) std::atomic_ref(slot.port).store(0);
+  }
+  for (std::uint32_t number = 1; number < DP_PORTS_MAX; ++number) {
+    if (memory.ports[number].flags == 0 || std::ranges::any_of(ports_, [&](const Port& port) { return port.number == number; }))
+      continue;
+    memory.ports[number] = dp_port{};
+    (void)map_remove(datapath.maps().tx_ports, number, "tx_ports");
+  }
 }
 
 void PortSet::follow(const netlink::Mirror& mirror, KernelDatapath& datapath, NextHopBook& hops) {

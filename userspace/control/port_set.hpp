@@ -44,14 +44,17 @@ struct Port {
 
 class PortSet {
  public:
-  // Looks every configured device up and checks it: presence, kind, MTU, queues. Touches nothing.
-  [[nodiscard]] static Result<PortSet> survey(const Config& config, const PolicyImage& image);
+  // Looks every configured device up and checks it: presence, kind, MTU, queues, XDP hook free or ours by a link in
+  // `pins`. Touches nothing.
+  [[nodiscard]] static Result<PortSet> survey(const Config& config, const PolicyImage& image, const std::string& pins);
 
   // Called with what fix_offloads changed on a device, before XDP is attached to it: the journal must know first.
   using NoteOffloads = std::function<Status(const std::vector<netlink::OffloadChange>&)>;
 
   [[nodiscard]] Status open(KernelDatapath& datapath, afxdp::Driver& driver, const PolicyImage& image,
                             const NoteOffloads& note);
+  // Ends what an adopted datapath has on devices that are no ports any more.
+  void retire_others(KernelDatapath& datapath, const std::string& pins);
   // Takes over what Linux now says of the links; `hops` learns what matters for frames that leave.
   void follow(const netlink::Mirror& mirror, KernelDatapath& datapath, NextHopBook& hops);
   // A device takes redirects or does not, as of now. True when that is news.

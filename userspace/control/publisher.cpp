@@ -51,44 +51,46 @@ void Publisher::read_back_routes(std::uint32_t bank) {
 }
 
 Status Publisher::publish(const PolicyImage* policy, const RoutePlan* routes) {
-  if (policy != nullptr) policy_ = *policy;
-  if (routes != nullptr) routes_ = *routes;
+  const PolicyImage& wanted_policy = policy != nullptr ? *policy : policy_;
+  const RoutePlan& wanted_routes = routes != nullptr ? *routes : routes_;
   if (auto waited = grace_.wait(); !waited) return waited;
   wait_for_engines_();
   const std::uint32_t idle = (settings().bank + 1) % DP_BANKS;
-  write_policy(idle);
-  if (auto written = write_routes(idle); !written) return written;
+  write_policy(idle, wanted_policy);
+  if (auto written = write_routes(idle, wanted_routes); !written) return written;
   const std::uint16_t generation = policy != nullptr ? next_number(this->generation()) : this->generation();
   const std::uint16_t epoch = routes != nullptr ? next_number(this->epoch()) : this->epoch();
   std::atomic_ref<std::uint32_t>(settings().bank).store(idle, std::memory_order_seq_cst);
   std::atomic_ref<std::uint32_t>(settings().stamp)
       .store(static_cast<std::uint32_t>(generation) << 16 | epoch, std::memory_order_seq_cst);
+  if (policy != nullptr) policy_ = *policy;  // only now: what was refused must not come in with the next routes
+  if (routes != nullptr) routes_ = *routes;
   return {};
 }
 
-void Publisher::write_policy(std::uint32_t bank) {
+void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
   constexpr std::size_t kPairs = std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX;
   const std::span<dp_zone_pair> pairs = datapath_.memory().zone_pairs.values().subspan(bank * kPairs, kPairs);
   std::fill(pairs.begin(), pairs.end(), dp_zone_pair{});
-  std::copy(policy_.zone_pairs.begin(), policy_.zone_pairs.end(), pairs.begin());
+  std::copy(policy.zone_pairs.begin(), policy.zone_pairs.end(), pairs.begin());
   const std::span<dp_rule> rules = datapath_.memory().rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX);
-  std::copy(policy_.rules.begin(), policy_.rules.end(), rules.begin());
+  std::copy(policy.rules.begin(), policy.rules.end(), rules.begin());
 }
 
 // Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
-Status Publisher::write_routes(std::uint32_t bank) {
+Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
   const std::span<dp_path> paths = datapath_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
-  std::copy(routes_.paths.begin(), routes_.paths.end(), paths.begin());
+  std::copy(plan.paths.begin(), plan.paths.end(), paths.begin());
   auto& written = written_[bank];
   for (auto entry = written.begin(); entry != written.end();) {
-    if (routes_.routes.contains(entry->first)) {
+    if (plan.routes.contains(entry->first)) {
       ++entry;
       continue;
     }
     if (auto removed = remove_route(bank, entry->first); !removed) return removed;
     entry = written.erase(entry);
   }
-  for (const auto& [prefix, route] : routes_.routes) {
+  for (const auto& [prefix, route] : plan.routes) {
     const auto known = written.find(prefix);
     if (known != written.end() && same(known->second, route)) continue;
     if (auto put = write_route(bank, prefix, route); !put) return put;

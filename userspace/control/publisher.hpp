@@ -33,8 +33,8 @@ class Publisher {
 
  private:
   [[nodiscard]] dp_settings& settings() const { return datapath_.memory().settings[0]; }
-  void write_policy(std::uint32_t bank);
-  [[nodiscard]] Status write_routes(std::uint32_t bank);
+  void write_policy(std::uint32_t bank, const PolicyImage& policy);
+  [[nodiscard]] Status write_routes(std::uint32_t bank, const RoutePlan& plan);
   [[nodiscard]] Status write_route(std::uint32_t bank, const netlink::Prefix& prefix, const dp_route& route);
   [[nodiscard]] Status remove_route(std::uint32_t bank, const netlink::Prefix& prefix);
   void read_back_routes(std::uint32_t bank);
@@ -42,7 +42,7 @@ class Publisher {
   KernelDatapath& datapath_;
   GracePeriod grace_;
   std::function<void()> wait_for_engines_;
-  PolicyImage policy_;
+  PolicyImage policy_;  // in force, like routes_
   RoutePlan routes_;
   std::array<std::map<netlink::Prefix, dp_route>, DP_BANKS> written_;  // what is in each bank's tries
 };

@@ -9,18 +9,18 @@
 #include <sched.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "control/control.hpp"
+#include "control/instance_lock.hpp"
+#include "kernel/host.hpp"
 #include "pipeline/env.hpp"
 #include "policy/config.hpp"
 #include "rest/server.hpp"
@@ -46,39 +46,19 @@ Status enter_netns(const std::string& name) {
   return {};
 }
 
-Status check_host() {
-  if (::geteuid() != 0) return refuse("needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo");
-  utsname name{};
-  ::uname(&name);
-  int major = 0;
-  int minor = 0;
-  if (std::sscanf(name.release, "%d.%d", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 1))
-    return refuse("kernel {} is too old: Linux 6.1 or newer is needed", name.release);
-  return {};
-}
-
 Result<Config> read_config(const Options& options) {
   std::ifstream file(options.config);
   if (!file) return fail(errno, "open {}", options.config);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   auto config = parse_config(text);
   if (!config) {
-    const Fault& first = config.error().front();
-    return refuse("{}: {}", options.config, first.line());
+    std::string lines;
+    for (const Fault& fault : config.error())
+      lines += fmt::format("{}{}: {}", lines.empty() ? "" : "\n", options.config, fault.line());
+    return refuse("{}", lines);
   }
   if (!options.name.empty()) config->name = options.name;
   return std::move(*config);
-}
-
-// One daemon per name: the lock goes with the process, however it ends.
-Result<UniqueFd> lock_instance(const std::string& name) {
-  std::error_code error;
-  std::filesystem::create_directories("/run/twinpath", error);
-  const std::string path = fmt::format("/run/twinpath/{}.lock", name);
-  UniqueFd lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!lock) return fail(errno, "open {}", path);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return refuse("a gateway named \"{}\" is already running", name);
-  return lock;
 }
 
 Result<std::string> read_token(const std::string& path) {
@@ -96,47 +76,70 @@ void tell(int ready_fd, const std::string& line) {
   ::close(ready_fd);
 }
 
+// From start to end; what of it stays on the host is in the journal.
+Status run_gateway(const Options& options, const Config& config) {
+  auto token = read_token(config.api.token_file);
+  if (!token) return pass_on(std::move(token.error()));
+
+  boost::asio::io_context io{1};
+  // Before anything is touched: an early signal waits until what was begun can be ended in order.
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (!error) io.stop();
+  });
+  ControlOptions control_options;
+  control_options.netns = options.netns;
+  control_options.named = !options.name.empty();
+  control_options.complain = [](const std::string& line) { spdlog::warn("{}", line); };
+  control_options.note = [](const std::string& line) { spdlog::info("{}", line); };
+  auto control = Control::start(io, config, std::move(control_options));
+  if (!control) return pass_on(std::move(control.error()));
+  rest::ServerOptions server_options;
+  server_options.unix_path = config.api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config.name) : config.api.unix_path;
+  if (config.api.http) server_options.http = config.api.http->text();
+  server_options.token = *token;
+  auto server = rest::Server::open(io, **control, server_options);
+  if (!server) {
+    (*control)->give_up();
+    return pass_on(std::move(server.error()));
+  }
+  spdlog::info("{} is up", config.name);
+  tell(options.ready_fd, "ready");
+  io.run();
+  server->reset();
+  (*control)->stop();
+  return {};
+}
+
 Status serve(const Options& options) {
   if (auto host = check_host(); !host) return host;
   auto config = read_config(options);
   if (!config) return pass_on(std::move(config.error()));
   if (auto entered = enter_netns(options.netns); !entered) return entered;
-  auto lock = lock_instance(config->name);
+  auto lock = InstanceLock::take(config->name);
   if (!lock) return pass_on(std::move(lock.error()));
-  auto token = read_token(config->api.token_file);
-  if (!token) return pass_on(std::move(token.error()));
-
-  boost::asio::io_context io{1};
-  auto control = Control::start(io, *config, {options.netns, [](const std::string& line) { spdlog::warn("{}", line); }});
-  if (!control) return pass_on(std::move(control.error()));
-  rest::ServerOptions server_options;
-  server_options.unix_path = config->api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config->name) : config->api.unix_path;
-  if (config->api.http) server_options.http = config->api.http->text();
-  server_options.token = *token;
-  auto server = rest::Server::open(io, **control, server_options);
-  if (!server) {
-    (*control)->stop(OnExit::detach);
-    return pass_on(std::move(server.error()));
-  }
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (!error) io.stop();
-  });
-  spdlog::info("{} is up", config->name);
-  tell(options.ready_fd, "ready");
-  io.run();
-  server->reset();
-  return {};
+  Status ran = run_gateway(options, *config);
+  if (!std::filesystem::exists(journal_path(config->name))) lock->remove_file();
+  return ran;
 }
 
 Status clean(const Options& options) {
   if (auto host = check_host(); !host) return host;
   if (auto entered = enter_netns(options.netns); !entered) return entered;
-  auto lock = lock_instance(options.name);
+  auto lock = InstanceLock::take(options.name);
   if (!lock) return pass_on(std::move(lock.error()));
   auto cleaned = clean_up(options.name);
-  ::unlink(fmt::format("/run/twinpath/{}.lock", options.name).c_str());
+  lock->remove_file();
   return cleaned;
+}
+
+// What libraries throw ends here.
+Status guarded(const Options& options) {
+  try {
+    return options.clean ? clean(options) : serve(options);
+  } catch (const std::exception& error) {
+    return refuse("{}", error.what());
+  }
 }
 
 int run(int argc, char** argv) {
@@ -156,8 +159,9 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "twinpathd: {} is required\n", options.clean ? "--name" : "--config");
     return 2;
   }
+  ::signal(SIGPIPE, SIG_IGN);  // whoever waited for "ready" may have gone
   spdlog::set_default_logger(spdlog::stderr_logger_mt("twinpathd"));
-  const Status status = options.clean ? clean(options) : serve(options);
+  const Status status = guarded(options);
   if (status) return 0;
   tell(options.ready_fd, status.error().text);
   if (options.ready_fd < 0) fmt::print(stderr, "twinpathd: {}\n", status.error().text);

@@ -24,16 +24,47 @@ int keep_quiet(enum libbpf_print_level level, const char* format, va_list argume
   return 0;
 }
 
-// Name and id of the program that holds a device's XDP hook.
-std::string holder_of(int ifindex) {
+// The program on a device's XDP hook, in whatever mode; 0: none, or it cannot be told.
+std::uint32_t program_on(int ifindex) {
   LIBBPF_OPTS(bpf_xdp_query_opts, query);
-  if (bpf_xdp_query(ifindex, 0, &query) != 0 || query.prog_id == 0) return "a program that cannot be named";
+  if (bpf_xdp_query(ifindex, 0, &query) != 0) return 0;
+  for (const std::uint32_t id : {query.prog_id, query.drv_prog_id, query.skb_prog_id, query.hw_prog_id})
+    if (id != 0) return id;
+  return 0;
+}
+
+std::string name_of_program(std::uint32_t id) {
+  if (id == 0) return "a program that cannot be named";
   bpf_prog_info info{};
   __u32 bytes = sizeof(info);
-  UniqueFd program{bpf_prog_get_fd_by_id(query.prog_id)};
-  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &bytes) != 0)
-    return fmt::format("program id {}", query.prog_id);
-  return fmt::format("program \"{}\" (id {})", info.name, query.prog_id);
+  UniqueFd program{bpf_prog_get_fd_by_id(id)};
+  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &bytes) != 0) return fmt::format("program id {}", id);
+  return fmt::format("program \"{}\" (id {})", info.name, id);
+}
+
+Error held_hook(const std::string& device, int ifindex) {
+  return refuse("device {}: its XDP hook is held by {}: remove that program first", device,
+                name_of_program(program_on(ifindex)))
+      .value();
+}
+
+// Is it this link that sits on this device? A device of the same name may be another one: made anew, or in another
+// network namespace, with a number that fits by accident. So the program is compared too.
+bool holds_hook(const UniqueFd& link, int ifindex) {
+  bpf_link_info info{};
+  __u32 bytes = sizeof(info);
+  return link && bpf_obj_get_info_by_fd(link.get(), &info, &bytes) == 0 && info.type == BPF_LINK_TYPE_XDP &&
+         info.xdp.ifindex == static_cast<std::uint32_t>(ifindex) && info.prog_id == program_on(ifindex);
+}
+
+// libbpf finds pinned maps by itself, but compares their flags, and the kernel adds one of its own (BPF_F_RDONLY_PROG) to
+// every device map. A map given by hand brings its flags along.
+Status reuse_pinned(bpf_map* map, const std::string& pins) {
+  const std::string pin = fmt::format("{}/{}", pins, bpf_map__name(map));
+  const UniqueFd pinned{bpf_obj_get(pin.c_str())};
+  if (!pinned) return errno == ENOENT ? Status{} : Status{fail(errno, "open {}", pin)};
+  if (const int error = bpf_map__reuse_fd(map, pinned.get()); error != 0) return fail(-error, "take over {}", pin);
+  return {};
 }
 
 Status check_layout(int settings_fd) {
@@ -77,6 +108,7 @@ Result<KernelDatapath> KernelDatapath::load(const std::string& pins, std::uint32
     if (bpf_map__set_pin_path(map, fmt::format("{}/{}", pins, bpf_map__name(map)).c_str()) != 0)
       return fail(errno, "pin map {}", bpf_map__name(map));
   }
+  if (auto taken = reuse_pinned(skeleton.maps.tx_ports, pins); !taken) return pass_on(std::move(taken.error()));
   if (const int error = gateway_bpf__load(&skeleton); error != 0) {
     if (datapath.adopted_)
       return fail(-error, "load the BPF programs over the pins in {} (other table sizes need \"twinpath down\" first)", pins);
@@ -114,7 +146,8 @@ void KernelDatapath::collect_fds() {
                 .sockets = bpf_map__fd(maps.sockets),
                 .reasons = bpf_map__fd(maps.reasons),
                 .rule_hits = bpf_map__fd(maps.rule_hits),
-                .port_counters = bpf_map__fd(maps.port_counters)};
+                .port_counters = bpf_map__fd(maps.port_counters),
+                .events = bpf_map__fd(maps.events)};
 }
 
 Status KernelDatapath::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
@@ -142,16 +175,15 @@ Status KernelDatapath::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
 Status KernelDatapath::attach(const std::string& device, int ifindex, AttachMode mode) {
   const std::string pin = link_pin(pins_, device);
   if (UniqueFd pinned{bpf_obj_get(pin.c_str())}; pinned) {
-    if (bpf_link_update(pinned.get(), hit_program(), nullptr) == 0) return {};
-    ::unlink(pin.c_str());  // the device it belonged to is gone; the pin is a shell
+    if (holds_hook(pinned, ifindex) && bpf_link_update(pinned.get(), hit_program(), nullptr) == 0) return {};
+    detach(device);  // the device it belonged to is gone, or another one
   }
   LIBBPF_OPTS(bpf_link_create_opts, options,
               .flags = mode == AttachMode::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
   UniqueFd link{bpf_link_create(hit_program(), ifindex, BPF_XDP, &options)};
   if (!link) {
     const int error = errno;
-    if (error == EBUSY || error == EEXIST)
-      return refuse("device {}: its XDP hook is held by {}: remove that program first", device, holder_of(ifindex));
+    if (error == EBUSY || error == EEXIST) return pass_on(held_hook(device, ifindex));
     return fail(error, "attach XDP to {} in {} mode", device, name_of(mode));
   }
   if (bpf_obj_pin(link.get(), pin.c_str()) != 0) return fail(errno, "pin {}", pin);
@@ -164,16 +196,44 @@ void KernelDatapath::detach(const std::string& device) {
   ::unlink(pin.c_str());
 }
 
+Status check_hook(const std::string& pins, const std::string& device, int ifindex) {
+  if (program_on(ifindex) == 0) return {};
+  if (holds_hook(UniqueFd{bpf_obj_get(link_pin(pins, device).c_str())}, ifindex)) return {};
+  return pass_on(held_hook(device, ifindex));
+}
+
+std::string pin_directory(const std::string& where, const std::string& instance) {
+  return where + "/twinpath/" + instance;
+}
+
 Result<std::string> make_pin_directory(const std::string& where, const std::string& instance) {
   struct statfs filesystem {};
   if (::statfs(where.c_str(), &filesystem) != 0) return fail(errno, "look at {}", where);
   if (filesystem.f_type != kBpfFsMagic && ::mount("bpf", where.c_str(), "bpf", 0, "mode=0700") != 0)
     return fail(errno, "mount bpffs at {}", where);
-  const std::string pins = where + "/twinpath/" + instance;
+  const std::string pins = pin_directory(where, instance);
   std::error_code error;
   std::filesystem::create_directories(pins, error);
   if (error) return fail(error.value(), "make {}", pins);
   return pins;
+}
+
+Result<Mapping> open_pinned_memory(const std::string& pins, const std::string& name, std::size_t bytes) {
+  const std::string pin = pins + "/" + name;
+  UniqueFd map{bpf_obj_get(pin.c_str())};
+  bpf_map_info info{};
+  __u32 info_bytes = sizeof(info);
+  if (map && (bpf_obj_get_info_by_fd(map.get(), &info, &info_bytes) != 0 || info.value_size != bytes)) {
+    ::unlink(pin.c_str());
+    map.reset();
+  }
+  if (!map) {
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+    map.reset(bpf_map_create(BPF_MAP_TYPE_ARRAY, name.c_str(), sizeof(__u32), static_cast<__u32>(bytes), 1, &options));
+    if (!map) return fail(errno, "create map {}", name);
+    if (bpf_obj_pin(map.get(), pin.c_str()) != 0) return fail(errno, "pin {}", pin);
+  }
+  return Mapping::shared(map.get(), bytes);
 }
 
 std::vector<std::string> pinned_devices(const std::string& pins) {

@@ -34,7 +34,7 @@ struct MapFds {
   int settings, flows4, flows6, zone_pairs, rules, paths;
   int routes4[DP_BANKS], routes6[DP_BANKS];
   int next_hops, ports, ingress, neighbours, vlan_ports, tx_ports, sockets;
-  int reasons, rule_hits, port_counters;
+  int reasons, rule_hits, port_counters, events;
 };
 
 // The memory of the mmapped ones, writable.
@@ -94,11 +94,22 @@ class KernelDatapath {
   bool adopted_ = false;
 };
 
+// Refuses, naming the holder, a device whose XDP hook is held by anything but the link pinned for it here. Touches
+// nothing.
+[[nodiscard]] Status check_hook(const std::string& pins, const std::string& device, int ifindex);
+
+// Where the pins of an instance are, or would be.
+[[nodiscard]] std::string pin_directory(const std::string& where, const std::string& instance);
+
 // Makes sure bpffs is mounted at `where` and makes the directory of an instance in it.
 [[nodiscard]] Result<std::string> make_pin_directory(const std::string& where, const std::string& instance);
 
 // Removes every pin of an instance: links first, so that XDP is off the devices before the maps go.
 void remove_pins(const std::string& pins);
+
+// Memory of user space that lives as long as the pins: zeros, or what an earlier process left in it under this name.
+// What was left with another size is thrown away.
+[[nodiscard]] Result<Mapping> open_pinned_memory(const std::string& pins, const std::string& name, std::size_t bytes);
 
 // Devices that have a pinned link in this directory.
 [[nodiscard]] std::vector<std::string> pinned_devices(const std::string& pins);

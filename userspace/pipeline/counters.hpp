@@ -21,6 +21,10 @@ struct EngineCounter {
     packets.store(packets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     bytes.store(bytes.load(std::memory_order_relaxed) + size, std::memory_order_relaxed);
   }
+  void clear() noexcept {
+    packets.store(0, std::memory_order_relaxed);
+    bytes.store(0, std::memory_order_relaxed);
+  }
   [[nodiscard]] dp_counter read() const noexcept {
     return {packets.load(std::memory_order_relaxed), bytes.load(std::memory_order_relaxed)};
   }

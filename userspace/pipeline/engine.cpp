@@ -9,29 +9,34 @@
 namespace twinpath {
 namespace {
 
-constexpr std::chrono::milliseconds kIdle{100};     // longest sleep: posted work and stop() wake it earlier
-constexpr std::chrono::milliseconds kWaiting{10};   // with packets held
-constexpr std::uint32_t kRetriesPerSecond = 20;     // of held packets, when nobody says that neighbours changed
+constexpr std::chrono::milliseconds kIdle{100};    // longest sleep: posted work and stop() wake it earlier
+constexpr std::chrono::milliseconds kWaiting{10};  // with packets held
+constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, when nobody says that neighbours changed
 constexpr std::size_t kDepartingMax = 65536;
+constexpr std::uint32_t kHandOverSeconds = 1;  // longer than any transmit ring takes
+constexpr std::uint32_t kFragmentsWaiting = 512;
 
 }  // namespace
 
-Engine::Engine(afxdp::Driver& driver, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
-               const EngineLimits& limits)
-    : driver_(driver),
+Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
+               const EngineLimits& limits, std::shared_ptr<EngineCounters> counters)
+    : io_(io),
       env_(env),
       clock_(clock),
       limits_(limits),
-      counters_(std::make_unique<EngineCounters>()),
-      pen_(std::min(limits.hold_total, driver.engine_frames() / 2), limits.hold_per_neighbour),
+      counters_(std::move(counters)),
+      pen_(std::min(limits.hold_total, io.engine_frames() / 2), limits.hold_per_neighbour),
       read_(env, *counters_),
+      fragments_({.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}, env.settings->v4.seed,
+                 clock.per_second()),
       judge_(env, *counters_),
       hold_(env, pen_, requests, *counters_),
-      answer_(env, driver, *counters_),
+      answer_(env, io, *counters_),
       rewrite_(env),
-      stages_{&read_, &judge_, &hold_, &answer_, &rewrite_} {
+      cut_(env, io, *counters_),
+      stages_{&read_, &fragments_, &judge_, &hold_, &answer_, &rewrite_, &cut_} {
   burst_.reserve(afxdp::kBurstMax);
-  again_.reserve(limits_.hold_total);
+  again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
   departing_.reserve(kDepartingMax);
 }
 
@@ -41,15 +46,14 @@ void Engine::run() noexcept {
   while (!stop_.load(std::memory_order_relaxed)) {
     run_posted();
     if (turn()) continue;
-    driver_.flush();
-    let_go();
-    (void)driver_.wait(pen_.empty() && departing_.empty() ? kIdle : kWaiting);
+    const bool waiting = !pen_.empty() || !fragments_.empty() || !departing_.empty();
+    (void)io_.wait(waiting ? kWaiting : kIdle);
   }
 }
 
 void Engine::stop() noexcept {
   stop_.store(true, std::memory_order_relaxed);
-  driver_.wake();
+  io_.wake();
 }
 
 void Engine::post(std::function<void()> work) {
@@ -58,16 +62,20 @@ void Engine::post(std::function<void()> work) {
     posted_.push_back(std::move(work));
     has_posted_.store(true, std::memory_order_release);
   }
-  driver_.wake();
+  io_.wake();
 }
 
 void Engine::neighbours_changed() noexcept {
   retry_.store(true, std::memory_order_release);
-  if (held() != 0) driver_.wake();
+  if (held() != 0) io_.wake();
 }
 
 void Engine::set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept {
   if (port < DP_PORTS_MAX) answer_.set_addresses(port, addresses);
+}
+
+void Engine::forget_rule(std::uint16_t rule) noexcept {
+  if (rule < DP_RULE_IDS_MAX) counters_->rules[rule].clear();
 }
 
 void Engine::run_posted() noexcept {
@@ -84,92 +92,112 @@ void Engine::run_posted() noexcept {
 bool Engine::turn() noexcept {
   const std::uint32_t now = clock_.now();
   retry_held(now);
-  const std::span<afxdp::Frame> frames = driver_.receive();
-  if (frames.empty()) return false;
+  const std::span<afxdp::Frame> frames = io_.receive(afxdp::kBurstMax);
   burst_.resize(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
     burst_[i].frame = frames[i];
     burst_[i].reason = DP_NONE;
     burst_[i].fate = Fate::undecided;
+    burst_[i].related = false;
+    burst_[i].again = false;
   }
-  pass_stages(burst_, now);
-  driver_.flush();
-  let_go();
-  return true;
+  if (!frames.empty()) pass_stages(burst_, now);
+  release_fragments(now);
+  held_.store(static_cast<std::uint32_t>(pen_.size() + fragments_.size()), std::memory_order_relaxed);
+  io_.flush();
+  let_go(now, frames.size() < afxdp::kBurstMax);
+  return !frames.empty();
 }
 
 void Engine::pass_stages(std::span<Item> burst, std::uint32_t now) noexcept {
   for (Stage* stage : stages_) stage->run(burst, now);
   for (Item& item : burst) settle(item, now);
-  held_.store(static_cast<std::uint32_t>(pen_.size()), std::memory_order_relaxed);
 }
 
-// Takes out of the pen what can go or has waited too long, then lets it pass the stages once more: a packet that still
-// cannot go returns to the pen, behind none of its own flow.
+// Judges every held packet anew: those whose neighbour is there by now, or who have waited too long, leave the pen in
+// the order they came; the others stay where they are, ahead of all that comes later.
 void Engine::retry_held(std::uint32_t now) noexcept {
   if (pen_.empty()) return;
   const std::uint32_t rate = clock_.per_second();
   if (!retry_.exchange(false, std::memory_order_acquire) && now - last_retry_ < rate / kRetriesPerSecond + 1) return;
   last_retry_ = now;
   again_.clear();
-  const std::uint32_t patience = limits_.patience_ms * rate / 1000;
-  pen_.visit(now, patience, [&](Item& item, bool expired) {
+  const auto patience = static_cast<std::uint32_t>(std::uint64_t{limits_.patience_ms} * rate / 1000);
+  pen_.visit(now, patience, [&](Waiting& waiting, bool expired) {
+    Item& item = waiting.item;
     item.context.now = now;
-    const int reason = dp_decide(&env_, &item.context);
-    if (reason == DP_STEER_NEIGHBOUR && !expired) return false;
-    item.reason = reason;
     item.fate = Fate::undecided;
-    if (reason == DP_STEER_NEIGHBOUR) item.drop(DP_NEIGHBOUR_FAILED);
-    if (dp_reason_verdict(static_cast<dp_reason>(reason)) == DP_DROP) item.fate = Fate::drop;
+    item.again = true;
+    judge_.run({&item, 1}, now);
+    if (item.fate == Fate::undecided && item.reason == DP_STEER_NEIGHBOUR) {
+      if (!expired) {
+        item.fate = Fate::held;
+        hold_.ask_again(waiting, now);
+        return false;
+      }
+      item.drop(DP_NEIGHBOUR_FAILED);
+    }
     again_.push_back(item);
     return true;
   });
-  for (Item& item : again_) {
-    const std::span<Item> one{&item, 1};
-    answer_.run(one, now);
-    rewrite_.run(one, now);
-    settle(item, now);
-  }
-  held_.store(static_cast<std::uint32_t>(pen_.size()), std::memory_order_relaxed);
+  for (Stage* stage : {static_cast<Stage*>(&answer_), static_cast<Stage*>(&rewrite_), static_cast<Stage*>(&cut_)})
+    stage->run(again_, now);
+  for (Item& item : again_) settle(item, now);
+}
+
+// Fragments that came before their first, behind the burst that brought it.
+void Engine::release_fragments(std::uint32_t now) noexcept {
+  if (fragments_.empty()) return;
+  again_.clear();
+  fragments_.release(now, [&](const Item& item) { again_.push_back(item); });
+  for (Item& item : again_) item.context.now = now;
+  const std::array<Stage*, 5> rest{&judge_, &hold_, &answer_, &rewrite_, &cut_};
+  for (Stage* stage : rest) stage->run(again_, now);
+  for (Item& item : again_) settle(item, now);
 }
 
 void Engine::settle(Item& item, std::uint32_t now) noexcept {
   switch (item.fate) {
-    case Fate::send:
-      return send(item, now);
-    case Fate::held:
-      return;
-    default:
-      return drop(item);
+    case Fate::send: return send(item, now);
+    case Fate::cut: account(item, now); return io_.release(item.frame.index);
+    case Fate::held: return;
+    default: return drop(item);
   }
 }
 
 void Engine::send(Item& item, std::uint32_t now) noexcept {
-  const dp_context& context = item.context;
-  const dp_port* egress = dp_env_port(&env_, item.egress);
-  const std::uint16_t queues = egress != nullptr ? egress->queue_count : 0;
-  const auto queue = static_cast<std::uint16_t>(queues > 1 ? item.frame.queue % queues : 0);
-  if (!driver_.transmit(item.frame, item.egress, queue)) {
+  if (!io_.transmit(item.frame, item.egress, egress_queue(env_, item.egress, item.frame.queue))) {
     item.reason = DP_TX_FULL;
     return drop(item);
   }
-  const std::uint32_t bytes = context.packet.frame_bytes;
-  dp_flow_count(&env_, context.packet.family, context.view.slot, bytes, now);
-  counters_->transmitted[item.egress].add(bytes);
+  counters_->transmitted[item.egress].add(item.context.packet.frame_bytes);
+  account(item, now);
+}
+
+// Its last frame is in the ring: counts the packet on its flow and notes when the flow may be let go.
+void Engine::account(const Item& item, std::uint32_t now) noexcept {
+  const dp_context& context = item.context;
+  if (item.related) return;
+  dp_flow_count(&env_, context.packet.family, context.view.slot, context.packet.frame_bytes, now);
   if ((context.view.link & DP_FLOW_HELD) == 0 || departing_.size() >= kDepartingMax) return;
-  departing_.push_back({driver_.statistics(item.egress, queue).tx.value(), context.view.slot, context.view.control,
-                        item.egress, queue, context.packet.family});
+  const std::uint16_t queue = egress_queue(env_, item.egress, item.frame.queue);
+  departing_.push_back({io_.sent(item.egress, queue).queued, now, context.view.slot, context.view.control, item.egress,
+                        queue, context.packet.family});
 }
 
 void Engine::drop(const Item& item) noexcept {
   counters_->reasons[static_cast<std::size_t>(item.reason)].add(item.context.packet.frame_bytes);
-  driver_.release(item.frame.index);
+  io_.release(item.frame.index);
 }
 
-void Engine::let_go() noexcept {
+// `drained`: nothing was left to receive. Otherwise more packets of these flows, steered meanwhile, may stand in line.
+void Engine::let_go(std::uint32_t now, bool drained) noexcept {
   if (departing_.empty()) return;
+  const std::uint32_t limit = kHandOverSeconds * clock_.per_second();
   std::erase_if(departing_, [&](const Departing& flow) {
-    if (driver_.statistics(flow.port, flow.queue).completions.value() < flow.until) return false;
+    const bool overdue = now - flow.since > limit;
+    const bool gone = io_.sent(flow.port, flow.queue).completed >= flow.until;
+    if (!overdue && !(gone && drained)) return false;
     if (!pen_.empty() && pen_.waits_for_flow(flow.family, flow.slot)) return true;  // a later packet will let it go
     dp_flow_change_flags(&env_, flow.family, flow.slot, flow.control, 0, DP_FLOW_HELD);
     return true;

@@ -1,8 +1,13 @@
 // engine.hpp - the user datapath's worker: bursts of frames through the stages, in one thread.
 //
 // Handing over  A pair the engine installs is HELD: the kernel steers its packets here until the engine's own packet of
-//               that flow has left the socket. Only then is the flow let go to the kernel, so later packets do not
-//               overtake the first.
+//               that flow has left the socket and nothing else waits to be received. Only then is the flow let go to the
+//               kernel, so later packets do not overtake the first. Bounded: a flow is let go kHandOverSeconds after its
+//               packet was queued, whatever became of it (the port gone, the link down). A HELD flow whose packet was
+//               dropped is let go by the next one that is sent; until then nobody has anything to overtake, and once
+//               the daemon is dead the kernel takes no notice of the flag.
+// Frames        Each one received is, at every moment, in a burst, in the pen, in the fragment stage, or settled: sent,
+//               or released under a reason.
 // Quiet point   post() runs a function on the engine's thread between two bursts; a caller that waits for it knows that
 //               no burst works on tables it read before.
 // Owner         the daemon. Thread: run() is the engine's, post() and stop() any.
@@ -15,9 +20,10 @@
 #include <mutex>
 #include <vector>
 
-#include "afxdp/driver.hpp"
+#include "afxdp/frame_io.hpp"
 #include "base/tick_clock.hpp"
 #include "pipeline/counters.hpp"
+#include "pipeline/fragment_stage.hpp"
 #include "pipeline/holding_pen.hpp"
 #include "pipeline/neighbour_requests.hpp"
 #include "pipeline/stage.hpp"
@@ -35,27 +41,33 @@ struct EngineLimits {
 
 class Engine {
  public:
-  Engine(afxdp::Driver& driver, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
-         const EngineLimits& limits);
+  Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
+         const EngineLimits& limits, std::shared_ptr<EngineCounters> counters = std::make_shared<EngineCounters>());
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   void run() noexcept;  // until stop()
+  // One burst, and what has waited long enough. False when there was nothing to do. run() is this in a loop, with sleep.
+  bool turn() noexcept;
   void stop() noexcept;
   void post(std::function<void()> work);
   // Tells the engine that neighbours have changed: held packets are tried again.
   void neighbours_changed() noexcept;
   // On the engine's thread only (through post()).
   void set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept;
+  // The same: the rule's counters start at zero, for another rule has its id now.
+  void forget_rule(std::uint16_t rule) noexcept;
 
   [[nodiscard]] const EngineCounters& counters() const noexcept { return *counters_; }
+  // Frames that wait: for a neighbour, or for their first fragment.
   [[nodiscard]] std::uint32_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
 
  private:
   // A flow whose packet waits in a TX ring: let go when that socket has completed `until` frames.
   struct Departing {
     std::uint64_t until;
+    std::uint32_t since;
     std::uint32_t slot;
     std::uint32_t control;
     std::uint16_t port;
@@ -63,27 +75,30 @@ class Engine {
     std::uint8_t family;
   };
 
-  [[nodiscard]] bool turn() noexcept;  // one burst; false when there was nothing to do
   void run_posted() noexcept;
   void retry_held(std::uint32_t now) noexcept;
+  void release_fragments(std::uint32_t now) noexcept;
   void pass_stages(std::span<Item> burst, std::uint32_t now) noexcept;
   void settle(Item& item, std::uint32_t now) noexcept;
   void send(Item& item, std::uint32_t now) noexcept;
+  void account(const Item& item, std::uint32_t now) noexcept;
   void drop(const Item& item) noexcept;
-  void let_go() noexcept;
+  void let_go(std::uint32_t now, bool drained) noexcept;
 
-  afxdp::Driver& driver_;
+  afxdp::FrameIo& io_;
   dp_env& env_;
   const TickClock& clock_;
   EngineLimits limits_;
-  std::unique_ptr<EngineCounters> counters_;
+  std::shared_ptr<EngineCounters> counters_;  // may lie in memory that outlives the process
   HoldingPen pen_;
   ReadStage read_;
+  FragmentStage fragments_;
   JudgeStage judge_;
   HoldStage hold_;
   AnswerStage answer_;
   RewriteStage rewrite_;
-  std::array<Stage*, 5> stages_;
+  CutStage cut_;
+  std::array<Stage*, 7> stages_;
   std::vector<Item> burst_;
   std::vector<Item> again_;
   std::vector<Departing> departing_;

@@ -13,6 +13,7 @@
 #include <span>
 
 #include "common/datapath/env.h"
+#include "pipeline/route_source.hpp"
 
 namespace twinpath {
 
@@ -32,6 +33,8 @@ struct dp_env {
   std::span<const dp_next_hop> next_hops;
   std::span<dp_flow_bucket4> flows4;
   std::span<dp_flow_bucket6> flows6;
+  // Answers instead of the three kinds of maps below, when it is set.
+  const twinpath::RouteSource* routing = nullptr;
   std::array<int, DP_BANKS> routes4{};
   std::array<int, DP_BANKS> routes6{};
   int neighbours = -1;
@@ -65,6 +68,7 @@ DP_INLINE const dp_path* dp_env_path(dp_env* env, __u32 bank, __u32 index) {
 }
 
 DP_INLINE const dp_route* dp_env_route(dp_env* env, __u32 bank, __u8 family, const dp_address* address) {
+  if (env->routing != nullptr) return env->routing->route(bank, family, *address);
   dp_route& answer = env->route_answers[env->next_answer++ % env->route_answers.size()];
   if (family == DP_FAMILY_V4) {
     const dp_route_key4 key{32, address->word[0]};
@@ -81,6 +85,7 @@ DP_INLINE const dp_next_hop* dp_env_next_hop(dp_env* env, __u32 index) {
 }
 
 DP_INLINE __u32 dp_env_neighbour(dp_env* env, const dp_neighbour_key* key) {
+  if (env->routing != nullptr) return env->routing->neighbour(*key);
   __u32 index = 0;
   return bpf_map_lookup_elem(env->neighbours, key, &index) == 0 ? index : 0;
 }

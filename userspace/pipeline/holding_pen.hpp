@@ -3,11 +3,13 @@
 // Bounds   `per_neighbour` packets for one neighbour, `total` in all; beyond them the newcomer is dropped (hold_full).
 //          A packet waits `patience` ticks at most: Linux gives up a neighbour after three probes, a second apart.
 // Order    packets leave in the order they came in, so those of a flow stay in order.
+// Cost     both questions of a newcomer are answered by counters, a walk is only for retries: a flood towards one dead
+//          neighbour costs the engine no more than its drops.
 // Thread   the engine's.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "common/model/next_hop.h"
@@ -28,6 +30,13 @@ struct AwaitedNeighbour {
   }
 };
 
+struct Waiting {
+  Item item;
+  AwaitedNeighbour neighbour;
+  std::uint32_t since;
+  std::uint32_t asked;  // when the neighbour was last asked for on behalf of this packet
+};
+
 class HoldingPen {
  public:
   HoldingPen(std::uint32_t total, std::uint32_t per_neighbour);
@@ -39,28 +48,36 @@ class HoldingPen {
   // Does an earlier packet of the flow in `slot` wait here? Then later ones must not overtake it.
   [[nodiscard]] bool waits_for_flow(std::uint8_t family, std::uint32_t slot) const noexcept;
 
-  // Offers every held item in order of arrival. `visit` returns true when it has taken the item out. Items past their
+  // Offers every held packet in order of arrival. `visit` returns true when it has taken the item out. Those past their
   // time are offered with `expired`, and must be taken.
   template <class Visit>
   void visit(std::uint32_t now, std::uint32_t patience, Visit&& visit) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       const bool expired = now - waiting_[i].since > patience;
-      if (visit(waiting_[i].item, expired) || expired) continue;
+      if (visit(waiting_[i], expired) || expired) continue;
       if (kept != i) waiting_[kept] = waiting_[i];
       ++kept;
     }
     waiting_.resize(kept);
+    count_again();
   }
 
  private:
-  struct Waiting {
-    Item item;
+  // Open addressing, twice as many places as packets; emptied and filled anew after each visit, so nothing is removed.
+  struct NeighbourCount {
     AwaitedNeighbour neighbour;
-    std::uint32_t since;
+    std::uint32_t count = 0;
   };
+  static constexpr std::size_t kFlowMarks = 4096;
+
+  void count_again() noexcept;
+  void count(const Waiting& waiting) noexcept;
+  [[nodiscard]] NeighbourCount& count_of(const AwaitedNeighbour& neighbour) noexcept;
 
   std::vector<Waiting> waiting_;  // reserved once, never grows beyond
+  std::vector<NeighbourCount> neighbours_;
+  std::array<std::uint16_t, kFlowMarks> flow_marks_{};  // waiting packets by hash of their flow: 0 is certain
   std::uint32_t total_;
   std::uint32_t per_neighbour_;
 };

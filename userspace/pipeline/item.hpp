@@ -12,8 +12,9 @@ namespace twinpath {
 enum class Fate : std::uint8_t {
   undecided,  // later stages still work on it
   send,       // rewritten: out of `egress`
+  cut,        // its fragments are on their way out of `egress`: the frame itself is freed
   drop,       // counted under `reason`, then freed
-  held,       // kept by the holding pen
+  held,       // kept by the holding pen or by the fragment stage
 };
 
 struct Item {
@@ -21,6 +22,8 @@ struct Item {
   dp_context context;
   int reason = DP_NONE;  // enum dp_reason
   Fate fate = Fate::undecided;
+  bool related = false;      // an ICMP error about the flow in context.view: travels with it, is no packet of it
+  bool again = false;        // has waited: was counted when it first passed
   std::uint16_t egress = 0;  // port number
 
   void drop(int why) noexcept {

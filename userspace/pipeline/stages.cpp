@@ -3,7 +3,9 @@
 #include <cstring>
 
 #include "common/model/metadata.h"
+#include "pipeline/cut.hpp"
 #include "pipeline/env.hpp"
+#include "pipeline/related.hpp"
 // behind the lookups they call
 #include "common/datapath/decide.h"
 #include "common/datapath/parse.h"
@@ -53,14 +55,24 @@ void ReadStage::read(Item& item, std::uint32_t now) noexcept {
 
 void JudgeStage::run(std::span<Item> burst, std::uint32_t) noexcept {
   for (Item& item : burst) {
-    if (!undecided(item)) continue;
-    item.reason = dp_decide(&env_, &item.context);
-    if (item.context.match.rule != 0) counters_.rules[item.context.match.rule].add(item.frame.length);
-    const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(item.reason));
-    if (verdict == DP_DROP) item.fate = Fate::drop;
-    // The kernel passes what is the host's; such a frame here means that tables changed under way.
-    if (verdict == DP_PASS) item.drop(DP_STALE_STEER);
+    if (undecided(item)) judge(item);
   }
+}
+
+// A fragment has the facts of its whole datagram by now, so it is judged as if it were no fragment.
+void JudgeStage::judge(Item& item) noexcept {
+  constexpr __u32 kFragment = DP_PACKET_FRAGMENT | DP_PACKET_FIRST_FRAGMENT;
+  dp_packet& packet = item.context.packet;
+  const __u32 flags = packet.flags;
+  packet.flags = flags & ~kFragment;
+  item.reason = dp_decide(&env_, &item.context);
+  packet.flags = flags;
+  if (item.reason == DP_STEER_ICMP_ERROR) item.reason = relate(env_, item);
+  if (item.context.match.rule != 0 && !item.again) counters_.rules[item.context.match.rule].add(item.frame.length);
+  const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(item.reason));
+  if (verdict == DP_DROP) item.fate = Fate::drop;
+  // The kernel passes what is the host's; such a frame here means that tables changed under way.
+  if (verdict == DP_PASS) item.drop(DP_STALE_STEER);
 }
 
 void HoldStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
@@ -68,7 +80,8 @@ void HoldStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
     if (!undecided(item)) continue;
     const bool overtakes = !pen_.empty() && item.context.known != 0 &&
                            pen_.waits_for_flow(item.context.packet.family, item.context.view.slot);
-    if (item.reason == DP_STEER_NEIGHBOUR || (overtakes && dp_engine_forwards(item.reason))) hold(item, now);
+    const bool sent = dp_engine_sends(&item.context.packet, item.reason) != 0;
+    if (item.reason == DP_STEER_NEIGHBOUR || (overtakes && sent)) hold(item, now);
   }
 }
 
@@ -92,8 +105,14 @@ void HoldStage::hold(Item& item, std::uint32_t now) noexcept {
   const AwaitedNeighbour neighbour = awaited(item);
   requests_.ask(neighbour);
   if (!pen_.hold(item, neighbour, now)) return item.drop(DP_HOLD_FULL);
-  counters_.held.add(item.frame.length);
+  if (!item.again) counters_.held.add(item.frame.length);
   item.fate = Fate::held;
+}
+
+void HoldStage::ask_again(Waiting& waiting, std::uint32_t now) noexcept {
+  if (now - waiting.asked < env_.settings->ticks_per_second) return;
+  waiting.asked = now;
+  requests_.ask(waiting.neighbour);
 }
 
 void AnswerStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
@@ -107,6 +126,7 @@ void AnswerStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
         item.drop(DP_TTL_EXCEEDED);
         break;
       case DP_STEER_TOO_BIG:
+        if (dp_may_cut(&item.context.packet)) break;
         answer(item, AnswerKind::too_big, now);
         item.drop(DP_TOO_BIG);
         break;
@@ -117,9 +137,6 @@ void AnswerStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
       case DP_STEER_REJECT:
         answer(item, tcp ? AnswerKind::reset : AnswerKind::prohibited, now);
         item.drop(DP_RULE_REJECT);
-        break;
-      case DP_STEER_ICMP_ERROR:
-        item.drop(DP_UNSOLICITED_ICMP);
         break;
       default:
         if (!dp_engine_forwards(item.reason)) item.drop(DP_INTERNAL);
@@ -132,13 +149,13 @@ void AnswerStage::answer(const Item& item, AnswerKind kind, std::uint32_t now) n
   const std::uint32_t budget = kind == AnswerKind::time_exceeded ? DP_BUDGET_TTL : DP_BUDGET_ICMP_ERROR;
   if (!may_answer(packet, kind) || dp_env_budget(&env_, budget, now) == 0) return;
   const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
-  afxdp::Frame made = driver_.allocate();
+  afxdp::Frame made = io_.allocate();
   if (!made) return;
   constexpr std::size_t kRoom = 1536;  // frames have 2048 bytes at least, 256 of them headroom
   made.length = write_answer(kind, {item.frame.data, item.frame.length}, packet, addresses_[packet.ingress],
                              hop != nullptr ? hop->mtu : 0, {made.data, kRoom});
-  if (made.length == 0 || !driver_.transmit(made, packet.ingress, item.frame.queue)) {
-    driver_.release(made.index);
+  if (made.length == 0 || !io_.transmit(made, packet.ingress, item.frame.queue)) {
+    io_.release(made.index);
     return;
   }
   counters_.made.add(made.length);
@@ -165,6 +182,59 @@ void RewriteStage::rewrite(Item& item) noexcept {
   if (dp_rewrite(item.frame.data, end, &context.packet, &context.view, hop) == 0) return item.drop(DP_INTERNAL);
   item.egress = hop->port;
   item.fate = Fate::send;
+}
+
+void CutStage::run(std::span<Item> burst, std::uint32_t) noexcept {
+  for (Item& item : burst) {
+    if (item.fate == Fate::send && item.reason == DP_STEER_TOO_BIG) cut(item);
+  }
+}
+
+void CutStage::cut(Item& item) noexcept {
+  constexpr std::size_t kFragmentsMax = 64;
+  std::array<afxdp::Frame, kFragmentsMax> fragments;
+  const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
+  if (hop == nullptr) return item.drop(DP_INTERNAL);
+  const std::uint32_t l3_offset = DP_ETHERNET_BYTES + (hop->vlan != 0 ? DP_VLAN_BYTES : 0);
+  Ipv4Cut cut({item.frame.data, item.frame.length}, l3_offset, hop->mtu);
+  if (!cut.possible()) return item.drop(DP_TOO_BIG);
+  std::size_t count = 0;
+  bool whole = true;
+  while (whole && !cut.done()) {
+    whole = count < kFragmentsMax && (fragments[count] = io_.allocate());
+    if (!whole) break;
+    afxdp::Frame& fragment = fragments[count++];
+    // no fragment is longer than the frame it is cut from, whose place is as large as this one
+    fragment.length = cut.next({fragment.data, item.frame.length});
+    whole = fragment.length != 0;
+  }
+  if (whole && send(std::span{fragments}.first(count), item)) {
+    item.fate = Fate::cut;
+    return;
+  }
+  if (!whole) {
+    for (std::size_t i = 0; i < count; ++i) io_.release(fragments[i].index);
+  }
+  item.drop(DP_TX_FULL);
+}
+
+bool CutStage::send(std::span<const afxdp::Frame> fragments, const Item& item) noexcept {
+  const std::uint16_t queue = egress_queue(env_, item.egress, item.frame.queue);
+  for (std::size_t i = 0; i < fragments.size(); ++i) {
+    if (!io_.transmit(fragments[i], item.egress, queue)) {
+      for (const afxdp::Frame& left : fragments.subspan(i)) io_.release(left.index);
+      return false;
+    }
+    counters_.made.add(fragments[i].length);
+    counters_.transmitted[item.egress].add(fragments[i].length);
+  }
+  return true;
+}
+
+std::uint16_t egress_queue(dp_env& env, std::uint16_t port, std::uint16_t ingress_queue) noexcept {
+  const dp_port* egress = dp_env_port(&env, port);
+  const std::uint16_t queues = egress != nullptr ? egress->queue_count : 0;
+  return queues > 1 ? static_cast<std::uint16_t>(ingress_queue % queues) : std::uint16_t{0};
 }
 
 }  // namespace twinpath

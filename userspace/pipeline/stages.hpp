@@ -1,17 +1,19 @@
 // stages.hpp - the steps of the user datapath, in the order a burst passes them.
 //
 //   Read      facts from the frame; the ingress port from the metadata that XDP left in front of it
-//   Judge     the shared decision
+//   Fragments facts of the first fragment for the later ones (fragment_stage.hpp)
+//   Judge     the shared decision; ICMP errors are matched with the flow they speak of (related.hpp)
 //   Hold      packets whose neighbour is not resolved yet wait
 //   Answer    ICMP errors and resets for packets that are refused
 //   Rewrite   what both datapaths do last, then out of the egress port
+//   Cut       what is too big for the way out leaves in fragments (cut.hpp)
 //
 // Thread   the engine's; see stage.hpp for what a stage may do.
 #pragma once
 
 #include <array>
 
-#include "afxdp/driver.hpp"
+#include "afxdp/frame_io.hpp"
 #include "pipeline/answer.hpp"
 #include "pipeline/counters.hpp"
 #include "pipeline/holding_pen.hpp"
@@ -42,6 +44,8 @@ class JudgeStage final : public Stage {
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
 
  private:
+  void judge(Item& item) noexcept;
+
   dp_env& env_;
   EngineCounters& counters_;
 };
@@ -52,6 +56,8 @@ class HoldStage final : public Stage {
       : env_(env), pen_(pen), requests_(requests), counters_(counters) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "hold"; }
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
+  // Asks once more for the neighbour of a packet that still waits: a request may have been lost.
+  void ask_again(Waiting& waiting, std::uint32_t now) noexcept;
 
  private:
   void hold(Item& item, std::uint32_t now) noexcept;
@@ -65,8 +71,7 @@ class HoldStage final : public Stage {
 
 class AnswerStage final : public Stage {
  public:
-  AnswerStage(dp_env& env, afxdp::Driver& driver, EngineCounters& counters)
-      : env_(env), driver_(driver), counters_(counters) {}
+  AnswerStage(dp_env& env, afxdp::FrameIo& io, EngineCounters& counters) : env_(env), io_(io), counters_(counters) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "answer"; }
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
   void set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept { addresses_[port] = addresses; }
@@ -75,7 +80,7 @@ class AnswerStage final : public Stage {
   void answer(const Item& item, AnswerKind kind, std::uint32_t now) noexcept;
 
   dp_env& env_;
-  afxdp::Driver& driver_;
+  afxdp::FrameIo& io_;
   EngineCounters& counters_;
   std::array<PortAddresses, DP_PORTS_MAX> addresses_{};
 };
@@ -91,5 +96,24 @@ class RewriteStage final : public Stage {
 
   dp_env& env_;
 };
+
+class CutStage final : public Stage {
+ public:
+  CutStage(dp_env& env, afxdp::FrameIo& io, EngineCounters& counters) : env_(env), io_(io), counters_(counters) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "cut"; }
+  void run(std::span<Item> burst, std::uint32_t now) noexcept override;
+
+ private:
+  void cut(Item& item) noexcept;
+  // Sends all or, when the ring is full in between, the first of them. False: not all.
+  [[nodiscard]] bool send(std::span<const afxdp::Frame> fragments, const Item& item) noexcept;
+
+  dp_env& env_;
+  afxdp::FrameIo& io_;
+  EngineCounters& counters_;
+};
+
+// The queue of the egress port that a frame from this ingress queue leaves by: flows keep their order.
+[[nodiscard]] std::uint16_t egress_queue(dp_env& env, std::uint16_t port, std::uint16_t ingress_queue) noexcept;
 
 }  // namespace twinpath

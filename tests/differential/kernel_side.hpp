@@ -1,0 +1,101 @@
+// kernel_side.hpp - the BPF object under test: loaded, its tables as memory, and one frame at a time through it.
+//
+// How      BPF_PROG_TEST_RUN of twinpath_hit with a context: the frame, the device it came in by, the receive queue.
+//          The kernel wants a device of the caller's network namespace and a queue that it has. Nothing is attached,
+//          pinned or sent: a redirect is only answered.
+// Thread   bound to one CPU by the caller, so that per-CPU values have one place.
+// Errors   std::runtime_error: the test cannot go on.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "common/datapath/context.h"
+#include "common/model/counters.h"
+#include "common/model/event.h"
+#include "common/model/metadata.h"
+#include "common/model/next_hop.h"
+#include "common/model/port.h"
+#include "common/model/route.h"
+#include "common/model/settings.h"
+#include "kernel/bpf_map.hpp"
+#include "tests/harness/layers.hpp"
+
+namespace twinpath::test {
+
+// A frame and the place where it arrives.
+struct Arrival {
+  Bytes frame;
+  std::uint32_t ifindex = 0;
+  std::uint32_t queue = 0;
+};
+
+// What became of it. `frame` is without the metadata.
+struct Outcome {
+  std::uint32_t action = 0;  // enum xdp_action
+  Bytes frame;
+  std::optional<dp_metadata> metadata;
+};
+
+inline constexpr std::uint32_t kBuckets4 = 48;
+inline constexpr std::uint32_t kBuckets6 = 32;
+inline constexpr std::size_t kFrameMin = 14;  // what the kernel accepts for a test run
+inline constexpr std::size_t kFrameMax = 3400;
+
+class KernelSide {
+ public:
+  explicit KernelSide(const std::string& object_file);
+  KernelSide(const KernelSide&) = delete;
+  KernelSide& operator=(const KernelSide&) = delete;
+
+  Outcome run(const Arrival& arrival);
+
+  // Map by its name in bpf/maps.bpf.h.
+  [[nodiscard]] int map(const char* name) const;
+  // Events of the ring buffer since the last call.
+  [[nodiscard]] std::vector<dp_event> take_events();
+  // Context of the last packet that took the slow path on this CPU.
+  [[nodiscard]] dp_context scratch() const;
+  template <class T>
+  [[nodiscard]] T counter(int fd, std::uint32_t index) const {
+    return sum_per_cpu<T>(fd, index);
+  }
+
+  MapMemory<dp_settings> settings;
+  MapMemory<dp_flow_bucket4> flows4;
+  MapMemory<dp_flow_bucket6> flows6;
+  MapMemory<dp_zone_pair> zone_pairs;
+  MapMemory<dp_rule> rules;
+  MapMemory<dp_path> paths;
+  MapMemory<dp_next_hop> next_hops;
+  MapMemory<dp_port> ports;
+  MapMemory<dp_ingress> ingress;
+
+ private:
+  struct Close {
+    void operator()(bpf_object* object) const noexcept { bpf_object__close(object); }
+  };
+  void load(const std::string& object_file);
+  void open_memory();
+
+  struct FreeRing {
+    void operator()(ring_buffer* ring) const noexcept { ring_buffer__free(ring); }
+  };
+
+  std::unique_ptr<bpf_object, Close> object_;
+  std::vector<dp_event> events_;
+  std::unique_ptr<ring_buffer, FreeRing> ring_;
+  int program_ = -1;
+  int scratch_ = -1;
+  std::size_t cpu_ = 0;
+  std::size_t cpus_ = 0;
+};
+
+}  // namespace twinpath::test

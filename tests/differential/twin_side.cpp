@@ -1,0 +1,194 @@
+#include "pipeline/env.hpp"
+
+#include "common/datapath/decide.h"
+#include "common/datapath/hit.h"
+#include "common/datapath/parse.h"
+
+#include "differential/twin_side.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace twinpath::test {
+namespace {
+
+constexpr std::size_t kHeadroom = 64;
+
+void add(dp_counter& counter, std::uint32_t bytes) {
+  counter.packets++;
+  counter.bytes += bytes;
+}
+
+// Which budget a steered packet is taken from (budget_pps of the configuration); none for flows' own traffic.
+int budget_of(const dp_packet& packet, int reason) {
+  const bool whole = packet.family == DP_FAMILY_V6 || (packet.flags & DP_PACKET_DONT_FRAGMENT) != 0;
+  if (reason == DP_STEER_TOO_BIG && !whole) return DP_BUDGET_FRAGMENT;
+  if (reason == DP_STEER_FRAGMENT) return DP_BUDGET_FRAGMENT;
+  if (reason == DP_STEER_TTL) return DP_BUDGET_TTL;
+  if (reason == DP_STEER_NEIGHBOUR) return DP_BUDGET_NEIGHBOUR;
+  const bool makes_error = reason == DP_STEER_ICMP_ERROR || reason == DP_STEER_TOO_BIG || reason == DP_STEER_REJECT ||
+                           reason == DP_STEER_UNREACHABLE;
+  return makes_error ? DP_BUDGET_ICMP_ERROR : -1;
+}
+
+}  // namespace
+
+TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
+    : flows4(kBuckets4), flows6(kBuckets6), attachments_(attachments) {
+  env_.settings = &kernel.settings[0];
+  env_.zone_pairs = kernel.zone_pairs.values();
+  env_.rules = kernel.rules.values();
+  env_.paths = kernel.paths.values();
+  env_.ports = kernel.ports.values();
+  env_.next_hops = kernel.next_hops.values();
+  env_.flows4 = flows4;
+  env_.flows6 = flows6;
+  env_.routes4 = {kernel.map("routes4_a"), kernel.map("routes4_b")};
+  env_.routes6 = {kernel.map("routes6_a"), kernel.map("routes6_b")};
+  env_.neighbours = kernel.map("neighbours");
+}
+
+// The untagged port on a device. The kernel side has a hashed table for this, filled from the same ports.
+std::uint32_t TwinSide::port_of(std::uint32_t ifindex) const {
+  for (std::uint32_t number = 1; number < DP_PORTS_MAX; ++number)
+    if (env_.ports[number].ifindex == ifindex && env_.ports[number].vlan == 0) return number;
+  return 0;
+}
+
+bool TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
+  const dp_port& port = env_.ports[port_of(arrival.ifindex)];
+  const std::uint8_t* frame = arrival.frame.data();
+  const std::uint8_t* end = frame + arrival.frame.size();
+  dp_packet packet{};
+  if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return false;
+  if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return false;
+  packet.zone = port.zone;
+  return ::dp_hit(&env_, env_.settings, &packet, &hit) != nullptr;
+}
+
+bool TwinSide::host_waits_for(const dp_packet& packet) const {
+  return std::any_of(attachments_.connections.begin(), attachments_.connections.end(), [&](const Connection& own) {
+    return own.family == packet.family && own.protocol == packet.protocol &&
+           dp_address_equal(&own.source, &packet.source) && dp_address_equal(&own.destination, &packet.destination) &&
+           own.source_port == dp_ntohs(packet.source_port) && own.destination_port == dp_ntohs(packet.destination_port);
+  });
+}
+
+void TwinSide::log(const dp_context& ctx, int reason) {
+  dp_event& event = last_.event.emplace();
+  event = {};
+  event.source = ctx.packet.source;
+  event.destination = ctx.packet.destination;
+  event.source_port = ctx.packet.source_port;
+  event.destination_port = ctx.packet.destination_port;
+  event.frame_bytes = ctx.packet.frame_bytes;
+  event.rule = ctx.match.rule;
+  event.ingress = ctx.packet.ingress;
+  event.reason = static_cast<__u8>(reason);
+  event.family = ctx.packet.family;
+  event.protocol = ctx.packet.protocol;
+}
+
+int TwinSide::read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t number) {
+  const auto size = static_cast<__u32>(arrival.frame.size());
+  const std::uint8_t* frame = arrival.frame.data();
+  ctx.packet.frame_bytes = size;
+  ctx.packet.ingress = static_cast<__u16>(number);
+  ctx.packet.zone = 0;
+  ctx.known = 0;
+  const int reason = dp_parse(frame, frame + size, size, env_.ports[number].mac, &ctx.packet);
+  if (reason) return reason;
+  if (ctx.packet.tags) {
+    number = 0;
+    for (const auto& [key, port] : attachments_.vlan_ports)
+      if (key.ifindex == arrival.ifindex && key.vlan == ctx.packet.vlan && key.inner_vlan == ctx.packet.inner_vlan)
+        number = port;
+    if (number == 0) return DP_UNKNOWN_VLAN;
+  }
+  ctx.packet.ingress = static_cast<__u16>(number);
+  ctx.packet.zone = env_.ports[number].zone;
+  return DP_NONE;
+}
+
+Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival) {
+  const dp_next_hop* hop = dp_env_next_hop(&env_, ctx.next_hop);
+  if (hop == nullptr) return stay(ctx, arrival, DP_INTERNAL);
+  Bytes room(kHeadroom + arrival.frame.size());
+  std::uint8_t* frame = room.data() + kHeadroom;
+  std::uint8_t* end = room.data() + room.size();
+  std::copy(arrival.frame.begin(), arrival.frame.end(), frame);
+  if ((env_.ports[ctx.packet.ingress].flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(frame, end, &ctx.packet))
+    return steer(ctx, arrival, DP_STEER_CHECKSUM);
+  frame -= dp_rewrite_vlan_growth(&ctx.packet, hop);
+  if (!dp_rewrite(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
+  dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, ctx.packet.frame_bytes, ctx.now);
+  last_.egress = hop->port;
+  add(port_counters[hop->port].forwarded, ctx.packet.frame_bytes);
+  return {attachments_.sends[hop->port] ? XDP_REDIRECT : XDP_DROP, Bytes(frame, end), {}};
+}
+
+Outcome TwinSide::steer(dp_context& ctx, const Arrival& arrival, int reason) {
+  const dp_port& port = env_.ports[ctx.packet.ingress];
+  const int budget = budget_of(ctx.packet, reason);
+  int refused = DP_NONE;
+  if (arrival.queue >= port.queue_count)
+    refused = DP_ENGINE_ABSENT;
+  else if (budget >= 0 && !dp_env_budget(&env_, static_cast<__u32>(budget), ctx.now))
+    refused = DP_STEER_BUDGET;
+  else if (!attachments_.socket[port.first_socket + arrival.queue])
+    refused = DP_ENGINE_ABSENT;
+  if (refused) return stay(ctx, arrival, refused);
+  last_.reason = reason;
+  add(reasons[static_cast<std::size_t>(reason)], ctx.packet.frame_bytes);
+  add(port_counters[ctx.packet.ingress].steered, ctx.packet.frame_bytes);
+  dp_metadata metadata{};
+  metadata.magic = DP_METADATA_MAGIC;
+  metadata.reason = static_cast<__u8>(reason);
+  metadata.version = DP_LAYOUT_VERSION;
+  metadata.port = ctx.packet.ingress;
+  metadata.queue = static_cast<__u16>(arrival.queue);
+  metadata.slot = ctx.view.slot;
+  metadata.control = ctx.known ? ctx.view.control : 0;
+  metadata.stamp = ctx.stamp;
+  metadata.frame_bytes = ctx.packet.frame_bytes;
+  metadata.l3_offset = ctx.packet.l3_offset;
+  metadata.l4_offset = ctx.packet.l4_offset;
+  metadata.tick = ctx.now;
+  return {XDP_REDIRECT, arrival.frame, metadata};
+}
+
+// Passed or dropped.
+Outcome TwinSide::stay(const dp_context& ctx, const Arrival& arrival, int reason) {
+  const bool passes = dp_reason_verdict(static_cast<dp_reason>(reason)) == DP_PASS;
+  dp_port_counters& port = port_counters[ctx.packet.ingress];
+  last_.reason = reason;
+  add(reasons[static_cast<std::size_t>(reason)], ctx.packet.frame_bytes);
+  add(passes ? port.passed : port.dropped, ctx.packet.frame_bytes);
+  return {passes ? XDP_PASS : XDP_DROP, arrival.frame, {}};
+}
+
+Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, bool hit) {
+  dp_context own = slow_;
+  dp_context& ctx = hit ? own : slow_;  // the short way leaves the context of the slow one alone
+  last_ = {};
+  last_.parent = port_of(arrival.ifindex);
+  add(port_counters[last_.parent].received, static_cast<std::uint32_t>(arrival.frame.size()));
+  ctx.now = now;
+  ctx.side = DP_SIDE_KERNEL;
+  ctx.match.rule = 0;
+  ctx.match.flags = 0;
+  int reason = read_frame(ctx, arrival, last_.parent);
+  if (!reason) reason = dp_decide(&env_, &ctx);
+  if (dp_host_refused(&ctx, reason) && host_waits_for(ctx.packet)) reason = dp_pass(&env_, &ctx, DP_PASS_HOST);
+  last_.ingress = ctx.packet.ingress;
+  last_.rule = ctx.match.rule;
+  last_.reason = reason;
+  if (ctx.match.rule) add(rule_hits[ctx.match.rule], ctx.packet.frame_bytes);
+  if (ctx.match.flags & DP_RULE_LOG) log(ctx, reason);
+  const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(reason));
+  if (verdict == DP_FORWARD) return forward(ctx, arrival);
+  if (verdict == DP_STEER) return steer(ctx, arrival, reason);
+  return stay(ctx, arrival, reason);
+}
+
+}  // namespace twinpath::test

@@ -1,0 +1,22 @@
+// route_source.hpp - where the engine's route and neighbour lookups are answered when not by the kernel's maps.
+#pragma once
+
+#include <cstdint>
+
+#include "common/model/next_hop.h"
+#include "common/model/route.h"
+
+namespace twinpath {
+
+// Called on the engine's thread, once per new flow or fragment: must not block.
+class RouteSource {
+ public:
+  virtual ~RouteSource() = default;
+  // Longest prefix match; NULL when there is none. The answer stays good for one packet.
+  [[nodiscard]] virtual const dp_route* route(std::uint32_t bank, std::uint8_t family,
+                                              const dp_address& address) const noexcept = 0;
+  // Index of the next hop, 0 when the neighbour is not known.
+  [[nodiscard]] virtual std::uint32_t neighbour(const dp_neighbour_key& key) const noexcept = 0;
+};
+
+}  // namespace twinpath
