@@ -25,7 +25,7 @@ inline constexpr int kHopLimit = 255;
 inline constexpr int kRepeat = 250;  // below the hop limit: a frame loses one with each run
 
 struct Run {
-  double nanoseconds = 0;  // per packet, as the kernel measured it
+  double nanoseconds = 0;    // per packet, as the kernel measured it
   std::uint32_t action = 0;  // enum xdp_action of the last packet
 };
 

@@ -48,22 +48,27 @@ struct ProgramCost {
 };
 
 Bytes udp4(std::uint16_t port) {
-  return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} / Udp{.sport = port, .dport = 2000} / Payload(18)).bytes();
+  return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} / Udp{.sport = port, .dport = 2000} /
+          Payload(18))
+      .bytes();
 }
 
 Bytes udp6(std::uint16_t port) {
   return (kEth / Ipv6{.src = "2001:db8:1::2", .dst = "2001:db8:2::2", .hop_limit = kHopLimit} /
-          Udp{.sport = port, .dport = 2000} / Payload(18)).bytes();
+          Udp{.sport = port, .dport = 2000} / Payload(18))
+      .bytes();
 }
 
 Bytes tcp4(std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
   return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} /
-          Tcp{.sport = 40000, .dport = 80, .seq = seq, .ack = ack, .flags = flags} / Payload(6)).bytes();
+          Tcp{.sport = 40000, .dport = 80, .seq = seq, .ack = ack, .flags = flags} / Payload(6))
+      .bytes();
 }
 
 Bytes tcp4_answer(std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
   return (kEth / Ipv4{.src = "10.2.0.2", .dst = "10.1.0.2", .ttl = kHopLimit} /
-          Tcp{.sport = 80, .dport = 40000, .seq = seq, .ack = ack, .flags = flags} / Payload(6)).bytes();
+          Tcp{.sport = 80, .dport = 40000, .seq = seq, .ack = ack, .flags = flags} / Payload(6))
+      .bytes();
 }
 
 ProgramCost cost_of(const bpf_program* program) {
@@ -94,14 +99,16 @@ Result<double> empty_run(int repetitions) {
 
 class Bench {
  public:
-  Bench(GatewayFixture& gateway, int repetitions, double empty) : gateway_(gateway), repetitions_(repetitions), empty_(empty) {}
+  Bench(GatewayFixture& gateway, int repetitions, double empty)
+      : gateway_(gateway), repetitions_(repetitions), empty_(empty) {}
 
   // The same frame again and again: a path that changes nothing.
   [[nodiscard]] Status steady(const std::string& path, const Bytes& frame, std::uint32_t expected) {
     return measure(path, expected, kRepeat, [&](int) { return frame; });
   }
   // A frame of its own for each run.
-  [[nodiscard]] Status each_new(const std::string& path, std::uint32_t expected, const std::function<Bytes(int)>& frame_of) {
+  [[nodiscard]] Status each_new(const std::string& path, std::uint32_t expected,
+                                const std::function<Bytes(int)>& frame_of) {
     return measure(path, expected, 1, frame_of);
   }
   // One packet, not measured: to bring a flow into a state.
@@ -112,7 +119,8 @@ class Bench {
   [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
 
  private:
-  [[nodiscard]] Status measure(const std::string& path, std::uint32_t expected, int repeat, const std::function<Bytes(int)>& frame_of) {
+  [[nodiscard]] Status measure(const std::string& path, std::uint32_t expected, int repeat,
+                               const std::function<Bytes(int)>& frame_of) {
     constexpr int kRunsPerSample = 400;
     std::vector<double> samples;
     int number = 0;
@@ -121,7 +129,8 @@ class Bench {
       for (int run = 0; run < kRunsPerSample; ++run) {
         auto result = gateway_.run(gateway_.skeleton().progs.twinpath_hit, frame_of(number++), repeat);
         if (!result) return pass_on(std::move(result.error()).in(path));
-        if (result->action != expected) return refuse("{}: XDP action {} instead of {}", path, result->action, expected);
+        if (result->action != expected)
+          return refuse("{}: XDP action {} instead of {}", path, result->action, expected);
         sum += result->nanoseconds;
       }
       samples.push_back(sum / kRunsPerSample - empty_);
@@ -164,7 +173,8 @@ Status measure_decisions(Bench& bench) {
   };
   const auto fresh6 = [](int i) {
     return (kEth / Ipv6{.src = "2001:db8:1::2", .dst = "2001:db8:2::2", .hop_limit = kHopLimit} /
-            Udp{.sport = static_cast<std::uint16_t>(1024 + i % 60000), .dport = 7} / Payload(18)).bytes();
+            Udp{.sport = static_cast<std::uint16_t>(1024 + i % 60000), .dport = 7} / Payload(18))
+        .bytes();
   };
   if (auto done = bench.each_new("new flow, pair installed, IPv4", XDP_REDIRECT, fresh4); !done) return done;
   if (auto done = bench.each_new("new flow, pair installed, IPv6", XDP_REDIRECT, fresh6); !done) return done;
@@ -174,18 +184,22 @@ Status measure_decisions(Bench& bench) {
 
 void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
   fmt::print("{:<16} {:>10} {:>12}\n", "PROGRAM", "VERIFIED", "JITED BYTES");
-  for (const ProgramCost& program : programs) fmt::print("{:<16} {:>10} {:>12}\n", program.name, program.verified, program.jited_bytes);
+  for (const ProgramCost& program : programs)
+    fmt::print("{:<16} {:>10} {:>12}\n", program.name, program.verified, program.jited_bytes);
   fmt::print("\nns per packet above an empty program ({:.0f} ns); median of repetitions\n", empty);
   fmt::print("{:<36} {:>8} {:>8} {:>8}\n", "PATH", "MEDIAN", "LEAST", "MOST");
-  for (const Row& row : rows) fmt::print("{:<36} {:>8.0f} {:>8.0f} {:>8.0f}\n", row.path, row.nanoseconds, row.least, row.most);
+  for (const Row& row : rows)
+    fmt::print("{:<36} {:>8.0f} {:>8.0f} {:>8.0f}\n", row.path, row.nanoseconds, row.least, row.most);
 }
 
 void print_json(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
   nlohmann::json out = {{"empty_ns", empty}, {"programs", nlohmann::json::array()}, {"paths", nlohmann::json::array()}};
   for (const ProgramCost& program : programs)
-    out["programs"].push_back({{"name", program.name}, {"verified_instructions", program.verified}, {"jited_bytes", program.jited_bytes}});
+    out["programs"].push_back(
+        {{"name", program.name}, {"verified_instructions", program.verified}, {"jited_bytes", program.jited_bytes}});
   for (const Row& row : rows)
-    out["paths"].push_back({{"path", row.path}, {"median_ns", row.nanoseconds}, {"least_ns", row.least}, {"most_ns", row.most}});
+    out["paths"].push_back(
+        {{"path", row.path}, {"median_ns", row.nanoseconds}, {"least_ns", row.least}, {"most_ns", row.most}});
   fmt::print("{}\n", out.dump(2));
 }
 

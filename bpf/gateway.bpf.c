@@ -29,7 +29,8 @@ int twinpath_hit(struct xdp_md *xdp)
 	if (!counters || !port || !now_in_force)
 		return XDP_ABORTED;
 	twinpath_add(&counters->received, (__u32)(end - frame));
-	if (port->flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS) || !dp_parse_plain(frame, end, (__u32)(end - frame), port->mac, &packet))
+	if (port->flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS) ||
+	    !dp_parse_plain(frame, end, (__u32)(end - frame), port->mac, &packet))
 		goto slow;
 	packet.zone = port->zone;
 	hop = dp_hit(0, now_in_force, &packet, &hit);

@@ -15,6 +15,8 @@
 #include "common/model/route.h"
 #include "common/model/settings.h"
 
+/* it takes the macros below for declarations */
+/* clang-format off */
 #define DP_ARRAY(name, value_type, entries, flags)                                                 \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
@@ -117,5 +119,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } programs SEC(".maps");
+/* clang-format on */
 
 #endif

@@ -73,12 +73,15 @@
 #define DP_LOAD(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
 #define DP_COMPILER_BARRIER() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define DP_STORE_RELEASE(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
-#define DP_EXCHANGE(pointer, value) ((void)__atomic_exchange_n((pointer), (value), __ATOMIC_SEQ_CST))
+#define DP_EXCHANGE(pointer, value)                                                                \
+	((void)__atomic_exchange_n((pointer), (value), __ATOMIC_SEQ_CST))
 #define DP_COMPARE_SWAP(pointer, expected, value)                                                  \
 	__sync_val_compare_and_swap((pointer), (expected), (value))
-#define DP_ATOMIC_ADD(pointer, value) ((void)__atomic_fetch_add((pointer), (value), __ATOMIC_RELAXED))
+#define DP_ATOMIC_ADD(pointer, value)                                                              \
+	((void)__atomic_fetch_add((pointer), (value), __ATOMIC_RELAXED))
 #define DP_ATOMIC_OR(pointer, value) ((void)__atomic_fetch_or((pointer), (value), __ATOMIC_RELAXED))
-#define DP_ATOMIC_AND(pointer, value) ((void)__atomic_fetch_and((pointer), (value), __ATOMIC_RELAXED))
+#define DP_ATOMIC_AND(pointer, value)                                                              \
+	((void)__atomic_fetch_and((pointer), (value), __ATOMIC_RELAXED))
 #define DP_LAUNDER(x)
 #define DP_UNROLL
 

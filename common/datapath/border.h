@@ -127,7 +127,7 @@ DP_INLINE int dp_border(struct dp_env *env, struct dp_context *ctx)
 		return dp_to_group(env, ctx);
 	if (!(packet->flags & DP_PACKET_IP))
 		return packet->ether_type == DP_ETHERTYPE_ARP ? (int)dp_pass(env, ctx, DP_PASS_LINK)
-							  : DP_UNKNOWN_ETHERTYPE;
+							      : DP_UNKNOWN_ETHERTYPE;
 	return DP_NONE;
 }
 

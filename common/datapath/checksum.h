@@ -94,7 +94,7 @@ enum {
 	DP_CHECKSUM_CHUNKS_MAX = 288,
 	DP_CHECKSUM_BYTES_MAX = DP_CHECKSUM_CHUNK * DP_CHECKSUM_CHUNKS_MAX, /* 9216: a jumbo frame */
 	DP_CHECKSUM_OFFSET_MASK = 0x3fff, /* first power of two above it, for the verifier */
-	DP_L4_OFFSET_MASK = 0x3fff,       /* above every possible start of a transport header: parse.h */
+	DP_L4_OFFSET_MASK = 0x3fff, /* above every possible start of a transport header: parse.h */
 };
 
 /* The last `bytes` < 32 of a range. */

@@ -20,13 +20,13 @@ struct dp_context {
 	/* read once per packet from the settings */
 	__u32 stamp;
 	__u32 bank;
-	__u8 side; /* enum dp_side */
-	__u8 known; /* view holds the packet's half of a live flow */
+	__u8 side;      /* enum dp_side */
+	__u8 known;     /* view holds the packet's half of a live flow */
 	__u16 next_hop; /* chosen for this packet; 0: none */
 	__u8 to_host;   /* the destination is the host's own */
 	__u8 pad[3];
-	struct dp_flow_view view; /* valid when the packet is forwarded, and when `known` */
-	struct dp_match match;    /* the rule that decided a new or re-judged flow */
+	struct dp_flow_view view;    /* valid when the packet is forwarded, and when `known` */
+	struct dp_match match;       /* the rule that decided a new or re-judged flow */
 	struct dp_flow_half forward; /* of a new flow: what is installed */
 	struct dp_flow_half reverse;
 };

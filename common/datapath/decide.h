@@ -108,7 +108,8 @@ DP_VERB int dp_refresh(struct dp_env *env, struct dp_context *ctx)
 		dp_move_place(env, ctx);
 	}
 	if (way.next_hop)
-		dp_flow_restamp(env, ctx->packet.family, &ctx->view, ctx->stamp, way.next_hop, ctx->match.rule);
+		dp_flow_restamp(env, ctx->packet.family, &ctx->view, ctx->stamp, way.next_hop,
+				ctx->match.rule);
 	ctx->view.next_hop = way.next_hop; /* this very packet goes the new way */
 	return DP_NONE;
 }
@@ -163,7 +164,9 @@ DP_VERB int dp_install_pair(struct dp_env *env, struct dp_context *ctx)
 	install.family = ctx->packet.family;
 	install.evict = 1;
 	install.evict_expired = settings->evict_expired || dp_nobody_home(settings, ctx->now);
-	install.crowded = settings->crowded & (ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6) ? 1 : 0;
+	install.crowded = settings->crowded & (ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6)
+				  ? 1
+				  : 0;
 	install.slot = 0;
 	install.control = 0;
 	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, &install);

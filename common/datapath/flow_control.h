@@ -67,8 +67,7 @@ enum dp_flow_rival {
  * pair's master, both read after the caller's own master was published as pending.
  * A claimed master has its own search still to come and will meet the caller; a dying one comes back only by way of
  * pending and a search. A slave past half-open is read without a look at its master, so it counts until it is gone. */
-DP_INLINE enum dp_flow_rival dp_flow_judge_rival(__u32 control, __u32 master, __u32 master_slot,
-						 __u32 own_master_slot)
+DP_INLINE enum dp_flow_rival dp_flow_judge_rival(__u32 control, __u32 master, __u32 master_slot, __u32 own_master_slot)
 {
 	__u32 state = dp_flow_state_of(control);
 
@@ -81,8 +80,7 @@ DP_INLINE enum dp_flow_rival dp_flow_judge_rival(__u32 control, __u32 master, __
 	return master_slot < own_master_slot ? DP_RIVAL_WINS : DP_RIVAL_LOSES;
 }
 
-DP_INLINE void dp_flow_pair_from(__u32 slot, __u32 control, __u32 partner, __u32 link,
-				 struct dp_flow_pair *pair)
+DP_INLINE void dp_flow_pair_from(__u32 slot, __u32 control, __u32 partner, __u32 link, struct dp_flow_pair *pair)
 {
 	int master = (link & DP_FLOW_MASTER) != 0;
 	__u32 own = control & DP_FLOW_VERSION_MASK, other = link & DP_FLOW_VERSION_MASK;
@@ -101,8 +99,7 @@ DP_INLINE __u64 dp_flow_two(__be32 low, __be32 high)
 
 DP_INLINE __u64 dp_flow_ports(__be16 source_port, __be16 destination_port, __u8 protocol, __u8 zone)
 {
-	return (__u64)source_port | (__u64)destination_port << 16 | (__u64)protocol << 32 |
-	       (__u64)zone << 40;
+	return (__u64)source_port | (__u64)destination_port << 16 | (__u64)protocol << 32 | (__u64)zone << 40;
 }
 
 /* Stamp, next hop and rule as the one word they are in an entry. */
@@ -136,8 +133,7 @@ DP_INLINE __u32 dp_flow_idle(__u32 now, __u32 seen)
 	return idle >> 31 ? 0 : idle;
 }
 
-DP_INLINE __u32 dp_flow_timeout_tcp(const struct dp_timeouts *timeouts, __u32 state, __u32 both,
-				    __u32 either)
+DP_INLINE __u32 dp_flow_timeout_tcp(const struct dp_timeouts *timeouts, __u32 state, __u32 both, __u32 either)
 {
 	if ((either & DP_FLOW_RESET) && !(both & DP_FLOW_ALIVE))
 		return timeouts->tcp_reset;
@@ -152,8 +148,7 @@ DP_INLINE __u32 dp_flow_timeout(const struct dp_timeouts *timeouts, __u8 protoco
 {
 	switch (protocol) {
 	case 6:
-		return dp_flow_timeout_tcp(timeouts, state, flags_master & flags_slave,
-					   flags_master | flags_slave);
+		return dp_flow_timeout_tcp(timeouts, state, flags_master & flags_slave, flags_master | flags_slave);
 	case 17:
 		return state == DP_FLOW_HALF_OPEN ? timeouts->udp : timeouts->udp_stream;
 	case 1:

@@ -304,8 +304,8 @@ DP_INLINE __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
 DP_INLINE int DP_F(claim_pair)(struct dp_env *env, __u64 master_hash, __u64 slave_hash,
 			       const struct dp_install *io, struct dp_flow_pair *pair)
 {
-	struct dp_flow_claim claim = { slave_hash, io->now, io->evict, io->evict_expired,
-				       io->crowded,	   0,	   0,	      0,		 0 };
+	struct dp_flow_claim claim = { slave_hash,  io->now, io->evict, io->evict_expired,
+				       io->crowded, 0,	     0,		0,		   0 };
 	__u32 *word;
 
 	if (!DP_F(claim)(env, &claim))

@@ -16,15 +16,13 @@ DP_INLINE int dp_nobody_home(const struct dp_settings *settings, __u32 now)
 /* Does `slot` still hold the version of `expected`? */
 DP_INLINE int dp_flow_still(struct dp_env *env, __u8 family, __u32 slot, __u32 expected)
 {
-	const __u32 *word =
-		family == DP_FAMILY_V4 ? dp_flow_control4(env, slot) : dp_flow_control6(env, slot);
+	const __u32 *word = family == DP_FAMILY_V4 ? dp_flow_control4(env, slot) : dp_flow_control6(env, slot);
 
 	return word && dp_flow_same_version(DP_LOAD(word), expected);
 }
 
 /* The partner's flags. */
-DP_INLINE int dp_flow_partner_link(struct dp_env *env, __u8 family, const struct dp_flow_view *view,
-				   __u32 *link)
+DP_INLINE int dp_flow_partner_link(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 *link)
 {
 	if (family == DP_FAMILY_V4) {
 		const struct dp_flow_entry4 *entry = dp_flow_entry4(env, view->partner);
@@ -75,8 +73,7 @@ DP_INLINE __u64 *dp_flow_bytes_word(struct dp_env *env, __u8 family, __u32 slot)
 }
 
 /* On the slave: `sequence`, host order, is what the originator must acknowledge. A repeated SYN-ACK replaces it. */
-DP_INLINE void dp_flow_store_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view,
-				      __u32 sequence)
+DP_INLINE void dp_flow_store_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 sequence)
 {
 	__u64 *word = dp_flow_bytes_word(env, family, view->slot);
 	__u64 before;
@@ -92,8 +89,7 @@ DP_INLINE void dp_flow_store_sequence(struct dp_env *env, __u8 family, const str
 }
 
 /* From the master: what the slave remembers. */
-DP_INLINE int dp_flow_load_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view,
-				    __u32 *sequence)
+DP_INLINE int dp_flow_load_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 *sequence)
 {
 	const __u64 *word = dp_flow_bytes_word(env, family, view->partner);
 	__u32 link = 0;
@@ -116,8 +112,7 @@ DP_INLINE void dp_flow_forget_sequence(struct dp_env *env, __u8 family, const st
 		return;
 	for (int i = 0; i < DP_FLOW_SWAPS; i++) {
 		before = DP_LOAD(word);
-		if (before >> 32 != sequence ||
-		    DP_COMPARE_SWAP(word, before, before & 0xffffffffull) == before)
+		if (before >> 32 != sequence || DP_COMPARE_SWAP(word, before, before & 0xffffffffull) == before)
 			break;
 	}
 	dp_flow_change_flags(env, family, view->partner, view->link, 0, DP_FLOW_SEQUENCE);

@@ -32,7 +32,7 @@
 
 enum dp_install_result {
 	DP_INSTALL_OK = 0,
-	DP_INSTALL_FULL = 1,   /* no way was free and none could be taken */
+	DP_INSTALL_FULL = 1, /* no way was free and none could be taken */
 	DP_INSTALL_EXISTS = 2, /* another pair has one of the keys: look again; with NAT, try another port */
 	DP_INSTALL_KILLED = 3, /* another pair with one of the keys was faster: look again */
 };
@@ -43,8 +43,8 @@ struct dp_install {
 	__u8 evict;         /* 1: half-open pairs may make room, oldest of the set first */
 	__u8 evict_expired; /* 1: so may pairs past their timeout, whatever their state */
 	__u8 crowded;       /* 1: make room even where there is some (enum dp_crowded) */
-	__u32 slot;    /* out, when OK: of the master */
-	__u32 control; /* out, when OK: the master's control word */
+	__u32 slot;         /* out, when OK: of the master */
+	__u32 control;      /* out, when OK: the master's control word */
 };
 
 enum {
@@ -89,8 +89,7 @@ struct dp_flow_search {
 #undef DP_FAMILY
 
 /* Finds the half that `packet` belongs to: 1 when there is one, copied into `view`. */
-DP_VERB int dp_flow_find(struct dp_env *env, const struct dp_packet *packet,
-			 struct dp_flow_view *view)
+DP_VERB int dp_flow_find(struct dp_env *env, const struct dp_packet *packet, struct dp_flow_view *view)
 {
 	DP_LAUNDER(env);
 	if (!packet || !view)
@@ -110,8 +109,7 @@ DP_VERB int dp_flow_find(struct dp_env *env, const struct dp_packet *packet,
 
 /* Copies the half in `slot` while its version is that of `expected` (a control word, or a partner's link word): 1 when
  * it is live. */
-DP_VERB int dp_flow_view_slot(struct dp_env *env, __u8 family, __u32 slot, __u32 expected,
-			      struct dp_flow_view *view)
+DP_VERB int dp_flow_view_slot(struct dp_env *env, __u8 family, __u32 slot, __u32 expected, struct dp_flow_view *view)
 {
 	DP_LAUNDER(env);
 	if (!view)
@@ -150,8 +148,7 @@ DP_INLINE void dp_flow_count(struct dp_env *env, __u8 family, __u32 slot, __u32 
 }
 
 /* Brings the pair of `view` (either half) into a live state: 1 when it is in it. */
-DP_VERB int dp_flow_set_state(struct dp_env *env, __u8 family, const struct dp_flow_view *view,
-			      __u32 state)
+DP_VERB int dp_flow_set_state(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 state)
 {
 	DP_LAUNDER(env);
 	if (!view)
@@ -162,8 +159,7 @@ DP_VERB int dp_flow_set_state(struct dp_env *env, __u8 family, const struct dp_f
 }
 
 /* Sets and clears flags of the half at `slot` while its version is that of `control`: 1 when they are so. */
-DP_INLINE int dp_flow_change_flags(struct dp_env *env, __u8 family, __u32 slot, __u32 control,
-				   __u32 set, __u32 clear)
+DP_INLINE int dp_flow_change_flags(struct dp_env *env, __u8 family, __u32 slot, __u32 control, __u32 set, __u32 clear)
 {
 	if (family == DP_FAMILY_V4)
 		return dp_flow_change_flags4(env, slot, control, set, clear);

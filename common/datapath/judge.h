@@ -158,8 +158,8 @@ DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, st
 }
 
 /* Fills both halves. A way whose neighbour Linux does not know yet gets stamp 0: its next packet asks again. */
-DP_INLINE void dp_plan_pair(struct dp_context *ctx, const struct dp_way *there, const struct dp_way *back,
-			    __u8 to_zone)
+DP_INLINE void dp_plan_pair(struct dp_context *ctx, const struct dp_way *there,
+			    const struct dp_way *back, __u8 to_zone)
 {
 	__u32 flags = 0;
 

@@ -75,8 +75,8 @@ DP_INLINE enum dp_reason dp_parse_link(struct dp_cursor *cur, const __u8 *mac, s
 	return reason;
 }
 
-DP_INLINE enum dp_reason dp_parse(const void *frame, const void *end, __u32 frame_bytes, const __u8 *mac,
-				  struct dp_packet *packet)
+DP_INLINE enum dp_reason dp_parse(const void *frame, const void *end, __u32 frame_bytes,
+				  const __u8 *mac, struct dp_packet *packet)
 {
 	struct dp_cursor cur = { (const __u8 *)frame, (const __u8 *)frame, (const __u8 *)end, frame_bytes };
 	enum dp_reason reason;

@@ -56,8 +56,7 @@ DP_INLINE enum dp_reason dp_walk_options(const __u8 *options, __u32 bytes, const
 		length = option[1];
 		if (length < 2 || length > bytes - at)
 			return DP_BAD_HEADER_LENGTH;
-		if (option[0] == DP_IPV4_OPTION_LOOSE_SOURCE_ROUTE ||
-		    option[0] == DP_IPV4_OPTION_STRICT_SOURCE_ROUTE)
+		if (option[0] == DP_IPV4_OPTION_LOOSE_SOURCE_ROUTE || option[0] == DP_IPV4_OPTION_STRICT_SOURCE_ROUTE)
 			packet->flags |= DP_PACKET_SOURCE_ROUTE;
 		at += length;
 	}
@@ -65,8 +64,8 @@ DP_INLINE enum dp_reason dp_walk_options(const __u8 *options, __u32 bytes, const
 }
 
 /* Checksum first: options of a damaged header mean nothing. */
-DP_INLINE enum dp_reason dp_parse_options(struct dp_cursor *cur, const struct dp_ipv4 *ip, __u32 bytes,
-					  struct dp_packet *packet)
+DP_INLINE enum dp_reason dp_parse_options(struct dp_cursor *cur, const struct dp_ipv4 *ip,
+					  __u32 bytes, struct dp_packet *packet)
 {
 	__u64 sum = dp_checksum_words(ip, DP_IPV4_BYTES / 4);
 	const __u8 *options = dp_take(cur, bytes);

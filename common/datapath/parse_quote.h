@@ -81,8 +81,8 @@ DP_INLINE enum dp_reason dp_quote_ipv6(struct dp_cursor *cur, struct dp_packet *
 	return DP_NONE;
 }
 
-DP_INLINE enum dp_reason dp_parse_quote(const void *frame, const void *end, const struct dp_packet *outer,
-					struct dp_packet *quoted)
+DP_INLINE enum dp_reason dp_parse_quote(const void *frame, const void *end,
+					const struct dp_packet *outer, struct dp_packet *quoted)
 {
 	__u32 offset = outer->l4_offset + DP_ICMP_BYTES;
 	struct dp_cursor cur = { (const __u8 *)frame, (const __u8 *)frame, (const __u8 *)end, 0 };

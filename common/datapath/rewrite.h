@@ -165,7 +165,8 @@ DP_INLINE int dp_rewrite(void *frame, const void *end, const struct dp_packet *p
 
 	if (next_hop->vlan)
 		l3 += DP_VLAN_BYTES;
-	whole = packet->family == DP_FAMILY_V4 ? dp_rewrite_ipv4(l3, limit, view) : dp_rewrite_ipv6(l3, limit, view);
+	whole = packet->family == DP_FAMILY_V4 ? dp_rewrite_ipv4(l3, limit, view)
+					       : dp_rewrite_ipv6(l3, limit, view);
 	if (!whole)
 		return 0;
 	dp_rewrite_link((__u8 *)frame, packet, next_hop);

@@ -25,8 +25,8 @@ DP_INLINE void dp_track_flag(struct dp_env *env, const struct dp_context *ctx, _
 /* Flags of the other half; the partner's control version is in the view's link. */
 DP_INLINE void dp_track_partner_flag(struct dp_env *env, const struct dp_context *ctx, __u32 set, __u32 clear)
 {
-	dp_flow_change_flags(env, ctx->packet.family, ctx->view.partner, ctx->view.link & DP_FLOW_VERSION_MASK,
-			     set, clear);
+	dp_flow_change_flags(env, ctx->packet.family, ctx->view.partner,
+			     ctx->view.link & DP_FLOW_VERSION_MASK, set, clear);
 }
 
 DP_INLINE int dp_track_is_master(const struct dp_context *ctx)

@@ -17,8 +17,8 @@ DP_STATIC_ASSERT(sizeof(struct dp_address) == 16, "an address is 16 bytes");
 
 DP_INLINE int dp_address_equal(const struct dp_address *a, const struct dp_address *b)
 {
-	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
-		(a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3])) == 0;
+	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+		(a->word[3] ^ b->word[3])) == 0;
 }
 
 /* True when `address` lies in the prefix `base` under `mask`; base has no bits outside the mask. */

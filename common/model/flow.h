@@ -48,9 +48,9 @@ enum {
 
 /* Flags of a half, in its link word. Set and cleared with atomics while the entry is live. */
 enum dp_flow_flag {
-	DP_FLOW_MASTER = 1 << 0,   /* the forward half: direction of the first packet */
-	DP_FLOW_USER = 1 << 1,     /* place: user, every packet visits the engine */
-	DP_FLOW_HELD = 1 << 2,     /* earlier packets are still in the engine: steer, do not overtake */
+	DP_FLOW_MASTER = 1 << 0, /* the forward half: direction of the first packet */
+	DP_FLOW_USER = 1 << 1,   /* place: user, every packet visits the engine */
+	DP_FLOW_HELD = 1 << 2, /* earlier packets are still in the engine: steer, do not overtake */
 	DP_FLOW_REWRITE = 1 << 3,  /* addresses or ports change */
 	DP_FLOW_ANSWERED = 1 << 4, /* on the master: the responder has sent something */
 	DP_FLOW_FIN = 1 << 5,      /* this direction has sent FIN */
@@ -60,8 +60,8 @@ enum dp_flow_flag {
 	DP_FLOW_PICKUP = 1 << 9,   /* on the master: TCP seen without its SYN */
 	DP_FLOW_SEQUENCE = 1 << 10, /* on the slave, until assured: the upper half of `bytes` is the responder's first
 				       sequence number + 1, host order */
-	DP_FLOW_LOG = 1 << 11,     /* the rule says log */
-	DP_FLOW_PROVEN = 1 << 12,  /* has been assured: a RST that is contradicted leads back there */
+	DP_FLOW_LOG = 1 << 11,    /* the rule says log */
+	DP_FLOW_PROVEN = 1 << 12, /* has been assured: a RST that is contradicted leads back there */
 };
 
 /* What a table is searched for: the packets of one direction as they look on arrival.

@@ -14,8 +14,8 @@
 enum dp_next_hop_flag {
 	DP_NEXT_HOP_RESOLVED = 1 << 0, /* MAC addresses are valid */
 	DP_NEXT_HOP_UP = 1 << 1,       /* the port has a link */
-	DP_NEXT_HOP_SOCKET = 1 << 2,   /* the device takes no XDP redirect: only its AF_XDP socket can send */
-	DP_NEXT_HOP_FAILED = 1 << 3,   /* Linux gave up resolving it */
+	DP_NEXT_HOP_SOCKET = 1 << 2, /* the device takes no XDP redirect: only its AF_XDP socket can send */
+	DP_NEXT_HOP_FAILED = 1 << 3, /* Linux gave up resolving it */
 };
 
 struct dp_next_hop {

@@ -19,7 +19,7 @@ enum dp_packet_flag {
 	DP_PACKET_ICMP_ERROR = 1u << 7,     /* ICMP or ICMPv6 message that quotes a packet */
 	DP_PACKET_ICMP_QUERY = 1u << 8,     /* ICMP message that starts a flow: echo, timestamp */
 	DP_PACKET_ICMP_ANSWER = 1u << 9,    /* ICMP message that answers a query */
-	DP_PACKET_ATOMIC = 1u << 10,        /* IPv6 fragment header with offset 0 and no more: a whole packet */
+	DP_PACKET_ATOMIC = 1u << 10, /* IPv6 fragment header with offset 0 and no more: a whole packet */
 };
 
 /* Ports of ICMP queries: the query has source_port = identifier and destination_port = type << 8 | code; the answer
@@ -31,9 +31,9 @@ struct dp_packet {
 	struct dp_address destination;
 	__be16 source_port;
 	__be16 destination_port;
-	__u8 family;   /* enum dp_family */
+	__u8 family; /* enum dp_family */
 	__u8 protocol; /* of the transport header; of the first unknown header when the chain ends there */
-	__u8 zone;     /* of the ingress port */
+	__u8 zone; /* of the ingress port */
 	__u8 ttl;
 	__u32 flags;       /* enum dp_packet_flag */
 	__u32 frame_bytes; /* whole frame, tags included, L2 padding included */

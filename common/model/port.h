@@ -9,7 +9,11 @@
 #include "limits.h"
 #include "../target.h"
 
-enum dp_source_check { DP_SOURCE_CHECK_OFF = 0, DP_SOURCE_CHECK_LOOSE = 1, DP_SOURCE_CHECK_STRICT = 2 };
+enum dp_source_check {
+	DP_SOURCE_CHECK_OFF = 0,
+	DP_SOURCE_CHECK_LOOSE = 1,
+	DP_SOURCE_CHECK_STRICT = 2
+};
 
 enum dp_port_flag {
 	DP_PORT_PRESENT = 1 << 0,
@@ -19,7 +23,7 @@ enum dp_port_flag {
 };
 
 struct dp_port {
-	__u32 ifindex;     /* device that XDP sits on: the parent of a VLAN device */
+	__u32 ifindex;      /* device that XDP sits on: the parent of a VLAN device */
 	__u16 first_socket; /* index in the XSKMAP of queue 0 */
 	__u16 queue_count;
 	__u8 mac[6];

@@ -21,9 +21,9 @@ enum dp_route_kind {
 };
 
 struct dp_route {
-	__u8 kind;       /* enum dp_route_kind */
+	__u8 kind; /* enum dp_route_kind */
 	__u8 path_count; /* VIA: 1.. ; weights are expressed by repeating a path, at most DP_ROUTE_PATHS_MAX */
-	__u16 port;      /* ON_LINK, LOCAL, BROADCAST: port of the device, 0 when it is none (lo) */
+	__u16 port; /* ON_LINK, LOCAL, BROADCAST: port of the device, 0 when it is none (lo) */
 	__u16 first_path;
 	__u16 pad;
 };

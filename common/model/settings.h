@@ -49,16 +49,16 @@ struct dp_table_shape {
 
 struct dp_settings {
 	__u32 layout_version;
-	__u32 bank;           /* 0 or 1: tables in force */
-	__u32 stamp;          /* generation << 16 | epoch; neither half is ever 0 */
-	__u32 heartbeat;      /* tick at which the daemon last said it lives */
+	__u32 bank;      /* 0 or 1: tables in force */
+	__u32 stamp;     /* generation << 16 | epoch; neither half is ever 0 */
+	__u32 heartbeat; /* tick at which the daemon last said it lives */
 	__u32 ticks_per_second;
 	__u32 heartbeat_limit; /* ticks after which nobody is home */
-	__u32 pickup_until;   /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
-	__u8 pickup;          /* enum dp_pickup */
-	__u8 evict_expired;   /* the table is near max_pairs, or nobody is home: writers take expired entries */
-	__u8 pickup_grace;    /* pickup_until counts */
-	__u8 crowded;         /* enum dp_crowded */
+	__u32 pickup_until;    /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
+	__u8 pickup;           /* enum dp_pickup */
+	__u8 evict_expired; /* the table is near max_pairs, or nobody is home: writers take expired entries */
+	__u8 pickup_grace; /* pickup_until counts */
+	__u8 crowded;      /* enum dp_crowded */
 	struct dp_table_shape v4;
 	struct dp_table_shape v6;
 	struct dp_timeouts timeouts;

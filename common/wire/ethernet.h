@@ -11,8 +11,8 @@
 enum {
 	DP_ETHERTYPE_IPV4 = 0x0800,
 	DP_ETHERTYPE_ARP = 0x0806,
-	DP_ETHERTYPE_VLAN = 0x8100,  /* customer tag */
-	DP_ETHERTYPE_QINQ = 0x88a8,  /* service tag */
+	DP_ETHERTYPE_VLAN = 0x8100, /* customer tag */
+	DP_ETHERTYPE_QINQ = 0x88a8, /* service tag */
 	DP_ETHERTYPE_IPV6 = 0x86dd,
 	DP_ETHERTYPE_FIRST = 0x0600, /* below it the field is the length of an 802.3 frame */
 	DP_ETHERNET_BYTES = 14,

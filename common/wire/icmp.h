@@ -48,9 +48,9 @@ enum {
 struct dp_icmp {
 	__u8 type;
 	__u8 code;
-	__be16 checksum; /* ICMPv6: with a pseudo header; ICMP: without */
+	__be16 checksum;   /* ICMPv6: with a pseudo header; ICMP: without */
 	__be16 identifier; /* of queries and answers */
-	__be16 sequence;   /* of queries and answers; next-hop MTU of IPv4's "fragmentation needed" */
+	__be16 sequence; /* of queries and answers; next-hop MTU of IPv4's "fragmentation needed" */
 } DP_WIRE;
 DP_STATIC_ASSERT(sizeof(struct dp_icmp) == DP_ICMP_BYTES, "RFC 792");
 

@@ -12,7 +12,7 @@ enum {
 	DP_IPV4_BYTES = 20,            /* without options */
 	DP_IPV4_OPTION_BYTES_MAX = 40, /* the header length has four bits: 60 bytes in all */
 	DP_IPV4_OPTION_WORDS_MAX = 10,
-	DP_IPV4_OPTION_MASK = 63,     /* above every offset into the options, for the verifier */
+	DP_IPV4_OPTION_MASK = 63, /* above every offset into the options, for the verifier */
 	DP_IPV4_DONT_FRAGMENT = 0x4000,
 	DP_IPV4_MORE_FRAGMENTS = 0x2000,
 	DP_IPV4_OFFSET_MASK = 0x1fff, /* in units of eight bytes */

@@ -13,8 +13,8 @@
 
 enum {
 	DP_IPV6_BYTES = 40,
-	DP_IPV6_EXTENSION_BYTES = 8,  /* the least, and the unit of their length fields */
-	DP_IPV6_EXTENSIONS_MAX = 6,   /* RFC 8200's recommended chain has no more */
+	DP_IPV6_EXTENSION_BYTES = 8, /* the least, and the unit of their length fields */
+	DP_IPV6_EXTENSIONS_MAX = 6,  /* RFC 8200's recommended chain has no more */
 	DP_IPV6_MORE_FRAGMENTS = 1,
 	DP_IPV6_OFFSET_MASK = 0xfff8, /* in bytes as it stands */
 	DP_IPV6_MTU_MIN = 1280,

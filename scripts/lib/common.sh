@@ -51,7 +51,8 @@ need_preset() {
 }
 
 # The C and C++ files that people wrote, one per line, relative to ROOT.
+# *_family.h: text that is included once per address family, full of macros that clang-format takes for something else.
 source_files() {
-  (cd "$ROOT" && find common bpf userspace tests bench -type f \
+  (cd "$ROOT" && find common bpf userspace tests bench -type f ! -name '*_family.h' \
     \( -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.hpp' \) | sort)
 }

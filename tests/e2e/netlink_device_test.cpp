@@ -198,8 +198,9 @@ struct Wire {
 
   Wire() {
     pair.here.run("ip addr add 192.0.2.1/24 dev lan0; ip -6 addr add 2001:db8::1/64 dev lan0 nodad");
-    pair.there.run("ip addr add 192.0.2.2/24 dev eth0; ip addr add 192.0.2.3/24 dev eth0;"
-                   "ip -6 addr add 2001:db8::2/64 dev eth0 nodad");
+    pair.there.run(
+        "ip addr add 192.0.2.2/24 dev eth0; ip addr add 192.0.2.3/24 dev eth0;"
+        "ip -6 addr add 2001:db8::2/64 dev eth0 nodad");
     for (const char* family : {"ipv4", "ipv6"}) {
       std::string base = std::string{"net."} + family + ".neigh.lan0.";
       pair.here.run("sysctl -qw " + base + "base_reachable_time_ms=3000 " + base + "delay_first_probe_time=1");

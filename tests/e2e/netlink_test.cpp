@@ -29,8 +29,8 @@ struct Gateway {
     for (int i = 0; i < 3; ++i) {
       std::string n = std::to_string(i);
       space.veth("v" + n, far, "p" + n);
-      space.run("ip addr add 192.0.2." + std::to_string(16 * i + 1) + "/28 dev v" + n + "; ip -6 addr add 2001:db8:" +
-                n + "::1/64 dev v" + n + " nodad");
+      space.run("ip addr add 192.0.2." + std::to_string(16 * i + 1) + "/28 dev v" + n +
+                "; ip -6 addr add 2001:db8:" + n + "::1/64 dev v" + n + " nodad");
     }
     space.inside([&] {
       auto opened = Mirror::open(options);
@@ -94,11 +94,17 @@ TEST_CASE("a fresh mirror equals what ip shows") {
 
 TEST_CASE("each kind of route arrives as it is, and goes again") {
   if (!require_root()) return;
-  struct { const char* route; const char* base; int bits; RouteKind kind; std::size_t paths; } cases[] = {
+  struct {
+    const char* route;
+    const char* base;
+    int bits;
+    RouteKind kind;
+    std::size_t paths;
+  } cases[] = {
       {"10.1.0.0/16 via 192.0.2.2", "10.1.0.0", 16, RouteKind::unicast, 1},
       {"10.2.0.0/16 dev v0 scope link", "10.2.0.0", 16, RouteKind::unicast, 1},
-      {"10.3.0.0/16 nexthop via 192.0.2.2 weight 3 nexthop via 192.0.2.18 weight 5", "10.3.0.0", 16,
-       RouteKind::unicast, 2},
+      {"10.3.0.0/16 nexthop via 192.0.2.2 weight 3 nexthop via 192.0.2.18 weight 5", "10.3.0.0", 16, RouteKind::unicast,
+       2},
       {"blackhole 10.4.0.0/16", "10.4.0.0", 16, RouteKind::blackhole, 0},
       {"unreachable 10.5.0.0/16", "10.5.0.0", 16, RouteKind::unreachable, 0},
       {"prohibit 10.6.0.0/16", "10.6.0.0", 16, RouteKind::prohibit, 0},
@@ -281,9 +287,11 @@ class RandomChange {
       case 3: return "ip -6 addr " + pick({"add", "del"}) + " 2001:db8:f::" + number(3) + "/64" + device() + " nodad";
       case 4: return "ip neigh " + pick({"replace", "del"}) + " " + gateway4() + mac() + device();
       case 5: return nexthop();
-      case 6: return pick({"ip link add m0 link v0 type macvlan", "ip link set m0 up", "ip link del m0",
-                           "ip link set v2 down; ip link set v2 up"});
-      case 7: case 8: return route6();
+      case 6:
+        return pick({"ip link add m0 link v0 type macvlan", "ip link set m0 up", "ip link del m0",
+                     "ip link set v2 down; ip link set v2 up"});
+      case 7:
+      case 8: return route6();
       default: return route4();
     }
   }

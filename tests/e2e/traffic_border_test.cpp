@@ -38,7 +38,8 @@ class Arrivals {
 };
 
 bool from_stranger(const Heard& heard) {
-  return heard.frame.size() >= 12 && std::equal(kStranger.octets.begin(), kStranger.octets.end(), heard.frame.begin() + 6);
+  return heard.frame.size() >= 12 &&
+         std::equal(kStranger.octets.begin(), kStranger.octets.end(), heard.frame.begin() + 6);
 }
 
 // Neither ARP nor neighbour discovery.
@@ -54,8 +55,9 @@ bool is_traffic(const Heard& heard) {
 class Border {
  public:
   explicit Border(const std::string& prefix, const char* rules = kAllowAll) : lab(prefix) {
-    lab.gateway.run("ip route add 192.0.2.0/24 via 10.2.0.2 && ip route add 198.51.100.0/24 via 10.1.0.2 && "
-                    "ip route add 2001:db8::/64 via 2001:db8:2::2 && ip route add 2001:db8:100::/48 via 2001:db8:1::2");
+    lab.gateway.run(
+        "ip route add 192.0.2.0/24 via 10.2.0.2 && ip route add 198.51.100.0/24 via 10.1.0.2 && "
+        "ip route add 2001:db8::/64 via 2001:db8:2::2 && ip route add 2001:db8:100::/48 via 2001:db8:1::2");
     lab.meet_neighbours();
     nlohmann::json document = lab.config(rules);
     document["flows"]["pickup"] = "strict";
@@ -94,7 +96,8 @@ std::vector<Refused> refused_whatever_the_rules_say() {
   const Eth other_wire{.dst = lab_mac(1, 1), .src = kStranger};
   return {
       {"mid-stream TCP", (link() / ip / Tcp{.flags = tcp::kAck}).bytes(), DP_NOT_SYN},
-      {"mid-stream TCP with data", (link() / ip / Tcp{.flags = tcp::kAck | tcp::kPsh} / Payload(100)).bytes(), DP_NOT_SYN},
+      {"mid-stream TCP with data", (link() / ip / Tcp{.flags = tcp::kAck | tcp::kPsh} / Payload(100)).bytes(),
+       DP_NOT_SYN},
       {"unexpected SYN-ACK", (link() / ip / Tcp{.flags = tcp::kSyn | tcp::kAck}).bytes(), DP_NOT_SYN},
       {"RST to nobody", (link() / ip / Tcp{.flags = tcp::kRst}).bytes(), DP_NOT_SYN},
       {"FIN of no connection", (link() / ip / Tcp{.flags = tcp::kFin | tcp::kAck}).bytes(), DP_NOT_SYN},
@@ -106,18 +109,21 @@ std::vector<Refused> refused_whatever_the_rules_say() {
        DP_UNSOLICITED_ICMP},
       {"another station's frame", (another / ip / Udp{}).bytes(), DP_NOT_OUR_MAC},
       {"the frame of our other port", (other_wire / ip / Udp{}).bytes(), DP_NOT_OUR_MAC},
-      {"source of the inside", (link() / Ipv4{.src = "10.1.0.2", .dst = "198.51.100.7"} / Udp{}).bytes(), DP_SOURCE_CHECK_FAILED},
+      {"source of the inside", (link() / Ipv4{.src = "10.1.0.2", .dst = "198.51.100.7"} / Udp{}).bytes(),
+       DP_SOURCE_CHECK_FAILED},
       {"source that no route leads to", (link() / Ipv4{.src = "203.0.113.1", .dst = "198.51.100.7"} / Udp{}).bytes(),
        DP_SOURCE_CHECK_FAILED},
-      {"source of the inside over IPv6", (link() / Ipv6{.src = "2001:db8:1::2", .dst = "2001:db8:100::7"} / Udp{}).bytes(),
-       DP_SOURCE_CHECK_FAILED},
+      {"source of the inside over IPv6",
+       (link() / Ipv6{.src = "2001:db8:1::2", .dst = "2001:db8:100::7"} / Udp{}).bytes(), DP_SOURCE_CHECK_FAILED},
       {"our own source", (link() / Ipv4{.src = "10.2.0.1", .dst = "198.51.100.7"} / Udp{}).bytes(), DP_MARTIAN_SOURCE},
       {"TTL 1", (link() / Ipv4{.src = "192.0.2.7", .dst = "198.51.100.7", .ttl = 1} / Udp{}).bytes(), DP_TTL_EXCEEDED},
       {"TTL 0", (link() / Ipv4{.src = "192.0.2.7", .dst = "198.51.100.7", .ttl = 0} / Udp{}).bytes(), DP_TTL_EXCEEDED},
       {"hop limit 1", (link() / Ipv6{.src = "2001:db8::7", .dst = "2001:db8:100::7", .hop_limit = 1} / Udp{}).bytes(),
        DP_TTL_EXCEEDED},
-      {"unicast multicast", (link() / Ipv4{.src = "192.0.2.7", .dst = "239.1.1.1"} / Udp{}).bytes(), DP_MULTICAST_NOT_ROUTED},
-      {"neither IP nor ARP", (Eth{.dst = kWan, .src = kStranger, .type = 0x88b5} / Payload(46)).bytes(), DP_UNKNOWN_ETHERTYPE},
+      {"unicast multicast", (link() / Ipv4{.src = "192.0.2.7", .dst = "239.1.1.1"} / Udp{}).bytes(),
+       DP_MULTICAST_NOT_ROUTED},
+      {"neither IP nor ARP", (Eth{.dst = kWan, .src = kStranger, .type = 0x88b5} / Payload(46)).bytes(),
+       DP_UNKNOWN_ETHERTYPE},
   };
 }
 
@@ -129,15 +135,22 @@ std::vector<Refused> refused_before_linux() {
   const Bytes loose = {131, 7, 4, 192, 0, 2, 9, 0}, strict = {137, 7, 4, 192, 0, 2, 9, 0};
   return {
       {"to another MAC", (another / Ipv4{.src = "192.0.2.7", .dst = host} / Udp{}).bytes(), DP_NOT_OUR_MAC},
-      {"loose source route", (link() / Ipv4{.src = "192.0.2.7", .dst = host, .options = loose} / Udp{}).bytes(), DP_SOURCE_ROUTE},
-      {"strict source route", (link() / Ipv4{.src = "192.0.2.7", .dst = host, .options = strict} / Udp{}).bytes(), DP_SOURCE_ROUTE},
-      {"routing header", (link() / Ipv6{.src = "2001:db8::7", .dst = host6} / routing(0) / Udp{}).bytes(), DP_SOURCE_ROUTE},
-      {"segment routing header", (link() / Ipv6{.src = "2001:db8::7", .dst = host6} / routing(4) / Udp{}).bytes(), DP_SOURCE_ROUTE},
+      {"loose source route", (link() / Ipv4{.src = "192.0.2.7", .dst = host, .options = loose} / Udp{}).bytes(),
+       DP_SOURCE_ROUTE},
+      {"strict source route", (link() / Ipv4{.src = "192.0.2.7", .dst = host, .options = strict} / Udp{}).bytes(),
+       DP_SOURCE_ROUTE},
+      {"routing header", (link() / Ipv6{.src = "2001:db8::7", .dst = host6} / routing(0) / Udp{}).bytes(),
+       DP_SOURCE_ROUTE},
+      {"segment routing header", (link() / Ipv6{.src = "2001:db8::7", .dst = host6} / routing(4) / Udp{}).bytes(),
+       DP_SOURCE_ROUTE},
       {"source of the inside", (link() / Ipv4{.src = "10.1.0.2", .dst = host} / Udp{}).bytes(), DP_SOURCE_CHECK_FAILED},
-      {"source that no route leads to", (link() / Ipv4{.src = "203.0.113.1", .dst = host} / Udp{}).bytes(), DP_SOURCE_CHECK_FAILED},
-      {"source of the inside over IPv6", (link() / Ipv6{.src = "2001:db8:1::2", .dst = host6} / Udp{}).bytes(), DP_SOURCE_CHECK_FAILED},
+      {"source that no route leads to", (link() / Ipv4{.src = "203.0.113.1", .dst = host} / Udp{}).bytes(),
+       DP_SOURCE_CHECK_FAILED},
+      {"source of the inside over IPv6", (link() / Ipv6{.src = "2001:db8:1::2", .dst = host6} / Udp{}).bytes(),
+       DP_SOURCE_CHECK_FAILED},
       {"loopback as source", (link() / Ipv4{.src = "127.0.0.1", .dst = host} / Udp{}).bytes(), DP_MARTIAN_SOURCE},
-      {"our other address as source", (link() / Ipv4{.src = "10.1.0.1", .dst = host} / Udp{}).bytes(), DP_MARTIAN_SOURCE},
+      {"our other address as source", (link() / Ipv4{.src = "10.1.0.1", .dst = host} / Udp{}).bytes(),
+       DP_MARTIAN_SOURCE},
   };
 }
 
@@ -182,9 +195,12 @@ TEST_CASE("what comes unasked from outside is dropped, counted, and leaves no pa
   const Ipv4 ip{.src = "192.0.2.7", .dst = "198.51.100.7"};
   const Ipv6 ip6{.src = "2001:db8::7", .dst = "2001:db8:100::7"};
   const std::pair<const char*, Bytes> rows[] = {
-      {"SYN", (link() / ip / Tcp{}).bytes()},         {"UDP", (link() / ip / Udp{}).bytes()},
-      {"echo request", (link() / ip / Icmp{}).bytes()}, {"SYN over IPv6", (link() / ip6 / Tcp{}).bytes()},
-      {"UDP over IPv6", (link() / ip6 / Udp{}).bytes()}, {"ICMPv6 echo request", (link() / ip6 / Icmp{.type = 128}).bytes()},
+      {"SYN", (link() / ip / Tcp{}).bytes()},
+      {"UDP", (link() / ip / Udp{}).bytes()},
+      {"echo request", (link() / ip / Icmp{}).bytes()},
+      {"SYN over IPv6", (link() / ip6 / Tcp{}).bytes()},
+      {"UDP over IPv6", (link() / ip6 / Udp{}).bytes()},
+      {"ICMPv6 echo request", (link() / ip6 / Icmp{.type = 128}).bytes()},
   };
   for (const auto& [name, frame] : rows) {
     CAPTURE(std::string(name));

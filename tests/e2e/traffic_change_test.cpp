@@ -36,7 +36,8 @@ class Conversation {
  public:
   Conversation(const GatewayLab& lab, const std::string& server, std::uint16_t port)
       : listening_(tcp_listen(lab.server, {server, port})),
-        client_(tcp_connect(lab.client, {server.find(':') == server.npos ? "10.1.0.2" : "2001:db8:1::2", 0}, {server, port})),
+        client_(tcp_connect(lab.client, {server.find(':') == server.npos ? "10.1.0.2" : "2001:db8:1::2", 0},
+                            {server, port})),
         server_(tcp_accept(listening_.get())) {
     say();
   }
@@ -58,7 +59,8 @@ class Conversation {
 };
 
 // A conversation by each datapath in each family.
-std::vector<std::unique_ptr<Conversation>> conversations(const GatewayLab& lab, const std::vector<std::string>& servers) {
+std::vector<std::unique_ptr<Conversation>> conversations(const GatewayLab& lab,
+                                                         const std::vector<std::string>& servers) {
   std::vector<std::unique_ptr<Conversation>> all;
   for (const std::string& server : servers)
     for (const std::uint16_t port : kPorts) all.push_back(std::make_unique<Conversation>(lab, server, port));
@@ -72,14 +74,18 @@ const std::vector<std::string> kFar{"10.9.0.9", "2001:db8:9::9"};   // behind it
 void make_second_wire(const GatewayLab& lab) {
   lab.gateway.run("ip link add wan1 address 02:74:77:00:04:01 type veth peer name eth1 netns " + lab.server.path() +
                   " address 02:74:77:00:04:02");
-  lab.gateway.run("ip address add 10.4.0.1/24 dev wan1 && ip address add 2001:db8:4::1/64 dev wan1 nodad && ip link set wan1 up");
-  lab.server.run("ip address add 10.4.0.2/24 dev eth1 && ip address add 2001:db8:4::2/64 dev eth1 nodad && ip link set eth1 up");
+  lab.gateway.run(
+      "ip address add 10.4.0.1/24 dev wan1 && ip address add 2001:db8:4::1/64 dev wan1 nodad && ip link set wan1 up");
+  lab.server.run(
+      "ip address add 10.4.0.2/24 dev eth1 && ip address add 2001:db8:4::2/64 dev eth1 nodad && ip link set eth1 up");
   lab.server.run("ip address add 10.9.0.9/32 dev lo && ip address add 2001:db8:9::9/128 dev lo nodad");
-  lab.server.run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0");
+  lab.server.run(
+      "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0");
 }
 
 void route_far_by(const GatewayLab& lab, const std::string& wire) {
-  lab.gateway.run("ip route replace 10.9.0.0/24 via 10." + wire + ".0.2 && ip route replace 2001:db8:9::/64 via 2001:db8:" + wire + "::2");
+  lab.gateway.run("ip route replace 10.9.0.0/24 via 10." + wire +
+                  ".0.2 && ip route replace 2001:db8:9::/64 via 2001:db8:" + wire + "::2");
 }
 
 // The TCP flows that arrive at a device of the server.
@@ -178,8 +184,9 @@ TEST_CASE("ten route changes a second leave throughput and verdicts as they were
   std::thread flapping([&] {
     while (!stop) {
       const std::string net = std::to_string(changes % 50);
-      (void)lab.gateway.attempt("ip route replace 10.99." + net + ".0/24 via 10.2.0.2 && ip route replace 2001:db8:99:" + net +
-                                "::/64 via 2001:db8:2::2; ip route del 10.99." + std::to_string((changes + 25) % 50) + ".0/24");
+      (void)lab.gateway.attempt(
+          "ip route replace 10.99." + net + ".0/24 via 10.2.0.2 && ip route replace 2001:db8:99:" + net +
+          "::/64 via 2001:db8:2::2; ip route del 10.99." + std::to_string((changes + 25) % 50) + ".0/24");
       ++changes;
       std::this_thread::sleep_for(std::chrono::milliseconds{60});
     }
@@ -213,9 +220,10 @@ TEST_CASE("traffic that runs on XDP alone never lets the next hop's entry in Lin
   CAPTURE(lab.log());
   for (const char* device : {"lan0", "wan0"})
     for (const char* family : {"ipv4", "ipv6"})
-      lab.gateway.run(std::string("d=/proc/sys/net/") + family + "/neigh/" + device +
-                      "; echo 500 > $d/base_reachable_time_ms; echo 1 > $d/gc_stale_time; echo 1 > $d/delay_first_probe_time; "
-                      "echo 200 > $d/retrans_time_ms");
+      lab.gateway.run(
+          std::string("d=/proc/sys/net/") + family + "/neigh/" + device +
+          "; echo 500 > $d/base_reachable_time_ms; echo 1 > $d/gc_stale_time; echo 1 > $d/delay_first_probe_time; "
+          "echo 200 > $d/retrans_time_ms");
   lab.meet_neighbours();
   lab.start(lab.config(kRules));
   auto all = conversations(lab, kNear);

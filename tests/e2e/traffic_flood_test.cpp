@@ -39,15 +39,20 @@ std::string state_of(const GatewayLab& lab, std::uint16_t port) { return spoofed
 // Frames of one connection from kSpoofed to a server that is nobody either, so that no Linux answers or resets.
 class Handshake {
  public:
-  Handshake(const GatewayLab& lab, std::uint16_t port) : lab_(lab), port_(port), inside_(lab.client, "eth0"), outside_(lab.server, "eth0") {
-    inside_.send((from_client() / Ipv4{.src = kSpoofed, .dst = "10.9.0.9"} / Tcp{.sport = port_, .dport = 80, .seq = 77}).bytes());
+  Handshake(const GatewayLab& lab, std::uint16_t port)
+      : lab_(lab), port_(port), inside_(lab.client, "eth0"), outside_(lab.server, "eth0") {
+    inside_.send(
+        (from_client() / Ipv4{.src = kSpoofed, .dst = "10.9.0.9"} / Tcp{.sport = port_, .dport = 80, .seq = 77})
+            .bytes());
     outside_.send((from_server() / Ipv4{.src = "10.9.0.9", .dst = kSpoofed} /
-                   Tcp{.sport = 80, .dport = port_, .seq = kTheirs, .ack = 78, .flags = tcp::kSyn | tcp::kAck}).bytes());
+                   Tcp{.sport = 80, .dport = port_, .seq = kTheirs, .ack = 78, .flags = tcp::kSyn | tcp::kAck})
+                      .bytes());
     REQUIRE(eventually([&] { return spoofed_pair(lab_, port_)["reverse"]["packets"] == 1; }));
   }
   void acknowledge(std::uint32_t number) const {
     inside_.send((from_client() / Ipv4{.src = kSpoofed, .dst = "10.9.0.9"} /
-                  Tcp{.sport = port_, .dport = 80, .seq = 78, .ack = number, .flags = tcp::kAck}).bytes());
+                  Tcp{.sport = port_, .dport = 80, .seq = 78, .ack = number, .flags = tcp::kAck})
+                     .bytes());
   }
   [[nodiscard]] bool forwarded(int packets) const {
     return eventually([&] { return spoofed_pair(lab_, port_)["forward"]["packets"] == packets; });
@@ -83,7 +88,8 @@ class ManyFlows {
     frames.reserve(count_);
     const Ip4 source = kSpoofed;
     for (std::uint32_t i = first_; i < first_ + count_; ++i) {
-      const Ip4 destination{std::array<std::uint8_t, 4>{10, 9, static_cast<std::uint8_t>(i >> 21), static_cast<std::uint8_t>(i >> 13)}};
+      const Ip4 destination{
+          std::array<std::uint8_t, 4>{10, 9, static_cast<std::uint8_t>(i >> 21), static_cast<std::uint8_t>(i >> 13)}};
       frames.push_back(make(source, destination, static_cast<std::uint16_t>(1024 + (i & 0x1fff))).bytes());
     }
     return frames;
@@ -92,7 +98,9 @@ class ManyFlows {
   std::uint32_t first_, count_;
 };
 
-std::uint64_t assured(const GatewayLab& lab) { return lab.get("/v1/status")["flows"]["v4"]["assured"].get<std::uint64_t>(); }
+std::uint64_t assured(const GatewayLab& lab) {
+  return lab.get("/v1/status")["flows"]["v4"]["assured"].get<std::uint64_t>();
+}
 
 std::set<std::string> ids_of_assured(const GatewayLab& lab) {
   std::set<std::string> ids;

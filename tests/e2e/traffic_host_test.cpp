@@ -87,7 +87,8 @@ int connection(const GatewayLab& lab, const std::string& address, int port) {
 
 }  // namespace
 
-TEST_CASE("Linux forwards nothing while traffic passes, and nothing that is denied gets around, whatever ip_forward says") {
+TEST_CASE(
+    "Linux forwards nothing while traffic passes, and nothing that is denied gets around, whatever ip_forward says") {
   if (!require_root()) return;
   for (const std::string forward : {"0", "1"}) {
     CAPTURE(forward);
@@ -136,7 +137,8 @@ TEST_CASE("a rule to the host closes a port, and the other ports stay open") {
   CAPTURE(lab.log());
   std::vector<UniqueFd> listening;
   for (const Side& side : kSides)
-    for (const std::uint16_t port : {8022, 8023, 8024}) listening.push_back(tcp_listen(lab.gateway, {side.address, port}));
+    for (const std::uint16_t port : {8022, 8023, 8024})
+      listening.push_back(tcp_listen(lab.gateway, {side.address, port}));
   for (const Side& side : kSides) REQUIRE(connection(lab, side.address, 8023) == 0);
   lab.start(lab.config(kRules));
   for (const Side& side : kSides) {

@@ -25,11 +25,12 @@ constexpr int kIcmpAt4 = 14 + 20, kIcmpAt6 = 14 + 40;
 // The frames that arrive at the client and fit.
 class Mailbox {
  public:
-  explicit Mailbox(const TestNamespace& part) : listener_(part, "eth0", [this](const Heard& heard) {
-      if (heard.outgoing) return;
-      const std::lock_guard lock(mutex_);
-      frames_.emplace_back(heard.frame.begin(), heard.frame.end());
-    }) {}
+  explicit Mailbox(const TestNamespace& part)
+      : listener_(part, "eth0", [this](const Heard& heard) {
+          if (heard.outgoing) return;
+          const std::lock_guard lock(mutex_);
+          frames_.emplace_back(heard.frame.begin(), heard.frame.end());
+        }) {}
 
   // The first frame that fits; nothing when none came in time.
   std::optional<Bytes> wait_for(const std::function<bool(const Bytes&)>& fits) {
@@ -53,15 +54,20 @@ class Mailbox {
   Listener listener_;
 };
 
-std::uint32_t get16(const Bytes& frame, std::size_t at) { return static_cast<std::uint32_t>(frame[at] << 8 | frame[at + 1]); }
+std::uint32_t get16(const Bytes& frame, std::size_t at) {
+  return static_cast<std::uint32_t>(frame[at] << 8 | frame[at + 1]);
+}
 bool is_v6(const Bytes& frame) { return frame.size() > 14 && get16(frame, 12) == 0x86dd; }
 
 // An ICMP or ICMPv6 error that quotes `sent`: the IP header's own addresses are in the quote.
 bool quotes(const Bytes& frame, const Bytes& sent) {
   if (is_v6(frame) != is_v6(sent) || frame.size() < kIcmpAt4 + 28) return false;
-  const std::size_t icmp = is_v6(frame) ? kIcmpAt6 : kIcmpAt4, addresses = is_v6(frame) ? 8 : 12, length = is_v6(frame) ? 32 : 8;
-  if (frame[is_v6(frame) ? 20 : 23] != (is_v6(frame) ? 58 : 1) || frame.size() < icmp + 8 + addresses + length) return false;
-  return std::equal(sent.begin() + 14 + static_cast<long>(addresses), sent.begin() + 14 + static_cast<long>(addresses + length),
+  const std::size_t icmp = is_v6(frame) ? kIcmpAt6 : kIcmpAt4, addresses = is_v6(frame) ? 8 : 12,
+                    length = is_v6(frame) ? 32 : 8;
+  if (frame[is_v6(frame) ? 20 : 23] != (is_v6(frame) ? 58 : 1) || frame.size() < icmp + 8 + addresses + length)
+    return false;
+  return std::equal(sent.begin() + 14 + static_cast<long>(addresses),
+                    sent.begin() + 14 + static_cast<long>(addresses + length),
                     frame.begin() + static_cast<long>(icmp + 8 + addresses));
 }
 
@@ -144,7 +150,8 @@ TEST_CASE("a rejected SYN is answered with a reset that acknowledges it") {
     sender.send(sent);
     const auto reset = mailbox.wait_for([&](const Bytes& frame) {
       const FlowName name = flow_name(frame);
-      return name.protocol == 6 && name.source_port == 23 && name.destination_port == 45000 && is_v6(frame) == is_v6(sent);
+      return name.protocol == 6 && name.source_port == 23 && name.destination_port == 45000 &&
+             is_v6(frame) == is_v6(sent);
     });
     REQUIRE(reset);
     const std::size_t tcp = is_v6(*reset) ? kIcmpAt6 : kIcmpAt4;
@@ -169,8 +176,10 @@ TEST_CASE("TCP learns of a smaller MTU behind the gateway and gets through, unde
     GatewayLab lab{"pmtu"};
     CAPTURE(lab.log());
     lab.gateway.run("ip link set lan0 mtu 1400");
-    lab.start(lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow", "place": ")" + place + R"("}])"));
-    for (const auto& [client, server] : {std::pair{"10.1.0.2", "10.2.0.2"}, std::pair{"2001:db8:1::2", "2001:db8:2::2"}}) {
+    lab.start(lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow", "place": ")" +
+                         place + R"("}])"));
+    for (const auto& [client, server] :
+         {std::pair{"10.1.0.2", "10.2.0.2"}, std::pair{"2001:db8:1::2", "2001:db8:2::2"}}) {
       CAPTURE(std::string(server));
       const UniqueFd listening = tcp_listen(lab.server, {server, 80});
       const UniqueFd near = tcp_connect(lab.client, {client, 0}, {server, 80});

@@ -56,7 +56,8 @@ void tcp_conversations(const GatewayLab& lab) {
   std::array<std::uint8_t, 100> question{};
   std::array<std::uint8_t, 1000> answer{};
   for (std::uint16_t i = 0; i < kTcpConnections; ++i) {
-    const UniqueFd client = tcp_connect(lab.client, {"10.1.0.2", static_cast<std::uint16_t>(40000 + i)}, {"10.2.0.2", 80});
+    const UniqueFd client =
+        tcp_connect(lab.client, {"10.1.0.2", static_cast<std::uint16_t>(40000 + i)}, {"10.2.0.2", 80});
     const UniqueFd server = tcp_accept(listening.get());
     send_all(client.get(), question);
     receive_all(server.get(), question);
@@ -110,7 +111,8 @@ std::map<FlowName, Amount> converse(GatewayLab& lab, const std::string& place) {
   return ledger.close();
 }
 
-void check_table(const GatewayLab& lab, const std::map<FlowName, Amount>& heard, const char* place, const char* origin) {
+void check_table(const GatewayLab& lab, const std::map<FlowName, Amount>& heard, const char* place,
+                 const char* origin) {
   for (const auto& [protocol, flows] : {std::pair{"udp", kUdpPorts * kUdpPorts}, std::pair{"tcp", kTcpConnections}}) {
     CAPTURE(std::string(protocol));
     const auto expected = static_cast<std::size_t>(flows);
@@ -136,7 +138,8 @@ void check_ledger_at_rest(const GatewayLab& lab) {
 
 }  // namespace
 
-TEST_CASE("under place auto the kernel decides and carries every new flow, and the engine receives none of its packets") {
+TEST_CASE(
+    "under place auto the kernel decides and carries every new flow, and the engine receives none of its packets") {
   if (!require_root()) return;
   GatewayLab lab{"placeauto"};
   CAPTURE(lab.log());

@@ -27,11 +27,12 @@ long number_from(const char* variable, long otherwise) {
 // What arrives at a device, and how much of it has a wrong checksum.
 class ChecksumWatch {
  public:
-  explicit ChecksumWatch(const TestNamespace& part) : listener_(part, "eth0", [this](const Heard& heard) {
-      if (heard.outgoing) return;
-      ++heard_;
-      if (!heard.checksum_unfinished && !checksums_right(heard.frame)) ++wrong_;
-    }) {}
+  explicit ChecksumWatch(const TestNamespace& part)
+      : listener_(part, "eth0", [this](const Heard& heard) {
+          if (heard.outgoing) return;
+          ++heard_;
+          if (!heard.checksum_unfinished && !checksums_right(heard.frame)) ++wrong_;
+        }) {}
   [[nodiscard]] int heard() const { return heard_; }
   [[nodiscard]] int wrong() const { return wrong_; }
 
@@ -134,7 +135,8 @@ void check_peers(const GatewayLab& lab, const char* expected) {
 
 }  // namespace
 
-TEST_CASE("TCP between peers with default offloads arrives whole through both datapaths when the peers can be entered") {
+TEST_CASE(
+    "TCP between peers with default offloads arrives whole through both datapaths when the peers can be entered") {
   if (!require_root()) return;
   GatewayLab lab{"reached"};
   CAPTURE(lab.log());

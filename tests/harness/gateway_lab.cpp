@@ -29,7 +29,8 @@ void prepare(const TestNamespace& part) {
 }
 
 bool is_up(const TestNamespace& part) {
-  return part.attempt("ip -brief link show type veth | awk '$2 != \"UP\" { waiting = 1 } END { exit waiting }'").status == 0;
+  return part.attempt("ip -brief link show type veth | awk '$2 != \"UP\" { waiting = 1 } END { exit waiting }'")
+             .status == 0;
 }
 
 // The child: descriptor 3 tells of readiness, the log takes the rest.
@@ -81,7 +82,8 @@ GatewayLab::GatewayLab(const std::string& prefix, int queues)
   make_wire(client, "lan0", 1, queues);
   make_wire(server, "wan0", 2, queues);
   for (const TestNamespace* part : {&client, &gateway, &server})
-    if (!eventually([&] { return is_up(*part); })) throw std::runtime_error(part->name() + ": the links do not come up");
+    if (!eventually([&] { return is_up(*part); }))
+      throw std::runtime_error(part->name() + ": the links do not come up");
 }
 
 GatewayLab::~GatewayLab() {
@@ -100,8 +102,8 @@ void GatewayLab::make_wire(const TestNamespace& host, const std::string& device,
   gateway.run("ip link add " + device + " address 02:74:77:00:0" + n + ":01" + counts +
               " type veth peer name eth0 netns " + host.path() + " address 02:74:77:00:0" + n + ":02" + counts);
   const auto address = [&](const TestNamespace& part, const std::string& name, const std::string& side) {
-    part.run("ip address add 10." + n + ".0." + side + "/24 dev " + name + " && ip address add 2001:db8:" + n + "::" +
-             side + "/64 dev " + name + " nodad && ip link set " + name + " up");
+    part.run("ip address add 10." + n + ".0." + side + "/24 dev " + name + " && ip address add 2001:db8:" + n +
+             "::" + side + "/64 dev " + name + " nodad && ip link set " + name + " up");
   };
   address(gateway, device, "1");
   address(host, "eth0", "2");
@@ -113,7 +115,8 @@ nlohmann::json GatewayLab::config(const std::string& rules) const {
           {"ports",
            {{{"name", "lan"}, {"device", "lan0"}, {"zone", "inside"}},
             {{"name", "wan"}, {"device", "wan0"}, {"zone", "outside"}}}},
-          {"zones", {{"inside", {{"default", "drop"}}}, {"outside", {{"default", "drop"}}}, {"host", {{"default", "allow"}}}}},
+          {"zones",
+           {{"inside", {{"default", "drop"}}}, {"outside", {{"default", "drop"}}}, {"host", {{"default", "allow"}}}}},
           {"rules", nlohmann::json::parse(rules)},
           {"api", {{"unix", socket()}}}};
 }
@@ -125,8 +128,8 @@ std::optional<std::string> GatewayLab::try_start(const nlohmann::json& config) {
   const UniqueFd read_end{ends[0]};
   UniqueFd write_end{ends[1]};
   const std::string log = folder_ + "/log";
-  const std::vector<std::string> words{TWINPATHD_PROGRAM, "--config",     config_file(), "--name", name_, "--netns",
-                                       gateway.name(),    "--ready-fd", "3"};
+  const std::vector<std::string> words{TWINPATHD_PROGRAM, "--config",     config_file(), "--name", name_,
+                                       "--netns",         gateway.name(), "--ready-fd",  "3"};
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork");
   if (child == 0) become_daemon(words, write_end.get(), log);
@@ -156,7 +159,8 @@ int GatewayLab::end_daemon(int signal) {
 
 void GatewayLab::clean() {
   end_daemon(SIGTERM);
-  const CommandOutput cleaned = run_command(std::string(TWINPATHD_PROGRAM) + " --clean --name " + name_ + " --netns " + gateway.name());
+  const CommandOutput cleaned =
+      run_command(std::string(TWINPATHD_PROGRAM) + " --clean --name " + name_ + " --netns " + gateway.name());
   if (cleaned.status != 0) throw std::runtime_error("twinpathd --clean: " + cleaned.output);
 }
 
@@ -203,6 +207,8 @@ std::uint64_t GatewayLab::drops(const std::string& reason) const {
   return 0;
 }
 
-std::uint64_t GatewayLab::engine_received() const { return get("/v1/engines")["engines"][0]["received"].get<std::uint64_t>(); }
+std::uint64_t GatewayLab::engine_received() const {
+  return get("/v1/engines")["engines"][0]["received"].get<std::uint64_t>();
+}
 
 }  // namespace twinpath::test

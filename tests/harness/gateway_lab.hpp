@@ -64,7 +64,8 @@ class GatewayLab {
   // The end of what the daemons of this lab wrote.
   [[nodiscard]] std::string log() const;
 
-  [[nodiscard]] rest::Reply request(const std::string& method, const std::string& target, const std::string& body = {}) const;
+  [[nodiscard]] rest::Reply request(const std::string& method, const std::string& target,
+                                    const std::string& body = {}) const;
   [[nodiscard]] nlohmann::json get(const std::string& target) const;
   // All pairs that fit ("protocol=udp&state=assured"), through every page.
   [[nodiscard]] std::vector<nlohmann::json> policies(const std::string& query = {}) const;

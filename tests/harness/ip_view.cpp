@@ -1,8 +1,8 @@
 #include "harness/ip_view.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -88,8 +88,8 @@ void add_routes(const TestNamespace& space, bool v6, const std::string& table, L
     std::string kind = route.value("type", "unicast");
     Lines paths;
     auto add = [&](const json& hop) {
-      paths.push_back(path_line(gateway_of(hop), hop.value("dev", ""), hop.value("weight", 1u),
-                                hop.value("flags", Lines{})));
+      paths.push_back(
+          path_line(gateway_of(hop), hop.value("dev", ""), hop.value("weight", 1u), hop.value("flags", Lines{})));
     };
     bool nowhere = kind == "blackhole" || kind == "unreachable" || kind == "prohibit" || kind == "throw";
     if (route.contains("nexthops")) {
@@ -119,20 +119,18 @@ std::string sorted_out(const char* what, const Lines& a, const Lines& b) {
 View view_of(const Mirror& mirror) {
   View view;
   for (const auto& [ifindex, link] : mirror.links())
-    view.links.push_back(fmt::format("{} {} {} mtu {} {}{} {} parent {} master {}", ifindex, link.name,
-                                     mac_text(link.mac), link.mtu, link.admin_up ? "up" : "down",
-                                     link.carrier ? "+carrier" : "", link.kind,
-                                     device_name(mirror, link.parent_ifindex),
-                                     device_name(mirror, link.master_ifindex)));
+    view.links.push_back(
+        fmt::format("{} {} {} mtu {} {}{} {} parent {} master {}", ifindex, link.name, mac_text(link.mac), link.mtu,
+                    link.admin_up ? "up" : "down", link.carrier ? "+carrier" : "", link.kind,
+                    device_name(mirror, link.parent_ifindex), device_name(mirror, link.master_ifindex)));
   for (const auto& [key, address] : mirror.addresses())
     view.addresses.push_back(fmt::format("{} {}/{}", device_name(mirror, key.ifindex),
                                          netlink::to_string(address.address), address.prefix_bits));
   for (const auto& [key, neighbour] : mirror.neighbours()) {
     if (neighbour.state == netlink::NeighbourState::none || neighbour.state == netlink::NeighbourState::noarp) continue;
-    view.neighbours.push_back(fmt::format("{} {} {} {}", device_name(mirror, key.ifindex),
-                                          netlink::to_string(key.address),
-                                          neighbour.has_mac ? mac_text(neighbour.mac) : "",
-                                          upper(name_of(neighbour.state))));
+    view.neighbours.push_back(
+        fmt::format("{} {} {} {}", device_name(mirror, key.ifindex), netlink::to_string(key.address),
+                    neighbour.has_mac ? mac_text(neighbour.mac) : "", upper(name_of(neighbour.state))));
   }
   view.routes = route_lines(mirror);
   std::sort(view.links.begin(), view.links.end());

@@ -176,8 +176,8 @@ class MalformedFrames {
     add("two atomic fragment headers", eth_ / Ipv6{} / Fragment6{} / Fragment6{} / Tcp{}, DP_EXTENSION_CHAIN);
     add("fragment behind an atomic fragment header",
         eth_ / Ipv6{} / Fragment6{} / Fragment6{.offset = 64} / Payload(16), DP_EXTENSION_CHAIN);
-    add("extension header beyond the packet",
-        eth_ / Ipv6{} / Extension{.protocol = 60, .length = 4} / Tcp{}, DP_BAD_HEADER_LENGTH);
+    add("extension header beyond the packet", eth_ / Ipv6{} / Extension{.protocol = 60, .length = 4} / Tcp{},
+        DP_BAD_HEADER_LENGTH);
     add("extension header of 2048 bytes in a short packet",
         eth_ / Ipv6{} / Extension{.protocol = 0, .length = 255} / Tcp{}, DP_BAD_HEADER_LENGTH);
     add("extension header announced and absent", eth_ / Ipv6{.next = 60}, DP_SHORT_L3);

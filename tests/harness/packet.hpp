@@ -273,15 +273,14 @@ class Packet {
 
 // Eth{} / Ipv4{} / Tcp{}: the first two layers make a packet, each further one is appended.
 template <class Outer, class Inner>
-  requires std::constructible_from<Layer, Outer> && std::constructible_from<Layer, Inner>
-Packet operator/(Outer outer, Inner inner) {
+requires std::constructible_from<Layer, Outer> && std::constructible_from<Layer, Inner> Packet operator/(Outer outer,
+                                                                                                         Inner inner) {
   Packet packet{Layer{std::move(outer)}};
   return packet /= Layer{std::move(inner)};
 }
 
 template <class Inner>
-  requires std::constructible_from<Layer, Inner>
-Packet operator/(Packet outer, Inner inner) {
+requires std::constructible_from<Layer, Inner> Packet operator/(Packet outer, Inner inner) {
   return outer /= Layer{std::move(inner)};
 }
 

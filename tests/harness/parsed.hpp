@@ -80,7 +80,8 @@ inline std::string difference(const dp_packet& ours, const TwinFacts& twin) {
   compare("sequence", ntohl(ours.tcp_sequence), twin.tcp_sequence);
   compare("acknowledgement", ntohl(ours.tcp_acknowledgement), twin.tcp_acknowledgement);
   std::uint32_t unused = 0;
-  for (int i = ours.family == DP_FAMILY_V4 ? 1 : 4; i < 4; ++i) unused |= ours.source.word[i] | ours.destination.word[i];
+  for (int i = ours.family == DP_FAMILY_V4 ? 1 : 4; i < 4; ++i)
+    unused |= ours.source.word[i] | ours.destination.word[i];
   compare("unused address words of IPv4", unused, 0);
   return found;
 }

@@ -66,7 +66,8 @@ UniqueFd bound_socket(const TestNamespace& part, const Place& here, int type) {
     fd.reset(::socket(address.any.sa_family, type | SOCK_CLOEXEC, 0));
     const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (::bind(fd.get(), &address.any, size) != 0) throw_errno("bind to " + here.address + " " + std::to_string(here.port));
+    if (::bind(fd.get(), &address.any, size) != 0)
+      throw_errno("bind to " + here.address + " " + std::to_string(here.port));
   });
   set_patience(fd.get());
   return fd;
@@ -95,7 +96,8 @@ UniqueFd tcp_listen(const TestNamespace& part, const Place& here) {
 UniqueFd tcp_connect(const TestNamespace& part, const Place& here, const Place& there) {
   UniqueFd fd = bound_socket(part, here, SOCK_STREAM);
   const auto [address, size] = to_sockaddr(there);
-  if (::connect(fd.get(), &address.any, size) != 0) throw_errno("connect to " + there.address + " " + std::to_string(there.port));
+  if (::connect(fd.get(), &address.any, size) != 0)
+    throw_errno("connect to " + there.address + " " + std::to_string(there.port));
   return fd;
 }
 

@@ -82,11 +82,8 @@ bool transport_right(Transport transport) {
       [[fallthrough]];
     case kTcp:
     case kIcmp:
-    case kIcmpv6:
-      put(transport.pseudo, transport.bytes);
-      return internet_checksum(transport.pseudo) == 0;
-    default:
-      return true;
+    case kIcmpv6: put(transport.pseudo, transport.bytes); return internet_checksum(transport.pseudo) == 0;
+    default: return true;
   }
 }
 
@@ -123,7 +120,8 @@ void Listener::listen() {
       continue;
     }
     Heard heard{{room.data(), static_cast<std::size_t>(size)}, from.sll_pkttype == PACKET_OUTGOING, false};
-    for (const cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(part))) {
+    for (const cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(part))) {
       tpacket_auxdata facts{};
       if (part->cmsg_level != SOL_PACKET || part->cmsg_type != PACKET_AUXDATA) continue;
       std::memcpy(&facts, CMSG_DATA(part), sizeof(facts));
@@ -146,7 +144,8 @@ void Listener::stop() {
 Sender::Sender(const TestNamespace& part, const std::string& device) : socket_(open_packet_socket(part, device, 0)) {}
 
 void Sender::send(std::span<const std::uint8_t> frame) const {
-  if (::send(socket_.get(), frame.data(), frame.size(), 0) != static_cast<ssize_t>(frame.size())) throw_errno("send a frame");
+  if (::send(socket_.get(), frame.data(), frame.size(), 0) != static_cast<ssize_t>(frame.size()))
+    throw_errno("send a frame");
 }
 
 std::size_t Sender::flood(std::span<const Bytes> frames) const {
@@ -190,8 +189,9 @@ FlowName flow_name(std::span<const std::uint8_t> frame) {
   if ((transport.protocol != kTcp && transport.protocol != kUdp) || transport.bytes.size() < 4) return {};
   const int family = v4 ? AF_INET : AF_INET6;
   const std::size_t at = v4 ? 12 : 8, size = v4 ? 4 : 16;
-  return {address(family, &ip[at]), address(family, &ip[at + size]), static_cast<std::uint16_t>(get16(transport.bytes, 0)),
-          static_cast<std::uint16_t>(get16(transport.bytes, 2)), transport.protocol};
+  return {address(family, &ip[at]), address(family, &ip[at + size]),
+          static_cast<std::uint16_t>(get16(transport.bytes, 0)), static_cast<std::uint16_t>(get16(transport.bytes, 2)),
+          transport.protocol};
 }
 
 FlowLedger::FlowLedger(const TestNamespace& part, const std::string& device)

@@ -24,24 +24,21 @@
 #if DP_FLOW_MUTATION == 1
 #undef dp_flow_judge_rival
 DP_INLINE enum dp_flow_rival dp_flow_judge_rival(__u32 control, __u32 master, __u32 master_slot,
-						 __u32 own_master_slot)
-{
-	(void)sound_judge_rival(control, master, master_slot, own_master_slot);
-	return DP_RIVAL_NONE;
+                                                 __u32 own_master_slot) {
+  (void)sound_judge_rival(control, master, master_slot, own_master_slot);
+  return DP_RIVAL_NONE;
 }
 #elif DP_FLOW_MUTATION == 2
 #undef dp_flow_recheck
-DP_INLINE int dp_flow_recheck(__u32 before, __u32 now)
-{
-	(void)sound_recheck(before, now);
-	return 1;
+DP_INLINE int dp_flow_recheck(__u32 before, __u32 now) {
+  (void)sound_recheck(before, now);
+  return 1;
 }
 #elif DP_FLOW_MUTATION == 3
 #undef dp_flow_master_is_live
-DP_INLINE int dp_flow_master_is_live(__u32 master_control, __u32 slave_link)
-{
-	(void)sound_master_is_live(master_control, slave_link);
-	return 1;
+DP_INLINE int dp_flow_master_is_live(__u32 master_control, __u32 slave_link) {
+  (void)sound_master_is_live(master_control, slave_link);
+  return 1;
 }
 #endif
 

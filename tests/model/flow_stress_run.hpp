@@ -156,7 +156,8 @@ class FlowStress {
     flow_env env = table_.env();
     std::uint32_t placed = 0;
     for (std::uint32_t number = 0; number < STRESS_PROTECTED; ++number) {
-      const dp_flow_half forward = flow_half(family_, number, false, 17), reverse = flow_half(family_, number, true, 17);
+      const dp_flow_half forward = flow_half(family_, number, false, 17),
+                         reverse = flow_half(family_, number, true, 17);
       dp_install io{1, family_, 0, 0, 0, 0, 0};
       dp_flow_view view{};
       const dp_packet packet = flow_packet(family_, reverse);

@@ -22,7 +22,9 @@ class Crowd {
   struct Failures {
     std::uint64_t failed = 0;
     std::uint64_t tried = 0;
-    [[nodiscard]] double rate() const { return tried == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(tried); }
+    [[nodiscard]] double rate() const {
+      return tried == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(tried);
+    }
   };
 
   Failures fill(double load) {

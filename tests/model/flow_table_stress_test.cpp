@@ -76,9 +76,8 @@ TEST_CASE("recovery while the kernel writes leaves every pair whole") {
   pin_to(1);
   std::uint64_t removed = 0;
   for (int i = 0; i < 5; ++i) {
-    const auto counts = twinpath::recover_flows(table.view(), [] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    });
+    const auto counts =
+        twinpath::recover_flows(table.view(), [] { std::this_thread::sleep_for(std::chrono::milliseconds(100)); });
     removed += counts.released + counts.half_pairs;
   }
   stop = true;
@@ -108,8 +107,8 @@ TEST_CASE("cost of a hit and of an insert, for information") {
       std::uint32_t verdict = 0;
       const int hit = table.run(table.program_name("hit"), 1000000, &verdict);
       CHECK(verdict == 2);
-      std::printf("%s, %u pairs: base %d ns, insert %d ns, hit with counters in random order %d ns\n", name, kFlows, base,
-                  insert, hit);
+      std::printf("%s, %u pairs: base %d ns, insert %d ns, hit with counters in random order %d ns\n", name, kFlows,
+                  base, insert, hit);
     }
   }
 }

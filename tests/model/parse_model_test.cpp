@@ -136,11 +136,8 @@ class FrameSource {
         packet /= udp;
         break;
       }
-      case 3:
-        packet /= Icmp{.type = one_in(2) ? byte() : icmp_type(v6), .code = byte()};
-        break;
-      default:
-        break;
+      case 3: packet /= Icmp{.type = one_in(2) ? byte() : icmp_type(v6), .code = byte()}; break;
+      default: break;
     }
     if (one_in(2)) packet /= Payload(one_in(2) ? 8 * below(6) : below(48));
   }

@@ -399,8 +399,7 @@ TEST_CASE("the contract's example is accepted but for the sections that are not 
 }
 
 TEST_CASE("the document in force can be read back and means the same") {
-  const Config config =
-      accept(with(R"("name": "e-1", "zones": {"dmz": {"default": "reject"}}, "check": {"one_in": 0},
+  const Config config = accept(with(R"("name": "e-1", "zones": {"dmz": {"default": "reject"}}, "check": {"one_in": 0},
     "rules": [{"from": ["inside", "dmz"], "to": "any", "protocol": 47, "source": ["192.0.2.1", "198.51.100.0/24"], "action": "reject", "log": true},
               {"from": "any", "to": "host", "protocol": "udp", "source_port": ["53", "1000-2000"], "destination": "2001:db8::/32", "action": "allow"}],
     "api": {"http": "[::1]:80", "token_file": "/t"}, "safety": {"on_exit": "detach"})"));

@@ -17,9 +17,8 @@
 using namespace twinpath;
 using namespace twinpath::test;
 
-#define FOR_EACH_FAMILY                        \
-  for (const auto& [name, family] : kFamilies) \
-  SUBCASE(name)
+#define FOR_EACH_FAMILY \
+  for (const auto& [name, family] : kFamilies) SUBCASE(name)
 
 namespace {
 
@@ -49,9 +48,8 @@ std::map<std::uint64_t, FlowSnapshot> list(FlowTable& table, std::size_t page) {
   std::map<std::uint64_t, FlowSnapshot> flows;
   std::uint32_t cursor = 0;
   while (cursor < table.view().slot_count())
-    cursor = walk_flows(table.view(), cursor, page, [&](const FlowSnapshot& flow) {
-      CHECK(flows.emplace(flow.id, flow).second);
-    });
+    cursor = walk_flows(table.view(), cursor, page,
+                        [&](const FlowSnapshot& flow) { CHECK(flows.emplace(flow.id, flow).second); });
   return flows;
 }
 

@@ -7,8 +7,8 @@
 // The moment between copying an entry and looking at its control word again.
 static std::function<void()> between_copy_and_check;
 #undef DP_COMPILER_BARRIER
-#define DP_COMPILER_BARRIER()                                       \
-  do {                                                              \
+#define DP_COMPILER_BARRIER()                                              \
+  do {                                                                     \
     if (const auto now = std::exchange(between_copy_and_check, {})) now(); \
   } while (0)
 
@@ -21,9 +21,8 @@ static std::function<void()> between_copy_and_check;
 
 using namespace twinpath::test;
 
-#define FOR_EACH_FAMILY                     \
-  for (const auto& [name, family] : kFamilies) \
-  SUBCASE(name)
+#define FOR_EACH_FAMILY \
+  for (const auto& [name, family] : kFamilies) SUBCASE(name)
 
 TEST_CASE("both directions of an installed pair are found, whole and with zeroed counters") {
   FOR_EACH_FAMILY {
@@ -53,11 +52,13 @@ TEST_CASE("keys that differ in any one field are different flows") {
     table.install(7);
     dp_flow_view view;
     const dp_flow_half half = flow_half(family, 7, false);
-    const std::function<void(dp_flow_half&)> changes[] = {
-        [](auto& h) { h.source.word[0] ^= 1; },    [](auto& h) { h.destination.word[0] ^= 1; },
-        [](auto& h) { h.source_port ^= 1; },       [](auto& h) { h.destination_port ^= 1; },
-        [](auto& h) { h.protocol = 17; },          [](auto& h) { h.zone = 3; },
-        [](auto& h) { std::swap(h.source, h.destination); }};
+    const std::function<void(dp_flow_half&)> changes[] = {[](auto& h) { h.source.word[0] ^= 1; },
+                                                          [](auto& h) { h.destination.word[0] ^= 1; },
+                                                          [](auto& h) { h.source_port ^= 1; },
+                                                          [](auto& h) { h.destination_port ^= 1; },
+                                                          [](auto& h) { h.protocol = 17; },
+                                                          [](auto& h) { h.zone = 3; },
+                                                          [](auto& h) { std::swap(h.source, h.destination); }};
     for (const auto& change : changes) {
       dp_flow_half other = half;
       change(other);
@@ -277,9 +278,9 @@ TEST_CASE("a half-open slave is usable only while its master is live with the re
     const struct {
       std::uint32_t master;
       bool usable;
-    } cases[] = {{with(DP_FLOW_CLAIMED), false},  {with(DP_FLOW_PENDING), false}, {with(DP_FLOW_DYING), false},
-                 {with(DP_FLOW_EMPTY), false},    {other_version, false},         {with(DP_FLOW_HALF_OPEN), true},
-                 {with(DP_FLOW_ASSURED), true},   {with(DP_FLOW_CLOSING), true}};
+    } cases[] = {{with(DP_FLOW_CLAIMED), false}, {with(DP_FLOW_PENDING), false}, {with(DP_FLOW_DYING), false},
+                 {with(DP_FLOW_EMPTY), false},   {other_version, false},         {with(DP_FLOW_HALF_OPEN), true},
+                 {with(DP_FLOW_ASSURED), true},  {with(DP_FLOW_CLOSING), true}};
     for (const auto& [master, usable] : cases) {
       table.control(view.slot) = master;
       CHECK(table.has(7, true) == usable);
@@ -334,7 +335,8 @@ TEST_CASE("flags change on one half while its version stands, and keep the partn
     CHECK(dp_flow_same_version(after.link, view.link));
     REQUIRE(table.find(7, false, after));
     CHECK((after.link & DP_FLOW_FLAGS_MASK) == DP_FLOW_MASTER);
-    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_RESET, 0) == 0);
+    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_RESET, 0) ==
+          0);
     REQUIRE(table.find(7, true, after));
     CHECK((after.link & DP_FLOW_RESET) == 0);
   }

@@ -94,8 +94,10 @@ TEST_CASE("a message of every length up to whole is parsed or refused, never rea
     std::vector<std::uint8_t> copy(whole, whole + cut);  // its end is the heap's, for the sanitizer to see
     auto& header = *reinterpret_cast<nlmsghdr*>(copy.data());
     header.nlmsg_len = cut;
-    if (cut < sizeof(nlmsghdr) + sizeof(rtmsg)) CHECK_FALSE(parse_route(header));
-    else if (auto route = parse_route(header)) CHECK(route->paths.empty());
+    if (cut < sizeof(nlmsghdr) + sizeof(rtmsg))
+      CHECK_FALSE(parse_route(header));
+    else if (auto route = parse_route(header))
+      CHECK(route->paths.empty());
   }
 }
 
@@ -132,7 +134,12 @@ TEST_CASE("a VLAN device names its parent, id and protocol") {
 }
 
 TEST_CASE("neighbours that are no neighbours are left out") {
-  struct { const char* name; const char* address; std::uint8_t flags; bool taken; } cases[] = {
+  struct {
+    const char* name;
+    const char* address;
+    std::uint8_t flags;
+    bool taken;
+  } cases[] = {
       {"a host", "192.0.2.1", 0, true},
       {"a host that a control plane supplied", "192.0.2.1", NTF_EXT_LEARNED, true},
       {"a proxy entry", "192.0.2.1", NTF_PROXY, false},

@@ -41,8 +41,8 @@ std::string order(const RouteStore& store) {
       if (!text.empty()) text += '|';
       for (const Path& path : route.paths) {
         std::string gateway = to_string(path.gateway);
-        std::string name = gateway.empty() ? "dev " + std::to_string(path.ifindex)
-                                           : gateway.substr(gateway.find_last_of(".:") + 1);
+        std::string name =
+            gateway.empty() ? "dev " + std::to_string(path.ifindex) : gateway.substr(gateway.find_last_of(".:") + 1);
         text += (&path == route.paths.data() ? "" : " ") + name;
       }
     }

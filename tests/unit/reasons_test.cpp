@@ -15,11 +15,13 @@ namespace {
 
 std::string expected_page() {
   static constexpr const char* kVerdicts[] = {"forward", "steer", "pass", "drop"};
-  std::string page = "# Reasons\n\nWhy a packet was not simply forwarded: in `twinpath drops`, `/v1/drops`, `/metrics` and the log.\n\n";
+  std::string page =
+      "# Reasons\n\nWhy a packet was not simply forwarded: in `twinpath drops`, `/v1/drops`, `/metrics` and the "
+      "log.\n\n";
   page += "| reason | what becomes of the packet | meaning |\n|---|---|---|\n";
   for (std::uint32_t reason = 1; reason < DP_REASONS; ++reason)
-    page += fmt::format("| `{}` | {} | {} |\n", kReasons[reason].name, kVerdicts[dp_reason_verdict(static_cast<dp_reason>(reason))],
-                        kReasons[reason].documentation);
+    page += fmt::format("| `{}` | {} | {} |\n", kReasons[reason].name,
+                        kVerdicts[dp_reason_verdict(static_cast<dp_reason>(reason))], kReasons[reason].documentation);
   return page;
 }
 

@@ -238,8 +238,8 @@ TEST_CASE("random translations agree with the builder") {
       after /= Ipv6{.src = address6(), .dst = address6(), .hop_limit = 63};
     }
     before /= tcp ? Layer{Tcp{.sport = sport, .dport = dport}} : Layer{Udp{.sport = sport, .dport = dport}};
-    after /= tcp ? Layer{Tcp{.sport = new_sport, .dport = new_dport}}
-                 : Layer{Udp{.sport = new_sport, .dport = new_dport}};
+    after /=
+        tcp ? Layer{Tcp{.sport = new_sport, .dport = new_dport}} : Layer{Udp{.sport = new_sport, .dport = new_dport}};
     if (translated(before / payload, after / payload) != (after / payload).bytes()) FAIL("seed ", kSeed, " round ", i);
   }
   CHECK(true);

@@ -15,9 +15,7 @@ struct Error {
   std::string text;  // "open /x: No such file or directory"
 
   // Puts context in front: "port lan: open /x: ...".
-  [[nodiscard]] Error in(std::string_view context) && {
-    return Error{code, fmt::format("{}: {}", context, text)};
-  }
+  [[nodiscard]] Error in(std::string_view context) && { return Error{code, fmt::format("{}: {}", context, text)}; }
 };
 
 template <class T>

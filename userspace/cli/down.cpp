@@ -72,7 +72,8 @@ int clean(const Global& global, const std::string& name) {
   const Result<int> status = run_daemon(*program, arguments);
   if (!status) return failed(status.error());
   if (*status != 0) return exit_failed;  // it has said why
-  say_down(global, name, left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
+  say_down(global, name,
+           left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
   return exit_done;
 }
 

@@ -53,7 +53,8 @@ int up(const Global& global, const UpOptions& options) {
     if (Status good = check_name(*global.name); !good) return failed(good.error());
   const std::optional<Config> config = load_document(options.file);
   if (!config) return exit_failed;
-  if (::geteuid() != 0) return failed("up needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo");
+  if (::geteuid() != 0)
+    return failed("up needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo");
   const Result<std::string> program = find_daemon();
   if (!program) return failed(program.error());
   std::vector<std::string> arguments = arguments_for(global, options);

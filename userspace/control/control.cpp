@@ -35,7 +35,8 @@ Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
 
 }  // namespace
 
-Result<std::unique_ptr<Control>> Control::start(boost::asio::io_context& io, const Config& config, ControlOptions options) {
+Result<std::unique_ptr<Control>> Control::start(boost::asio::io_context& io, const Config& config,
+                                                ControlOptions options) {
   std::unique_ptr<Control> control(new Control(io, config, std::move(options)));
   if (auto begun = control->begin(); !begun) {
     control->give_up();
@@ -86,8 +87,10 @@ Status Control::take_over_journal() {
     return refuse("a datapath of this name is forwarding, but {} is gone: run \"twinpath -n {} down\" first",
                   journal_path(config_.name), config_.name);
   if (adopting_ && (*saved)->netns != options_.netns)
-    return refuse("a datapath of this name is forwarding in network namespace \"{}\", not in \"{}\": give --netns, or run "
-                  "\"twinpath -n {} down\" first", (*saved)->netns, options_.netns, config_.name);
+    return refuse(
+        "a datapath of this name is forwarding in network namespace \"{}\", not in \"{}\": give --netns, or run "
+        "\"twinpath -n {} down\" first",
+        (*saved)->netns, options_.netns, config_.name);
   if (*saved) journal_ = std::move(**saved);
   journal_.name = config_.name;
   journal_.netns = options_.netns;
@@ -288,7 +291,8 @@ Status clean_up(const std::string& name) {
   Status restored;
   if (!journal)
     restored = pass_on(std::move(journal.error()).in("programs and pins are gone, but offloads are not restored"));
-  else if (*journal) restored = netlink::restore_offloads((*journal)->offloads);
+  else if (*journal)
+    restored = netlink::restore_offloads((*journal)->offloads);
   remove_journal(name);
   return restored;
 }

@@ -14,12 +14,9 @@ std::string fate_text(std::uint8_t reason) {
   if (reason >= DP_REASONS) return "unknown";
   const std::string_view name = kReasons[reason].name;
   switch (dp_reason_verdict(static_cast<dp_reason>(reason))) {
-    case DP_STEER:
-      return fmt::format("to the engine ({})", name);
-    case DP_PASS:
-      return "passed to the host";
-    default:
-      return fmt::format("dropped ({})", name);
+    case DP_STEER: return fmt::format("to the engine ({})", name);
+    case DP_PASS: return "passed to the host";
+    default: return fmt::format("dropped ({})", name);
   }
 }
 
@@ -57,11 +54,12 @@ void EventLog::stop() {
 }
 
 void EventLog::wait() {
-  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-    if (error) return;
-    ring_->consume();
-    wait();
-  });
+  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this](const boost::system::error_code& error) {
+                         if (error) return;
+                         ring_->consume();
+                         wait();
+                       });
 }
 
 }  // namespace twinpath

@@ -8,8 +8,8 @@ namespace {
 constexpr std::chrono::milliseconds kRoutesEvery{100};
 
 bool serves_as_next_hop(const netlink::IpAddress& address) {
-  return !dp_address_multicast(address.family, &address.address) && !dp_address_broadcast(address.family, &address.address) &&
-         !dp_address_unspecified(&address.address);
+  return !dp_address_multicast(address.family, &address.address) &&
+         !dp_address_broadcast(address.family, &address.address) && !dp_address_unspecified(&address.address);
 }
 
 }  // namespace
@@ -19,7 +19,8 @@ Result<std::unique_ptr<Follower>> Follower::open(const Parts& parts, std::functi
   if (!mirror) return pass_on(std::move(mirror.error()));
   auto resolver = netlink::Resolver::open();
   if (!resolver) return pass_on(std::move(resolver.error()));
-  std::unique_ptr<Follower> follower(new Follower(parts, std::move(*mirror), std::move(*resolver), std::move(complain)));
+  std::unique_ptr<Follower> follower(
+      new Follower(parts, std::move(*mirror), std::move(*resolver), std::move(complain)));
   auto features = netlink::XdpFeatureWatch::open();
   if (!features && features.error().code != EOPNOTSUPP) return pass_on(std::move(features.error()));
   if (features) {
@@ -97,7 +98,8 @@ std::uint32_t Follower::ifindex_of(std::uint16_t port) const {
 
 void Follower::keep_fresh(const NextHopBook::Key& key) {
   const netlink::NeighbourKey neighbour{ifindex_of(key.port), key.address};
-  if (neighbour.ifindex != 0 && netlink::wants_resolving(mirror_.find_neighbour(neighbour))) resolver_.manage(neighbour);
+  if (neighbour.ifindex != 0 && netlink::wants_resolving(mirror_.find_neighbour(neighbour)))
+    resolver_.manage(neighbour);
 }
 
 void Follower::take_over_links() {
@@ -152,7 +154,8 @@ void Follower::on_resolver() {
   if (!refusals) return complain_(refusals.error().text);
   for (const netlink::NeighbourRefusal& refusal : *refusals) {
     if (refusal.code != ENODEV && refusal.code != ENETDOWN)
-      complain_(fmt::format("Linux does not resolve {}: {}", netlink::to_string(refusal.key.address), std::strerror(refusal.code)));
+      complain_(fmt::format("Linux does not resolve {}: {}", netlink::to_string(refusal.key.address),
+                            std::strerror(refusal.code)));
   }
 }
 

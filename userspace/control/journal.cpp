@@ -30,9 +30,12 @@ netlink::OffloadChange offload_from(const nlohmann::json& saved) {
 nlohmann::json to_json(const Journal& journal) {
   nlohmann::json offloads = nlohmann::json::array();
   for (const auto& change : journal.offloads) offloads.push_back(to_json(change));
-  return {{"name", journal.name},     {"netns", journal.netns},
-          {"socket", journal.socket}, {"pid", journal.pid},
-          {"numbers", to_json(journal.numbers)}, {"offloads", offloads}};
+  return {{"name", journal.name},
+          {"netns", journal.netns},
+          {"socket", journal.socket},
+          {"pid", journal.pid},
+          {"numbers", to_json(journal.numbers)},
+          {"offloads", offloads}};
 }
 
 }  // namespace

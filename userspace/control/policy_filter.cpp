@@ -34,15 +34,18 @@ bool PolicyFilter::matches(const FlowSnapshot& flow) const {
   if (!in(query_.destination, flow.family, flow.forward.destination)) return false;
   if (query_.protocol && *query_.protocol != flow.protocol) return false;
   if (query_.state && number_of(*query_.state) != flow.state) return false;
-  if (query_.origin && (*query_.origin == rest::FlowOrigin::engine) != ((flow.forward.flags & DP_FLOW_ENGINE) != 0)) return false;
-  return !query_.port || ntohs(flow.forward.source_port) == *query_.port || ntohs(flow.forward.destination_port) == *query_.port;
+  if (query_.origin && (*query_.origin == rest::FlowOrigin::engine) != ((flow.forward.flags & DP_FLOW_ENGINE) != 0))
+    return false;
+  return !query_.port || ntohs(flow.forward.source_port) == *query_.port ||
+         ntohs(flow.forward.destination_port) == *query_.port;
 }
 
 Result<PolicyCursor> PolicyCursor::parse(const std::string& text) {
   PolicyCursor cursor;
   if (text.empty()) return cursor;
   const char* end = text.data() + text.size();
-  if (text.size() < 3 || text[1] != '.' || (text[0] != '4' && text[0] != '6')) return refuse("cursor: \"{}\" is none of ours", text);
+  if (text.size() < 3 || text[1] != '.' || (text[0] != '4' && text[0] != '6'))
+    return refuse("cursor: \"{}\" is none of ours", text);
   cursor.family = static_cast<std::uint8_t>(text[0] - '0');
   const auto [last, error] = std::from_chars(text.data() + 2, end, cursor.slot);
   if (error != std::errc{} || last != end) return refuse("cursor: \"{}\" is none of ours", text);

@@ -28,7 +28,7 @@ struct PolicyCursor {
   std::uint32_t slot = 0;
 
   [[nodiscard]] static Result<PolicyCursor> parse(const std::string& text);  // empty: from the start
-  [[nodiscard]] std::string text() const;                                     // empty: done
+  [[nodiscard]] std::string text() const;                                    // empty: done
   [[nodiscard]] bool done() const { return family == DP_FAMILY_NONE; }
   void next_family();
 };

@@ -23,7 +23,8 @@ Result<Port> survey_port(const PortConfig& config, std::uint16_t number, std::ui
   if (!link) return pass_on(std::move(link.error()).in("port " + config.name));
   port.link = std::move(*link);
   if (port.link.kind == "vlan")
-    return refuse("port {}: {} is a VLAN device, which this version does not take as a port", config.name, config.device);
+    return refuse("port {}: {} is a VLAN device, which this version does not take as a port", config.name,
+                  config.device);
   if (port.link.loopback) return refuse("port {}: {} is the loopback device", config.name, config.device);
   if (port.link.mtu > frame_bytes - kFrameOverhead)
     return refuse("port {}: MTU {} of {} does not fit a frame of {} bytes: {} at most, or engine.frame_bytes 4096",
@@ -65,7 +66,8 @@ Result<PortSet> PortSet::survey(const Config& config, const PolicyImage& image, 
   return set;
 }
 
-Status PortSet::open(KernelDatapath& datapath, afxdp::Driver& driver, const PolicyImage& image, const NoteOffloads& note) {
+Status PortSet::open(KernelDatapath& datapath, afxdp::Driver& driver, const PolicyImage& image,
+                     const NoteOffloads& note) {
   for (Port& port : ports_) {
     if (auto opened = open_port(port, datapath, driver, image, note); !opened)
       return pass_on(std::move(opened.error()).in("port " + port.config.name));
@@ -152,14 +154,16 @@ void PortSet::tell_hops(const Port& port, NextHopBook& hops) const {
 // Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
 void PortSet::retire_others(KernelDatapath& datapath, const std::string& pins) {
   for (const std::string& device : pinned_devices(pins)) {
-    if (std::ranges::none_of(ports_, [&](const Port& port) { return port.config.device == device; })) datapath.detach(device);
+    if (std::ranges::none_of(ports_, [&](const Port& port) { return port.config.device == device; }))
+      datapath.detach(device);
   }
   TableMemory& memory = datapath.memory();
   for (dp_ingress& slot : memory.ingress.values()) {
     if (slot.ifindex != 0 && number_of(slot.ifindex) != slot.port) std::atomic_ref(slot.port).store(0);
   }
   for (std::uint32_t number = 1; number < DP_PORTS_MAX; ++number) {
-    if (memory.ports[number].flags == 0 || std::ranges::any_of(ports_, [&](const Port& port) { return port.number == number; }))
+    if (memory.ports[number].flags == 0 ||
+        std::ranges::any_of(ports_, [&](const Port& port) { return port.number == number; }))
       continue;
     memory.ports[number] = dp_port{};
     (void)map_remove(datapath.maps().tx_ports, number, "tx_ports");
@@ -196,7 +200,8 @@ void PortSet::close(KernelDatapath& datapath) {
 }
 
 std::uint16_t PortSet::number_of(std::uint32_t ifindex) const {
-  const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const Port& port) { return port.link.ifindex == ifindex; });
+  const auto found =
+      std::find_if(ports_.begin(), ports_.end(), [&](const Port& port) { return port.link.ifindex == ifindex; });
   return found == ports_.end() ? 0 : found->number;
 }
 

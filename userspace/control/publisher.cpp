@@ -73,13 +73,15 @@ void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
   const std::span<dp_zone_pair> pairs = datapath_.memory().zone_pairs.values().subspan(bank * kPairs, kPairs);
   std::fill(pairs.begin(), pairs.end(), dp_zone_pair{});
   std::copy(policy.zone_pairs.begin(), policy.zone_pairs.end(), pairs.begin());
-  const std::span<dp_rule> rules = datapath_.memory().rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX);
+  const std::span<dp_rule> rules =
+      datapath_.memory().rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX);
   std::copy(policy.rules.begin(), policy.rules.end(), rules.begin());
 }
 
 // Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
 Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
-  const std::span<dp_path> paths = datapath_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
+  const std::span<dp_path> paths =
+      datapath_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
   std::copy(plan.paths.begin(), plan.paths.end(), paths.begin());
   auto& written = written_[bank];
   for (auto entry = written.begin(); entry != written.end();) {

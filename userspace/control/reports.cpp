@@ -49,9 +49,12 @@ json port_json(const Port& port) {
 
 json ledger_json(const afxdp::FrameLedger& ledger) {
   using afxdp::Place;
-  json out = {{"free", ledger.count(Place::free)},       {"fill", ledger.count(Place::fill)},
-              {"rx", ledger.count(Place::rx)},           {"engine", ledger.count(Place::engine)},
-              {"tx", ledger.count(Place::tx)},           {"completion", ledger.count(Place::completion)},
+  json out = {{"free", ledger.count(Place::free)},
+              {"fill", ledger.count(Place::fill)},
+              {"rx", ledger.count(Place::rx)},
+              {"engine", ledger.count(Place::engine)},
+              {"tx", ledger.count(Place::tx)},
+              {"completion", ledger.count(Place::completion)},
               {"application", ledger.count(Place::application)}};
   std::uint64_t total = 0;
   for (const auto& place : out) total += place.get<std::uint64_t>();
@@ -61,8 +64,8 @@ json ledger_json(const afxdp::FrameLedger& ledger) {
 }
 
 json pairs_json(const ExpiryCounts& pairs, std::uint32_t max_pairs, bool near_full) {
-  return {{"pairs", pairs.live},        {"max_pairs", max_pairs},   {"half_open", pairs.half_open},
-          {"assured", pairs.assured},   {"closing", pairs.closing}, {"full", near_full}};
+  return {{"pairs", pairs.live},      {"max_pairs", max_pairs},   {"half_open", pairs.half_open},
+          {"assured", pairs.assured}, {"closing", pairs.closing}, {"full", near_full}};
 }
 
 dp_counter kernel_reason(const ReportSources& sources, std::uint32_t reason) {
@@ -79,21 +82,21 @@ json engine_json(const ReportSources& sources) {
   }
   std::uint64_t dropped = 0;
   for (const EngineCounter& reason : counters.reasons) dropped += reason.read().packets;
-  return {{"received", received.packets},
-          {"transmitted", transmitted.packets},
-          {"made", counters.made.read().packets},
-          {"held", counters.held.read().packets},
-          {"holding", sources.engine.held()},
-          {"dropped", dropped}};
+  return {{"received", received.packets},         {"transmitted", transmitted.packets},
+          {"made", counters.made.read().packets}, {"held", counters.held.read().packets},
+          {"holding", sources.engine.held()},     {"dropped", dropped}};
 }
 
 // `name{label="value"} number` lines of one metric.
 class Metric {
  public:
-  Metric(std::string& out, std::string_view name, std::string_view type, std::string_view help) : out_(out), name_(name) {
+  Metric(std::string& out, std::string_view name, std::string_view type, std::string_view help)
+      : out_(out), name_(name) {
     out_ += fmt::format("# HELP twinpath_{} {}\n# TYPE twinpath_{} {}\n", name, help, name, type);
   }
-  void add(std::string_view labels, std::uint64_t value) { out_ += fmt::format("twinpath_{}{{{}}} {}\n", name_, labels, value); }
+  void add(std::string_view labels, std::uint64_t value) {
+    out_ += fmt::format("twinpath_{}{{{}}} {}\n", name_, labels, value);
+  }
   void add(std::uint64_t value) { out_ += fmt::format("twinpath_{} {}\n", name_, value); }
 
  private:
@@ -158,8 +161,8 @@ json report_rules(const ReportSources& sources) {
   json out = json::array();
   for (const RuleConfig& rule : sources.config.rules) {
     const std::uint16_t id = sources.image.rule(rule.name);
-    const dp_counter hits = sum(sum_per_cpu<dp_counter>(sources.datapath.maps().rule_hits, id),
-                                sources.engine.counters().rules[id].read());
+    const dp_counter hits =
+        sum(sum_per_cpu<dp_counter>(sources.datapath.maps().rule_hits, id), sources.engine.counters().rules[id].read());
     out.push_back({{"name", rule.name},
                    {"from", rule.from.empty() ? json("any") : json(rule.from)},
                    {"to", rule.to.empty() ? json("any") : json(rule.to)},
@@ -208,7 +211,8 @@ std::string report_metrics(const ReportSources& sources) {
   for (std::uint32_t reason = 1; reason < DP_REASONS; ++reason) {
     const std::string_view name = kReasons[reason].name;
     packets.add(fmt::format("reason=\"{}\",datapath=\"kernel\"", name), kernel_reason(sources, reason).packets);
-    packets.add(fmt::format("reason=\"{}\",datapath=\"engine\"", name), sources.engine.counters().reasons[reason].read().packets);
+    packets.add(fmt::format("reason=\"{}\",datapath=\"engine\"", name),
+                sources.engine.counters().reasons[reason].read().packets);
   }
   Metric forwarded(out, "forwarded_packets_total", "counter", "Packets sent out of a port, by datapath.");
   for (const Port& port : sources.ports.ports()) {

@@ -32,7 +32,9 @@ void append_ways(const std::vector<Way>& ways, std::vector<dp_path>& paths) {
   const std::uint32_t room = DP_ROUTE_PATHS_MAX;
   for (const Way& way : ways) {
     std::uint32_t times = way.weight / divisor;
-    if (sum / divisor > room) times = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(std::uint64_t{way.weight} * (room - ways.size()) / sum));
+    if (sum / divisor > room)
+      times = std::max<std::uint32_t>(
+          1, static_cast<std::uint32_t>(std::uint64_t{way.weight} * (room - ways.size()) / sum));
     paths.insert(paths.end(), times, dp_path{way.next_hop, way.port, 0});
   }
 }
@@ -40,17 +42,12 @@ void append_ways(const std::vector<Way>& ways, std::vector<dp_path>& paths) {
 std::uint8_t kind_of(RouteKind kind) {
   switch (kind) {
     case RouteKind::local:
-    case RouteKind::anycast:
-      return DP_ROUTE_LOCAL;
-    case RouteKind::broadcast:
-      return DP_ROUTE_BROADCAST;
-    case RouteKind::blackhole:
-      return DP_ROUTE_BLACKHOLE;
+    case RouteKind::anycast: return DP_ROUTE_LOCAL;
+    case RouteKind::broadcast: return DP_ROUTE_BROADCAST;
+    case RouteKind::blackhole: return DP_ROUTE_BLACKHOLE;
     case RouteKind::unreachable:
-    case RouteKind::prohibit:
-      return DP_ROUTE_UNREACHABLE;
-    default:
-      return DP_ROUTE_NONE;
+    case RouteKind::prohibit: return DP_ROUTE_UNREACHABLE;
+    default: return DP_ROUTE_NONE;
   }
 }
 
@@ -98,7 +95,8 @@ class Planner {
   [[nodiscard]] bool add_gateways(const std::vector<const Path*>& alive, dp_route& out) {
     std::vector<Way> ways;
     for (const Path* path : alive) {
-      if (path->gateway.family == DP_FAMILY_NONE) continue;  // a multipath route with an on-link part has no meaning here
+      if (path->gateway.family == DP_FAMILY_NONE)
+        continue;  // a multipath route with an on-link part has no meaning here
       const std::uint16_t port = context_.port_of(path->ifindex);
       const std::uint16_t hop = context_.next_hop_of(port, path->gateway);
       if (hop != 0) ways.push_back({hop, port, path->weight});

@@ -11,7 +11,8 @@ Result<GracePeriod> GracePeriod::create() {
   UniqueFd inner{bpf_map_create(BPF_MAP_TYPE_ARRAY, "grace_inner", sizeof(std::uint32_t), 8, 1, nullptr)};
   if (!inner) return fail(errno, "create a map");
   LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = static_cast<__u32>(inner.get()));
-  UniqueFd outer{bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "grace", sizeof(std::uint32_t), sizeof(std::uint32_t), 1, &options)};
+  UniqueFd outer{
+      bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "grace", sizeof(std::uint32_t), sizeof(std::uint32_t), 1, &options)};
   if (!outer) return fail(errno, "create a map of maps");
   return GracePeriod{std::move(inner), std::move(outer)};
 }

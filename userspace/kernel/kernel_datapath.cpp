@@ -20,7 +20,8 @@ constexpr long kBpfFsMagic = 0xcafe4a11;
 std::string link_pin(const std::string& pins, const std::string& device) { return pins + "/link_" + device; }
 
 int keep_quiet(enum libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_WARN && std::getenv("TWINPATH_LIBBPF_LOG") != nullptr) return std::vfprintf(stderr, format, arguments);
+  if (level == LIBBPF_WARN && std::getenv("TWINPATH_LIBBPF_LOG") != nullptr)
+    return std::vfprintf(stderr, format, arguments);
   return 0;
 }
 
@@ -111,7 +112,8 @@ Result<KernelDatapath> KernelDatapath::load(const std::string& pins, std::uint32
   if (auto taken = reuse_pinned(skeleton.maps.tx_ports, pins); !taken) return pass_on(std::move(taken.error()));
   if (const int error = gateway_bpf__load(&skeleton); error != 0) {
     if (datapath.adopted_)
-      return fail(-error, "load the BPF programs over the pins in {} (other table sizes need \"twinpath down\" first)", pins);
+      return fail(-error, "load the BPF programs over the pins in {} (other table sizes need \"twinpath down\" first)",
+                  pins);
     return fail(-error, "load the BPF programs");
   }
   datapath.collect_fds();

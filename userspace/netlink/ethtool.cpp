@@ -88,8 +88,7 @@ Result<Features> read_features(const std::string& device) {
     const ethtool_get_features_block& part = features->features[i / 32];
     std::uint32_t bit = 1u << (i % 32);
     bool changeable = (part.available & bit) != 0 && (part.never_changed & bit) == 0;
-    if (!(*names)[i].empty())
-      found[(*names)[i]] = {changeable, (part.requested & bit) != 0, (part.active & bit) != 0};
+    if (!(*names)[i].empty()) found[(*names)[i]] = {changeable, (part.requested & bit) != 0, (part.active & bit) != 0};
   }
   return found;
 }

@@ -88,15 +88,15 @@ Status change_peer(const Link& link, bool generic, OffloadFix& fix) {
   if (!peer) return pass_on(peer.error());
   auto netns = *peer ? find_netns((*peer)->netns) : std::nullopt;
   if (!netns) {
-    fix.problems.push_back(fmt::format(
-        "device {}: the other end of the veth is in a namespace that cannot be reached; there, run: "
-        "ethtool -K DEVICE tx off txvlan off rxvlan off gro on", link.name));
+    fix.problems.push_back(
+        fmt::format("device {}: the other end of the veth is in a namespace that cannot be reached; there, run: "
+                    "ethtool -K DEVICE tx off txvlan off rxvlan off gro on",
+                    link.name));
     return {};
   }
   fix.peer_reached = true;
-  return run_in_netns(*netns, [&] {
-    return change((*peer)->name, (*peer)->ifindex, (*peer)->netns, wanted_of_peer, generic, fix);
-  });
+  return run_in_netns(
+      *netns, [&] { return change((*peer)->name, (*peer)->ifindex, (*peer)->netns, wanted_of_peer, generic, fix); });
 }
 
 // The device may have been renamed since.

@@ -33,7 +33,7 @@ struct OffloadFix {
   std::vector<OffloadChange> changes;  // in the order they were made
   bool has_peer = false;               // the device is a veth
   bool peer_reached = false;
-  std::vector<std::string> problems;   // one line each: what stayed as it was, and why it matters
+  std::vector<std::string> problems;  // one line each: what stayed as it was, and why it matters
 };
 
 // `generic`: the program will run in generic (skb) mode. An error means that nothing was changed: what had been

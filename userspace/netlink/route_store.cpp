@@ -131,8 +131,9 @@ bool RouteStore::remove(const Route& route) {
   } else if (joins_multipath(route)) {
     for (auto stored = equals.first; stored != equals.last; ++stored)
       if (joins_multipath(*stored) && stored->kind == route.kind) changed |= take_paths(*stored, route);
-    std::erase_if(list, [](const Route& r) { return is_v6(r) && r.kind == RouteKind::unicast && r.paths.empty() &&
-                                                    r.nexthop_id == 0; });
+    std::erase_if(list, [](const Route& r) {
+      return is_v6(r) && r.kind == RouteKind::unicast && r.paths.empty() && r.nexthop_id == 0;
+    });
   }
   if (list.empty()) lists_.erase(entry);
   return changed;

@@ -21,10 +21,10 @@
 namespace twinpath::netlink {
 
 enum class RouteChange : std::uint8_t {
-  listed,    // part of a dump: order of arrival is order of precedence
-  put,       // announced without a flag: IPv4 in front, IPv6 behind
-  append,    // NLM_F_APPEND
-  replace,   // NLM_F_REPLACE
+  listed,   // part of a dump: order of arrival is order of precedence
+  put,      // announced without a flag: IPv4 in front, IPv6 behind
+  append,   // NLM_F_APPEND
+  replace,  // NLM_F_REPLACE
 };
 
 class RouteStore {

@@ -16,10 +16,8 @@ bool Neighbour::usable() const {
     case NeighbourState::stale:
     case NeighbourState::delay:
     case NeighbourState::probe:
-    case NeighbourState::permanent:
-      return has_mac;
-    default:
-      return false;
+    case NeighbourState::permanent: return has_mac;
+    default: return false;
   }
 }
 

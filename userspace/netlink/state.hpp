@@ -65,7 +65,7 @@ struct Address {
   std::uint32_t ifindex = 0;
   IpAddress address;
   std::uint8_t prefix_bits = 0;
-  IpAddress peer;  // point to point: the other side; else equal to address
+  IpAddress peer;           // point to point: the other side; else equal to address
   std::uint8_t scope = 0;   // RT_SCOPE_*
   std::uint32_t flags = 0;  // IFA_F_*: secondary, tentative, dadfailed, deprecated, ...
 
@@ -107,11 +107,11 @@ struct Path {
 struct Route {
   Prefix prefix;
   RouteKind kind = RouteKind::unicast;
-  std::uint32_t table = 0;   // RT_TABLE_MAIN (254) or RT_TABLE_LOCAL (255)
-  std::uint32_t metric = 0;  // lower wins
-  std::uint8_t tos = 0;      // not zero: only for packets with that type of service
-  std::uint8_t protocol = 0;  // RTPROT_*: who installed it
-  std::uint8_t scope = 0;     // RT_SCOPE_*
+  std::uint32_t table = 0;       // RT_TABLE_MAIN (254) or RT_TABLE_LOCAL (255)
+  std::uint32_t metric = 0;      // lower wins
+  std::uint8_t tos = 0;          // not zero: only for packets with that type of service
+  std::uint8_t protocol = 0;     // RTPROT_*: who installed it
+  std::uint8_t scope = 0;        // RT_SCOPE_*
   std::uint32_t nexthop_id = 0;  // nexthop object that supplies the paths; 0 for none
   std::uint32_t mtu = 0;         // of the route, bytes; 0 when it names none
   IpAddress source;              // preferred source address; family NONE when it names none
@@ -130,7 +130,7 @@ struct Nexthop {
 
   std::uint32_t id = 0;
   bool blackhole = false;
-  Path path;                   // weight unused; meaningless for a group or blackhole
+  Path path;                    // weight unused; meaningless for a group or blackhole
   std::vector<Member> members;  // not empty: a group
 
   bool operator==(const Nexthop&) const = default;

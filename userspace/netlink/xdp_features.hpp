@@ -17,11 +17,11 @@ namespace twinpath::netlink {
 // enum netdev_xdp_act.
 enum XdpFeature : std::uint64_t {
   kXdpBasic = 1 << 0,
-  kXdpRedirect = 1 << 1,     // a program on it may redirect away
-  kXdpNdoXmit = 1 << 2,      // it takes what others redirect to it
+  kXdpRedirect = 1 << 1,  // a program on it may redirect away
+  kXdpNdoXmit = 1 << 2,   // it takes what others redirect to it
   kXdpXskZerocopy = 1 << 3,
   kXdpHwOffload = 1 << 4,
-  kXdpRxSg = 1 << 5,         // programs may see frames in several pieces
+  kXdpRxSg = 1 << 5,  // programs may see frames in several pieces
   kXdpNdoXmitSg = 1 << 6,
 };
 

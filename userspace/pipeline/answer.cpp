@@ -32,16 +32,11 @@ struct TypeAndCode {
 TypeAndCode code_of(AnswerKind kind, std::uint8_t family) noexcept {
   const bool v4 = family == DP_FAMILY_V4;
   switch (kind) {
-    case AnswerKind::time_exceeded:
-      return v4 ? TypeAndCode{11, 0} : TypeAndCode{3, 0};
-    case AnswerKind::too_big:
-      return v4 ? TypeAndCode{3, 4} : TypeAndCode{2, 0};
-    case AnswerKind::no_route:
-      return v4 ? TypeAndCode{3, 0} : TypeAndCode{1, 0};
-    case AnswerKind::host_unreachable:
-      return v4 ? TypeAndCode{3, 1} : TypeAndCode{1, 3};
-    default:
-      return v4 ? TypeAndCode{3, 13} : TypeAndCode{1, 1};
+    case AnswerKind::time_exceeded: return v4 ? TypeAndCode{11, 0} : TypeAndCode{3, 0};
+    case AnswerKind::too_big: return v4 ? TypeAndCode{3, 4} : TypeAndCode{2, 0};
+    case AnswerKind::no_route: return v4 ? TypeAndCode{3, 0} : TypeAndCode{1, 0};
+    case AnswerKind::host_unreachable: return v4 ? TypeAndCode{3, 1} : TypeAndCode{1, 3};
+    default: return v4 ? TypeAndCode{3, 13} : TypeAndCode{1, 1};
   }
 }
 
@@ -172,7 +167,8 @@ std::uint32_t write_reset(std::span<const std::uint8_t> frame, const dp_packet& 
 bool may_answer(const dp_packet& packet, AnswerKind kind) noexcept {
   if ((packet.flags & DP_PACKET_TO_US) == 0 || (packet.flags & DP_PACKET_ICMP_ERROR) != 0) return false;
   if ((packet.flags & DP_PACKET_FRAGMENT) != 0 && (packet.flags & DP_PACKET_FIRST_FRAGMENT) == 0) return false;
-  if (dp_martian_source(packet.family, &packet.source) || dp_address_link_local(packet.family, &packet.source)) return false;
+  if (dp_martian_source(packet.family, &packet.source) || dp_address_link_local(packet.family, &packet.source))
+    return false;
   if (dp_address_multicast(packet.family, &packet.destination)) return false;
   return kind != AnswerKind::reset || (packet.tcp_flags & DP_TCP_RST) == 0;
 }

@@ -21,11 +21,11 @@ struct PortAddresses {
 
 enum class AnswerKind : std::uint8_t {
   time_exceeded,
-  too_big,            // IPv4: fragmentation needed; `mtu` is told
+  too_big,  // IPv4: fragmentation needed; `mtu` is told
   no_route,
-  host_unreachable,   // the neighbour does not answer
-  prohibited,         // a rule says reject, not TCP
-  reset,              // a rule says reject, TCP
+  host_unreachable,  // the neighbour does not answer
+  prohibited,        // a rule says reject, not TCP
+  reset,             // a rule says reject, TCP
 };
 
 // RFC 1122 3.2.2, RFC 4443 2.4: no error about an error, a later fragment, a group or an unusable source.

@@ -31,12 +31,12 @@ struct EngineCounter {
 };
 
 struct EngineCounters {
-  std::array<EngineCounter, DP_REASONS> reasons;       // drops, by reason
-  std::array<EngineCounter, DP_RULE_IDS_MAX> rules;    // packets judged by a rule
-  std::array<EngineCounter, DP_PORTS_MAX> received;    // by ingress port
-  std::array<EngineCounter, DP_PORTS_MAX> transmitted; // by egress port, forwarded and made
-  EngineCounter made;                                  // frames the engine made: ICMP errors, resets, fragments
-  EngineCounter held;                                  // frames that had to wait
+  std::array<EngineCounter, DP_REASONS> reasons;        // drops, by reason
+  std::array<EngineCounter, DP_RULE_IDS_MAX> rules;     // packets judged by a rule
+  std::array<EngineCounter, DP_PORTS_MAX> received;     // by ingress port
+  std::array<EngineCounter, DP_PORTS_MAX> transmitted;  // by egress port, forwarded and made
+  EngineCounter made;                                   // frames the engine made: ICMP errors, resets, fragments
+  EngineCounter held;                                   // frames that had to wait
 };
 
 }  // namespace twinpath

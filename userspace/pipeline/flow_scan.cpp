@@ -85,7 +85,9 @@ bool swap_word(std::uint32_t* word, std::uint32_t before, std::uint32_t after) {
 
 // ---- expiry
 
-bool far_behind(std::uint16_t current, std::uint16_t then) { return static_cast<std::uint16_t>(current - then) > 1 << 14; }
+bool far_behind(std::uint16_t current, std::uint16_t then) {
+  return static_cast<std::uint16_t>(current - then) > 1 << 14;
+}
 
 template <class Entry>
 void retire_stamp(Entry& entry, std::uint32_t current) {
@@ -179,7 +181,8 @@ bool remove_half_pair(flow_env* env, std::uint32_t slot, std::uint32_t control) 
   const std::uint32_t word = other != nullptr ? DP_LOAD(other) : 0;
   const std::uint32_t expected = master ? pair.slave_version : pair.master_version;
   // a master in transition is the kernel's at this moment; what was stuck has been released before
-  const bool there = other != nullptr && dp_flow_same_version(word, expected) && dp_flow_state_of(word) != DP_FLOW_EMPTY;
+  const bool there =
+      other != nullptr && dp_flow_same_version(word, expected) && dp_flow_state_of(word) != DP_FLOW_EMPTY;
   if (there) {
     Family::mirror(env, &pair);
     return false;
@@ -262,9 +265,7 @@ constexpr std::uint64_t slot_of(std::uint64_t id) { return id >> kFlowVersionBit
 }  // namespace
 
 ExpiryCounts expire_flows(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts, std::uint32_t stamp) {
-  return for_family(table, [&](auto family) {
-    return expire_family<decltype(family)>(table, now, timeouts, stamp);
-  });
+  return for_family(table, [&](auto family) { return expire_family<decltype(family)>(table, now, timeouts, stamp); });
 }
 
 std::size_t FlowRecovery::note() {

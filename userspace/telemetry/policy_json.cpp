@@ -55,16 +55,11 @@ std::string name_at(std::span<const std::string> names, std::size_t index) {
 
 std::string protocol_text(std::uint8_t protocol) {
   switch (protocol) {
-    case DP_PROTOCOL_TCP:
-      return "tcp";
-    case DP_PROTOCOL_UDP:
-      return "udp";
-    case DP_PROTOCOL_ICMP:
-      return "icmp";
-    case DP_PROTOCOL_ICMPV6:
-      return "icmpv6";
-    default:
-      return fmt::format("{}", protocol);
+    case DP_PROTOCOL_TCP: return "tcp";
+    case DP_PROTOCOL_UDP: return "udp";
+    case DP_PROTOCOL_ICMP: return "icmp";
+    case DP_PROTOCOL_ICMPV6: return "icmpv6";
+    default: return fmt::format("{}", protocol);
   }
 }
 
