@@ -110,8 +110,9 @@ static __attribute__((noinline)) int udp_waits(struct xdp_md *xdp, struct bpf_so
 	return waits;
 }
 
-/* A connected socket of the host that this packet belongs to: own traffic of the host passes whatever the rules say. */
-DP_INLINE int host_waits_for(struct xdp_md *xdp, const struct dp_packet *packet)
+/* A connected socket of the host that this packet belongs to: own traffic of the host passes whatever the rules say.
+ * Called, not inlined: the installation of a pair needs the stack. */
+static __attribute__((noinline)) int host_waits_for(struct xdp_md *xdp, const struct dp_packet *packet)
 {
 	struct bpf_sock_tuple tuple = {};
 	__u32 bytes = sizeof(tuple.ipv4);
@@ -136,7 +137,8 @@ DP_INLINE int host_waits_for(struct xdp_md *xdp, const struct dp_packet *packet)
 }
 
 /* Makes the frame ready to leave: DP_NONE, or why it cannot leave from here. */
-DP_INLINE int prepare_forward(struct xdp_md *xdp, const struct dp_context *ctx, const struct dp_next_hop *hop)
+static __attribute__((noinline)) int prepare_forward(struct xdp_md *xdp, const struct dp_context *ctx,
+						     const struct dp_next_hop *hop)
 {
 	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
 	int growth;
@@ -153,7 +155,8 @@ DP_INLINE int prepare_forward(struct xdp_md *xdp, const struct dp_context *ctx, 
 	return DP_NONE;
 }
 
-DP_INLINE int steer(struct xdp_md *xdp, struct dp_context *ctx, int reason, struct dp_port_counters *counters)
+static __attribute__((noinline)) int steer(struct xdp_md *xdp, struct dp_context *ctx, int reason,
+					   struct dp_port_counters *counters)
 {
 	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
 	int budget = twinpath_steer_budget(&ctx->packet, reason), refused = DP_NONE;

@@ -57,6 +57,10 @@ DP_INLINE int dp_flow_master_is_live(__u32 master_control, __u32 slave_link)
 	return dp_flow_same_version(master_control, slave_link) && dp_flow_is_live(master_control);
 }
 
+/* What a way says of itself when a writer looks for room: bits above the age. */
+#define DP_FLOW_SPARE (1ull << 34)
+#define DP_FLOW_SPARE_EXPIRED (1ull << 33)
+
 enum dp_flow_rival {
 	DP_RIVAL_NONE = 0,  /* goes on */
 	DP_RIVAL_WINS = 1,  /* give up */

@@ -25,7 +25,8 @@ DP_INLINE int DP_F(expired)(struct dp_env *env, __u32 slot, __u32 state, __u32 n
 	return idle >= timeout;
 }
 
-/* How willingly a way is given up: 0 not at all, an expired pair before every half-open one, then by age. */
+/* How willingly a way is given up: 0 not at all, else DP_FLOW_SPARE and, an expired pair before every half-open one, the
+ * age. */
 DP_VERB __u64 DP_F(willing)(struct dp_env *env, __u32 slot, __u32 control,
 			    const struct dp_flow_claim *claim)
 {
@@ -35,47 +36,83 @@ DP_VERB __u64 DP_F(willing)(struct dp_env *env, __u32 slot, __u32 control,
 	DP_LAUNDER(env);
 	if (!claim || !entry || !dp_flow_is_live(control))
 		return 0;
-	age = (__u64)dp_flow_idle(claim->now, DP_LOAD(&entry->seen)) + 1;
+	age = ((__u64)dp_flow_idle(claim->now, DP_LOAD(&entry->seen)) + 1) | DP_FLOW_SPARE;
 	if (claim->evict_expired && DP_F(expired)(env, slot, dp_flow_state_of(control), claim->now))
-		return age | 1ull << 32;
+		return age | DP_FLOW_SPARE_EXPIRED;
 	return claim->evict && dp_flow_state_of(control) == DP_FLOW_HALF_OPEN ? age : 0;
 }
 
-/* Deletes the pair in one set that can best be spared: 1 when it is worth looking for a free way again. */
-DP_VERB int DP_F(make_room_in)(struct dp_env *env, __u32 set, const struct dp_flow_claim *claim)
+/* The way of one set that can best be spared: how willingly << 3 | way, 0 when there is none. From bit 56 on: how many of
+ * the set can be spared, summed without a branch: the verifier would follow every way through it. */
+DP_INLINE __u64 DP_F(spare_way)(struct dp_env *env, __u32 set, const struct dp_flow_claim *claim)
 {
-	struct dp_flow_pair pair = { 0, 0, 0, 0 };
-	__u64 best = 0;
-	__u32 slot, control, *word;
+	__u64 best = 0, count = 0;
+
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
+		__u32 slot = set * DP_FLOW_WAYS + way, *word = DP_F(control)(env, slot);
+		__u64 willing;
+
+		if (!word)
+			return 0;
+		willing = DP_F(willing)(env, slot, DP_LOAD(word), claim);
+		count += willing / DP_FLOW_SPARE;
+		willing <<= 3;
+		if (willing > best)
+			best = willing | way;
+	}
+	return best | count << 56;
+}
+
+/* The slot to make room in, plus one; 0: nothing can be spared. It lies in the candidate set that has more to spare. The
+ * choice matters as it does among free ways: taken from one set alone, a full table of expired pairs would run out of
+ * them in some sets long before the others. */
+DP_VERB __u64 DP_F(choose_room)(struct dp_env *env, __u32 first, __u32 second,
+				const struct dp_flow_claim *claim)
+{
+	__u64 best, other;
+	__u32 set = first;
 
 	DP_LAUNDER(env);
 	if (!claim)
 		return 0;
-	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
-		__u64 score;
-
-		slot = set * DP_FLOW_WAYS + way;
-		word = DP_F(control)(env, slot);
-		if (!word)
-			return 0;
-		score = DP_F(willing)(env, slot, DP_LOAD(word), claim) << 3;
-		if (score > best)
-			best = score | way;
+	best = DP_F(spare_way)(env, first, claim);
+	other = DP_F(spare_way)(env, second, claim);
+	if (other >> 56 > best >> 56) {
+		best = other;
+		set = second;
 	}
-	if (!best)
+	return best ? (__u64)set * DP_FLOW_WAYS + (best & (DP_FLOW_WAYS - 1)) + 1 : 0;
+}
+
+/* Deletes the pair at a chosen slot, unless it has changed hands since: looking for a free way again will tell. */
+DP_VERB int DP_F(give_up)(struct dp_env *env, __u32 slot, const struct dp_flow_claim *claim)
+{
+	struct dp_flow_pair pair = { 0, 0, 0, 0 };
+	__u32 *word = DP_F(control)(env, slot);
+	__u32 control = word ? DP_LOAD(word) : 0;
+	__u64 willing;
+
+	DP_LAUNDER(env);
+	/* judged once more, under this very control word */
+	willing = DP_F(willing)(env, slot, control, claim);
+	if (!willing || !DP_F(pair_at)(env, slot, control, &pair))
 		return 0;
-	slot = set * DP_FLOW_WAYS + (__u32)(best & (DP_FLOW_WAYS - 1));
-	word = DP_F(control)(env, slot);
-	control = word ? DP_LOAD(word) : 0;
-	/* judged once more under this very control word: the way may have changed hands since it was the best */
-	best = DP_F(willing)(env, slot, control, claim);
-	if (!best || !DP_F(pair_at)(env, slot, control, &pair))
-		return 1;
-	if (!DP_F(move_master)(env, &pair, best >> 32 ? 0 : DP_FLOW_HALF_OPEN, DP_FLOW_DYING)) {
+	if (!DP_F(move_master)(env, &pair, willing & DP_FLOW_SPARE_EXPIRED ? 0 : DP_FLOW_HALF_OPEN, DP_FLOW_DYING)) {
 		DP_F(mirror)(env, &pair); /* the slave may lag behind a master that is assured by now */
-		return 1;
+		return 0;
 	}
 	DP_F(release)(env, &pair);
+	return 1;
+}
+
+/* Deletes a pair in one of the candidate sets: 1 when it is worth looking for a free way again. */
+DP_INLINE int DP_F(make_room)(struct dp_env *env, __u32 first, __u32 second, const struct dp_flow_claim *claim)
+{
+	__u64 chosen = DP_F(choose_room)(env, first, second, claim);
+
+	if (!chosen)
+		return 0;
+	(void)DP_F(give_up)(env, (__u32)chosen - 1, claim);
 	return 1;
 }
 
@@ -125,15 +162,14 @@ DP_VERB int DP_F(claim)(struct dp_env *env, struct dp_flow_claim *claim)
 		return 0;
 	first = dp_flow_first_set(claim->hash, DP_F(shape)(settings)->set_count);
 	second = dp_flow_second_set(claim->hash, DP_F(shape)(settings)->set_count);
-	if (claim->crowded && !DP_F(make_room_in)(env, first, claim))
-		(void)DP_F(make_room_in)(env, second, claim);
+	if (claim->crowded)
+		(void)DP_F(make_room)(env, first, second, claim);
 	for (int i = 0; i < DP_FLOW_ATTEMPTS; i++) {
 		enum dp_flow_take take = DP_F(take_empty)(env, first, second, claim);
 
 		if (take == DP_TAKE_DONE)
 			return 1;
-		if (take == DP_TAKE_FULL && !DP_F(make_room_in)(env, first, claim) &&
-		    !DP_F(make_room_in)(env, second, claim))
+		if (take == DP_TAKE_FULL && !DP_F(make_room)(env, first, second, claim))
 			return 0;
 	}
 	return 0;

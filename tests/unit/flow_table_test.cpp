@@ -215,7 +215,7 @@ TEST_CASE("of one set the oldest half-open pair goes, whichever way it lies in")
     claim.evict = 1;
     dp_flow_view view;
     REQUIRE(table.find(oldest, false, view));
-    CHECK(dp_flow_make_room_in4(table.env(), view.slot / DP_FLOW_WAYS, &claim) == 1);
+    CHECK(dp_flow_make_room4(table.env(), view.slot / DP_FLOW_WAYS, view.slot / DP_FLOW_WAYS, &claim) == 1);
     for (std::uint32_t number = 0; number < 8; ++number) CHECK(table.has(number) == (number != oldest));
   }
 }
