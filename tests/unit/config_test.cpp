@@ -311,6 +311,8 @@ TEST_CASE("faults of the other sections name the key and its bounds") {
       {"http for all", with(R"("api": {"http": "0.0.0.0:9080"})"),
        "api.http: \"0.0.0.0:9080\": must be a loopback address: others need tls, which this version does not support"},
       {"tls", with(R"("api": {"tls": {"certificate": "/c", "key": "/k"}})"), "api.tls: not supported by this version"},
+      {"confirm asked for", with(R"("safety": {"confirm_s": 30})"),
+       "safety.confirm_s: must be 0: confirming is not supported by this version"},
       {"confirm", with(R"("safety": {"confirm_s": 86401})"),
        "safety.confirm_s: 86401: must be a whole number 0..86400"},
       {"on_exit", with(R"("safety": {"on_exit": "stop"})"), "safety.on_exit: \"stop\": must be one of keep, detach"},

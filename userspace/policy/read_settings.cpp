@@ -132,6 +132,7 @@ void read_api(ObjectReader& root, std::string_view name, ApiConfig& api) {
 void read_safety(ObjectReader& root, SafetyConfig& safety) {
   root.section("safety", [&](ObjectReader& reader) {
     reader.integer("confirm_s", safety.confirm_s, 0, 86400);
+    if (safety.confirm_s != 0) reader.fault("confirm_s", "must be 0: confirming is not supported by this version");
     reader.choice("on_exit", safety.on_exit, kOnExits);
   });
 }
