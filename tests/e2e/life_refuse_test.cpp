@@ -1,11 +1,16 @@
 // Bad input: one clear line each, and nothing changed.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
+#include <linux/if_link.h>
+#include <net/if.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/fd.hpp"
 #include "harness/host_state.hpp"
 #include "harness/raw_client.hpp"
 
@@ -47,21 +52,24 @@ struct BadDocument {
 class StrangerOnDevice {
  public:
   StrangerOnDevice(const GatewayLab& lab, const std::string& device) : lab_(lab), device_(device) {
-    const std::string base = "/tmp/" + lab.name() + "-stranger";
-    std::ofstream(base + ".c")
-        << "struct xdp_md;\n"
-           "__attribute__((section(\"xdp\"), used)) int stranger(struct xdp_md *x) { return 2; }\n"
-           "__attribute__((section(\"license\"), used)) char terms[] = \"GPL\";\n";
-    lab.gateway.run("clang -target bpf -O2 -g -c " + base + ".c -o " + base + ".o && ip link set dev " + device +
-                    " xdpdrv object " + base + ".o section xdp");
-    std::filesystem::remove(base + ".c");
-    std::filesystem::remove(base + ".o");
+    const bpf_insn pass[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+    program_.reset(bpf_prog_load(BPF_PROG_TYPE_XDP, "stranger", "GPL", pass, 2, nullptr));
+    put(program_.get());
   }
-  ~StrangerOnDevice() { (void)lab_.gateway.attempt("ip link set dev " + device_ + " xdpdrv off"); }
+  ~StrangerOnDevice() { put(-1); }
 
  private:
+  // The program with this descriptor, or none, is on the device from now on.
+  void put(int program) {
+    lab_.gateway.inside([&] {
+      const int ifindex = static_cast<int>(if_nametoindex(device_.c_str()));
+      CHECK(bpf_xdp_attach(ifindex, program, XDP_FLAGS_DRV_MODE, nullptr) == 0);
+    });
+  }
+
   const GatewayLab& lab_;
   std::string device_;
+  UniqueFd program_;
 };
 
 }  // namespace
