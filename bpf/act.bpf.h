@@ -113,7 +113,7 @@ DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_context
 	return DP_NONE;
 }
 
-/* Budget of a steer reason; -1: the flows' own traffic, which has none. What is to be cut is work like fragments, and
+/* Budget of a steer reason; -1: traffic that the operator or the device sends this way, which has none. What is to be cut is work like fragments, and
  * must not use up the budget of errors. */
 DP_INLINE int twinpath_steer_budget(const struct dp_packet *packet, int reason)
 {
@@ -131,6 +131,8 @@ DP_INLINE int twinpath_steer_budget(const struct dp_packet *packet, int reason)
 		return DP_BUDGET_ICMP_ERROR;
 	case DP_STEER_NEIGHBOUR:
 		return DP_BUDGET_NEIGHBOUR;
+	case DP_STEER_HELD:
+		return DP_BUDGET_HELD;
 	default:
 		return -1;
 	}

@@ -18,6 +18,7 @@
 
 /* Internal answer of the steps below: look the flow up again. Never leaves dp_decide. */
 enum { DP_LOOK_AGAIN = DP_REASONS };
+enum { DP_DECIDE_LOOKS = 3 };
 
 /* Steer reasons under which the packet belongs to a flow that is allowed: the engine sends it, now or later. */
 DP_INLINE int dp_engine_forwards(int reason)
@@ -188,10 +189,13 @@ DP_INLINE int dp_may_install(const struct dp_context *ctx, int reason)
 /* Unicast IP to us that is no packet of a live flow. */
 DP_INLINE int dp_begin(struct dp_env *env, struct dp_context *ctx)
 {
+	const struct dp_settings *settings = dp_env_settings(env);
 	struct dp_way there;
 	int reason, installed;
 
-	dp_way_there(dp_env_settings(env), ctx, &there);
+	if (!settings)
+		return DP_INTERNAL;
+	dp_way_there(settings, ctx, &there);
 	if (dp_martian_source(ctx->packet.family, &ctx->packet.source))
 		return DP_MARTIAN_SOURCE;
 	/* before the route: to Linux, 127.0.0.0/8 and ::1 are the host's own, and services listen there */
@@ -236,8 +240,8 @@ DP_INLINE int dp_decide(struct dp_env *env, struct dp_context *ctx)
 		return reason;
 	if (ctx->packet.flags & (DP_PACKET_FRAGMENT | DP_PACKET_ICMP_ERROR))
 		return dp_begin(env, ctx);
-	/* twice is enough: the second look finds the winner's pair, or the way is free */
-	for (attempt = 0; attempt < 2; attempt++) {
+	/* a loser's second look finds the winner's pair, or meets a winner that has yet to go live and waits for it */
+	for (attempt = 0; attempt < DP_DECIDE_LOOKS; attempt++) {
 		ctx->known = (__u8)dp_flow_find(env, &ctx->packet, &ctx->view);
 		if (ctx->known) {
 			reason = dp_continue(env, ctx);

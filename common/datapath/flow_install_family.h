@@ -175,20 +175,24 @@ DP_VERB int DP_F(claim)(struct dp_env *env, struct dp_flow_claim *claim)
 	return 0;
 }
 
-/* What a live or pending entry with the caller's key means for the caller. */
-DP_INLINE enum dp_flow_rival DP_F(meet)(struct dp_env *env, __u32 slot, __u32 control,
-					__u32 own_master)
+/* What a live or pending entry with the caller's key means for the caller: enum dp_flow_rival. */
+DP_VERB int DP_F(meet)(struct dp_env *env, __u32 slot, __u32 control, __u32 own_master)
 {
 	struct dp_flow_pair pair = { 0, 0, 0, 0 };
 	enum dp_flow_rival verdict;
 	__u32 *word, master;
 
+	DP_LAUNDER(env);
+	word = DP_F(control)(env, slot);
+	if (!word)
+		return DP_RIVAL_NONE;
+	/* moved while it was read: to live, or out of the way. Whoever comes back from there will meet us */
 	if (!DP_F(pair_at)(env, slot, control, &pair))
-		return DP_RIVAL_WINS; /* moved while it was read: looking again will tell */
+		return dp_flow_recheck(control, DP_LOAD(word)) ? DP_RIVAL_WINS : DP_RIVAL_NONE;
 	word = DP_F(control)(env, pair.master);
 	if (!word)
 		return DP_RIVAL_NONE;
-	master = DP_LOAD(word);
+	master = pair.master < own_master ? dp_flow_await(word) : DP_LOAD(word);
 	/* a slave's pair that is gone by now; past half-open it counts until it is gone itself */
 	if (!dp_flow_same_version(master, pair.master_version))
 		master = DP_FLOW_EMPTY;
@@ -202,7 +206,8 @@ DP_INLINE enum dp_flow_rival DP_F(meet)(struct dp_env *env, __u32 slot, __u32 co
 	return DP_RIVAL_NONE;
 }
 
-/* Does another pair hold the caller's key, in one of its candidate sets? The caller's master is pending by now. */
+/* Does another pair hold the caller's key, in one of its candidate sets? The caller's master is pending by now.
+ * Unrolled, because kernel 6.1 refuses what clang-14 makes of the loop: its end falls through to its beginning. */
 DP_VERB int DP_F(rivals_in)(struct dp_env *env, __u32 set, const struct DP_F(words) *words,
 			    const struct dp_flow_search *search)
 {
@@ -219,6 +224,7 @@ DP_VERB int DP_F(rivals_in)(struct dp_env *env, __u32 set, const struct DP_F(wor
 		found &= ~(1u << (search->own & (DP_FLOW_WAYS - 1)));
 	if (!found)
 		return 0;
+	DP_UNROLL
 	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
 		__u32 slot = set * DP_FLOW_WAYS + way;
 		__u32 control = DP_LOAD(&bucket->control[first + way]);
@@ -284,17 +290,23 @@ DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u
 	entry->bytes = 0;
 }
 
-/* Writes both claimed slots: the link of each names its partner's version. */
-DP_INLINE int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair,
-			       const struct dp_flow_half *forward, const struct dp_flow_half *reverse,
-			       __u32 now)
+/* Writes both claimed slots: the link of each names its partner's version. A function of its own: installing calls deep,
+ * and what this needs of the stack is given back before that. */
+DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair,
+			     const struct dp_flow_half *forward, const struct dp_flow_half *reverse, __u32 now)
 {
-	DP_ENTRY *master = DP_F(entry)(env, pair->master), *slave = DP_F(entry)(env, pair->slave);
-	__u32 master_flags = (forward->flags & DP_FLOW_FLAGS_MASK) | DP_FLOW_MASTER;
-	__u32 slave_flags = reverse->flags & DP_FLOW_FLAGS_MASK & ~(__u32)DP_FLOW_MASTER;
+	DP_ENTRY *master, *slave;
+	__u32 master_flags, slave_flags;
 
+	DP_LAUNDER(env);
+	if (!pair || !forward || !reverse)
+		return 0;
+	master = DP_F(entry)(env, pair->master);
+	slave = DP_F(entry)(env, pair->slave);
 	if (!master || !slave)
 		return 0;
+	master_flags = (forward->flags & DP_FLOW_FLAGS_MASK) | DP_FLOW_MASTER;
+	slave_flags = reverse->flags & DP_FLOW_FLAGS_MASK & ~(__u32)DP_FLOW_MASTER;
 	DP_F(write)(slave, reverse, pair->master, pair->master_version | slave_flags, now);
 	DP_F(write)(master, forward, pair->slave, pair->slave_version | master_flags, now);
 	return 1;

@@ -120,12 +120,9 @@ DP_VERB int dp_flow_view_slot(struct dp_env *env, __u8 family, __u32 slot, __u32
 }
 
 /* Installs a pair; enum dp_install_result. Both halves carry their keys as packets will show them on arrival. */
-DP_VERB int dp_flow_install(struct dp_env *env, const struct dp_flow_half *forward,
-			    const struct dp_flow_half *reverse, struct dp_install *io)
+DP_INLINE int dp_flow_install(struct dp_env *env, const struct dp_flow_half *forward,
+			      const struct dp_flow_half *reverse, struct dp_install *io)
 {
-	DP_LAUNDER(env);
-	if (!forward || !reverse || !io)
-		return DP_INSTALL_FULL;
 	if (io->family == DP_FAMILY_V4)
 		return dp_flow_install4(env, forward, reverse, io);
 	return dp_flow_install6(env, forward, reverse, io);

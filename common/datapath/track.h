@@ -1,7 +1,8 @@
 /* track.h - what a packet of a live flow does to the flow's state.
  *
  * Source   flows.md "States" and "What takes the hit path"; RFC 9293 for TCP. No window is tracked: a RST only
- *          shortens the timeout, and later packets of both directions restore the flow, so a blind RST cuts nobody.
+ *          shortens the timeout, and later packets of both directions restore the flow, so a blind RST cuts nobody, in
+ *          the handshake neither. A SYN on a closing flow starts a new one, as in nf_conntrack.
  */
 #ifndef DP_TRACK_H
 #define DP_TRACK_H
@@ -39,17 +40,19 @@ DP_INLINE __u32 dp_track_state(const struct dp_context *ctx)
 	return ctx->view.control & DP_FLOW_STATE_MASK;
 }
 
-/* The originator has proved to be there. */
-DP_INLINE void dp_track_assure(struct dp_env *env, const struct dp_context *ctx)
+/* The originator has proved to be there. A pair that a RST has closed stays so until both have contradicted it. */
+DP_INLINE void dp_track_assure(struct dp_env *env, struct dp_context *ctx)
 {
-	if (!dp_flow_set_state(env, ctx->packet.family, &ctx->view, DP_FLOW_ASSURED))
+	if (dp_track_state(ctx) == DP_FLOW_HALF_OPEN &&
+	    !dp_flow_set_state(env, ctx->packet.family, &ctx->view, DP_FLOW_ASSURED))
 		return;
 	dp_track_flag(env, ctx, DP_FLOW_PROVEN, 0);
+	ctx->view.link |= DP_FLOW_PROVEN;
 	dp_flow_forget_sequence(env, ctx->packet.family, &ctx->view);
 }
 
 /* Half-open, not TCP with a handshake: an answer, then another packet of the originator. ICMP never. */
-DP_INLINE void dp_track_exchange(struct dp_env *env, const struct dp_context *ctx)
+DP_INLINE void dp_track_exchange(struct dp_env *env, struct dp_context *ctx)
 {
 	if (!dp_track_is_master(ctx))
 		dp_track_partner_flag(env, ctx, DP_FLOW_ANSWERED, 0);
@@ -58,7 +61,7 @@ DP_INLINE void dp_track_exchange(struct dp_env *env, const struct dp_context *ct
 		dp_track_assure(env, ctx);
 }
 
-/* Half-open TCP: remember the responder's first sequence number, wait for its acknowledgement. */
+/* TCP not yet proven: remember the responder's first sequence number, wait for its acknowledgement. */
 DP_INLINE void dp_track_handshake(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_packet *packet = &ctx->packet;
@@ -73,6 +76,11 @@ DP_INLINE void dp_track_handshake(struct dp_env *env, struct dp_context *ctx)
 	}
 	if (!(packet->tcp_flags & DP_TCP_ACK))
 		return;
+	if (ctx->view.link & DP_FLOW_PROVEN) {
+		/* two CPUs contradicted a RST at once, and the slower one did not know of the proof yet */
+		dp_track_assure(env, ctx);
+		return;
+	}
 	if (ctx->view.link & DP_FLOW_PICKUP) {
 		if (ctx->view.link & DP_FLOW_ANSWERED)
 			dp_track_assure(env, ctx);
@@ -91,23 +99,25 @@ DP_INLINE void dp_track_reset(struct dp_env *env, const struct dp_context *ctx)
 	dp_flow_set_state(env, ctx->packet.family, &ctx->view, DP_FLOW_CLOSING);
 }
 
-/* A closing flow that still talks: after a RST it is restored once both directions have; after two FINs it is not. */
-DP_INLINE void dp_track_closing(struct dp_env *env, const struct dp_context *ctx)
+/* A closing flow that still talks. Behind a RST the handshake goes on, and once both directions have spoken again the
+ * flow is what it would be without the RST: half-open, or assured. After two FINs it stays closing. */
+DP_INLINE void dp_track_closing(struct dp_env *env, struct dp_context *ctx)
 {
 	__u32 own = ctx->view.link, partner = 0;
-	__u32 both;
 
 	if (!dp_flow_partner_link(env, ctx->packet.family, &ctx->view, &partner))
 		return;
-	both = own | partner;
-	if (!(both & DP_FLOW_RESET))
+	if (!((own | partner) & DP_FLOW_RESET))
 		return;
+	if (!((own | partner) & DP_FLOW_PROVEN))
+		dp_track_handshake(env, ctx);
 	dp_track_flag(env, ctx, DP_FLOW_ALIVE, 0);
-	if (!(partner & DP_FLOW_ALIVE) || !(both & DP_FLOW_PROVEN) || (own & partner & DP_FLOW_FIN))
+	if (!(partner & DP_FLOW_ALIVE) || (own & partner & DP_FLOW_FIN))
 		return;
 	dp_track_flag(env, ctx, 0, DP_FLOW_RESET | DP_FLOW_ALIVE);
 	dp_track_partner_flag(env, ctx, 0, DP_FLOW_RESET | DP_FLOW_ALIVE);
-	dp_flow_set_state(env, ctx->packet.family, &ctx->view, DP_FLOW_ASSURED);
+	dp_flow_set_state(env, ctx->packet.family, &ctx->view,
+			  (ctx->view.link | partner) & DP_FLOW_PROVEN ? DP_FLOW_ASSURED : DP_FLOW_HALF_OPEN);
 }
 
 DP_INLINE void dp_track_fin(struct dp_env *env, const struct dp_context *ctx)

@@ -1,7 +1,8 @@
 /* next_hop.h - a neighbour on a port: everything the last rewrite needs.
  *
- * One array, not banked: a neighbour's change is one write, whatever the number of flows. Flow entries hold indices,
- * so an index is given to another neighbour only after no entry can still hold it.
+ * One array, not banked: a neighbour's change is one write, whatever the number of flows. Flow entries hold indices:
+ * one of them counts only while the entry's stamp is current, so an index is given to another neighbour only under a
+ * later route epoch (userspace/control/next_hop_book.hpp). A free one names no port.
  * Writer   control plane. A reader may see a half-written MAC only between two writes of one change; to exclude even
  *          that, the writer clears RESOLVED, writes, then sets it.
  */
@@ -15,7 +16,7 @@ enum dp_next_hop_flag {
 	DP_NEXT_HOP_RESOLVED = 1 << 0, /* MAC addresses are valid */
 	DP_NEXT_HOP_UP = 1 << 1,       /* the port has a link */
 	DP_NEXT_HOP_SOCKET = 1 << 2, /* the device takes no XDP redirect: only its AF_XDP socket can send */
-	DP_NEXT_HOP_FAILED = 1 << 3, /* Linux gave up resolving it */
+	DP_NEXT_HOP_FAILED = 1 << 3, /* Linux gave up resolving it, and was not asked again since */
 };
 
 struct dp_next_hop {

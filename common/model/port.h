@@ -1,7 +1,8 @@
 /* port.h - a network device of the gateway, as the datapaths see it. Index: port number, 1..DP_PORTS_MAX - 1.
  *
  * Writer   control plane. Not banked: a port's facts come from Linux, not from the configuration, save zone and
- *          source_check, which change only together with a restart of the port.
+ *          source_check. These two are written as one; a port that changes its zone is of zone 0, which nothing may
+ *          leave or enter, from before the tables change until nobody works on the old ones any more.
  */
 #ifndef DP_PORT_H
 #define DP_PORT_H

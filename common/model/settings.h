@@ -10,7 +10,7 @@
 #include "../target.h"
 
 /* Raised whenever anything in common/model that lies in a pinned map changes. */
-enum { DP_LAYOUT_VERSION = 1 };
+enum { DP_LAYOUT_VERSION = 2 };
 
 enum dp_budget_kind {
 	DP_BUDGET_FRAGMENT = 0,
@@ -19,7 +19,8 @@ enum dp_budget_kind {
 	DP_BUDGET_HOST = 3,
 	DP_BUDGET_NEIGHBOUR = 4,
 	DP_BUDGET_LINK = 5, /* ARP, neighbour discovery: apart, so that a flood to the host cannot starve them */
-	DP_BUDGETS = 6,
+	DP_BUDGET_HELD = 6, /* flows whose first packets are still in the engine: apart from those that begin */
+	DP_BUDGETS = 7,
 };
 
 enum dp_pickup { DP_PICKUP_STRICT = 0, DP_PICKUP_LOOSE = 1 };

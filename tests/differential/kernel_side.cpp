@@ -27,11 +27,11 @@ int quiet(enum libbpf_print_level, const char*, va_list) { return 0; }
 
 }  // namespace
 
-KernelSide::KernelSide(const std::string& object_file) {
+KernelSide::KernelSide(const std::string& object_file, std::uint32_t buckets4, std::uint32_t buckets6) {
   cpus_ = static_cast<std::size_t>(libbpf_num_possible_cpus());
   cpu_ = static_cast<std::size_t>(::sched_getcpu());
-  load(object_file);
-  open_memory();
+  load(object_file, buckets4, buckets6);
+  open_memory(buckets4, buckets6);
   const std::uint32_t slow = 0;
   const int slow_program = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "twinpath_slow"));
   if (bpf_map_update_elem(map("programs"), &slow, &slow_program, BPF_ANY) != 0) give_up("update programs", errno);
@@ -46,24 +46,24 @@ std::vector<dp_event> KernelSide::take_events() {
   return std::exchange(events_, {});
 }
 
-void KernelSide::load(const std::string& object_file) {
+void KernelSide::load(const std::string& object_file, std::uint32_t buckets4, std::uint32_t buckets6) {
   libbpf_set_print(quiet);
   object_.reset(bpf_object__open_file(object_file.c_str(), nullptr));
   if (!object_) give_up("open " + object_file, errno);
-  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4"), kBuckets4);
-  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6"), kBuckets6);
+  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4"), buckets4);
+  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6"), buckets6);
   if (const int error = bpf_object__load(object_.get()); error != 0) give_up("load " + object_file, -error);
 }
 
-void KernelSide::open_memory() {
+void KernelSide::open_memory(std::uint32_t buckets4, std::uint32_t buckets6) {
   const auto open = [this](auto& memory, const char* name, std::size_t entries) {
     auto opened = std::remove_reference_t<decltype(memory)>::open(map(name), entries);
     if (!opened) throw std::runtime_error(std::string("map ") + name);
     memory = std::move(*opened);
   };
   open(settings, "settings", 1);
-  open(flows4, "flows4", kBuckets4);
-  open(flows6, "flows6", kBuckets6);
+  open(flows4, "flows4", buckets4);
+  open(flows6, "flows6", buckets6);
   open(zone_pairs, "zone_pairs", DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX);
   open(rules, "rules", DP_BANKS * DP_RULES_MAX);
   open(paths, "paths", DP_BANKS * DP_PATHS_MAX);

@@ -51,7 +51,8 @@ inline constexpr std::size_t kFrameMax = 3400;
 
 class KernelSide {
  public:
-  explicit KernelSide(const std::string& object_file);
+  explicit KernelSide(const std::string& object_file, std::uint32_t buckets4 = kBuckets4,
+                      std::uint32_t buckets6 = kBuckets6);
   KernelSide(const KernelSide&) = delete;
   KernelSide& operator=(const KernelSide&) = delete;
 
@@ -59,6 +60,8 @@ class KernelSide {
 
   // Map by its name in bpf/maps.bpf.h.
   [[nodiscard]] int map(const char* name) const;
+  // The program that frames enter by.
+  [[nodiscard]] int program() const { return program_; }
   // Events of the ring buffer since the last call.
   [[nodiscard]] std::vector<dp_event> take_events();
   // Context of the last packet that took the slow path on this CPU.
@@ -82,8 +85,8 @@ class KernelSide {
   struct Close {
     void operator()(bpf_object* object) const noexcept { bpf_object__close(object); }
   };
-  void load(const std::string& object_file);
-  void open_memory();
+  void load(const std::string& object_file, std::uint32_t buckets4, std::uint32_t buckets6);
+  void open_memory(std::uint32_t buckets4, std::uint32_t buckets6);
 
   struct FreeRing {
     void operator()(ring_buffer* ring) const noexcept { ring_buffer__free(ring); }

@@ -19,13 +19,14 @@ void add(dp_counter& counter, std::uint32_t bytes) {
   counter.bytes += bytes;
 }
 
-// Which budget a steered packet is taken from (budget_pps of the configuration); none for flows' own traffic.
+// Which budget a steered packet is taken from (budget_pps of the configuration); none where the rule or the device sends it.
 int budget_of(const dp_packet& packet, int reason) {
   const bool whole = packet.family == DP_FAMILY_V6 || (packet.flags & DP_PACKET_DONT_FRAGMENT) != 0;
   if (reason == DP_STEER_TOO_BIG && !whole) return DP_BUDGET_FRAGMENT;
   if (reason == DP_STEER_FRAGMENT) return DP_BUDGET_FRAGMENT;
   if (reason == DP_STEER_TTL) return DP_BUDGET_TTL;
   if (reason == DP_STEER_NEIGHBOUR) return DP_BUDGET_NEIGHBOUR;
+  if (reason == DP_STEER_HELD) return DP_BUDGET_HELD;
   const bool makes_error = reason == DP_STEER_ICMP_ERROR || reason == DP_STEER_TOO_BIG || reason == DP_STEER_REJECT ||
                            reason == DP_STEER_UNREACHABLE;
   return makes_error ? DP_BUDGET_ICMP_ERROR : -1;

@@ -46,6 +46,9 @@ class MemoryRoutes final : public RouteSource {
   void add_neighbour(const char* host, std::uint16_t port, std::uint32_t next_hop) {
     neighbours_.push_back({{address(host), port, family_of(host), 0}, next_hop});
   }
+  void forget_neighbour(std::uint32_t next_hop) {
+    std::erase_if(neighbours_, [&](const auto& known) { return known.second == next_hop; });
+  }
   void clear() { routes_.clear(); }
 
   const dp_route* route(std::uint32_t, std::uint8_t family, const dp_address& to) const noexcept override {

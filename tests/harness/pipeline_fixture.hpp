@@ -50,6 +50,10 @@ class EngineUnderTest {
     tables.hop(hop).flags |= DP_NEXT_HOP_RESOLVED;
     engine->neighbours_changed();
   }
+  void fail(std::uint16_t hop) {
+    tables.hop(hop).flags |= DP_NEXT_HOP_FAILED;
+    engine->neighbours_changed();
+  }
   [[nodiscard]] bool is_held(const Packet& packet, std::uint16_t port = kLan) {
     dp_flow_view view{};
     return tables.find(packet.bytes(), port, view) && (view.link & DP_FLOW_HELD) != 0;

@@ -14,7 +14,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,6 +24,7 @@
 
 #include "base/mapping.hpp"
 #include "harness/flow_env.hpp"
+#include "model/flow_inspection.hpp"
 
 #define dp_env flow_env  // as in flow_env.hpp
 #include "tests/model/flow_stress.h"
@@ -220,9 +220,8 @@ class FlowStress {
 
   TableFaults judge() {
     flow_env env = table_.env();
-    TableFaults faults;
-    std::map<std::string, int> keys;
-    for (std::uint32_t slot = 0; slot < table_.view().slot_count(); ++slot) judge_slot(env, slot, faults, keys);
+    const FlowInspection found = inspect_flows(env, family_, table_.view().slot_count());
+    TableFaults faults{found.transitional, found.half_pairs, found.duplicates};
     for (std::uint32_t number = 0; number < STRESS_PROTECTED; ++number)
       for (const bool reverse : {false, true}) {
         dp_flow_view view;
@@ -233,24 +232,6 @@ class FlowStress {
     faults.half_used += kernel_.half_used + user_.half_used;
     faults.lost += kernel_.lost + user_.lost;
     return faults;
-  }
-  void judge_slot(flow_env& env, std::uint32_t slot, TableFaults& faults, std::map<std::string, int>& keys) {
-    const bool v4 = family_ == DP_FAMILY_V4;
-    const std::uint32_t control = v4 ? *dp_flow_control4(&env, slot) : *dp_flow_control6(&env, slot);
-    if (dp_flow_state_of(control) == DP_FLOW_EMPTY) return;
-    if (!dp_flow_is_live(control)) {
-      ++faults.transitional;
-      return;
-    }
-    const std::size_t key_bytes = (v4 ? sizeof(dp_flow_key4) : sizeof(dp_flow_key6)) - sizeof(__u16);
-    const void* key = v4 ? static_cast<void*>(dp_flow_entry4(&env, slot)) : dp_flow_entry6(&env, slot);
-    if (keys[std::string(static_cast<const char*>(key), key_bytes)]++ > 0) ++faults.duplicates;
-    dp_flow_view view{}, partner{};
-    dp_flow_view_slot(&env, family_, slot, control, &view);
-    if (dp_flow_view_slot(&env, family_, view.partner, view.link, &partner) == 0 || partner.partner != slot ||
-        ((partner.link ^ view.link) & DP_FLOW_MASTER) == 0 || !dp_flow_same_version(partner.link, control) ||
-        !dp_flow_same_version(partner.control, view.link))
-      ++faults.half_pairs;
   }
 
   KernelTable& table_;

@@ -41,6 +41,18 @@ inline release(i)
 	d_step { master[i] = EMPTY; master_version[i] = master_version[i] + 1; }
 }
 
+/* A pending pair that goes before ours: lost when it is live in the end, or when we wait no longer. */
+inline await(j, version, lost)
+{
+	if
+	:: lost = true
+	:: d_step {
+			master[j] != PENDING || master_version[j] != version;
+			lost = master_version[j] == version && LIVE(master[j])
+		}
+	fi
+}
+
 /* Does the other writer's pair win? Looks at its slave, then at its master, as for the reverse key; and at its master
  * alone, as for the forward key. */
 inline rivals(i, j, lost)
@@ -52,7 +64,7 @@ inline rivals(i, j, lost)
 	version = master_version[j];
 	if
 	:: LIVE(state) -> lost = true
-	:: state == PENDING && j < i -> lost = true
+	:: state == PENDING && j < i -> await(j, version, lost)
 	:: state == PENDING && j > i ->
 		d_step {
 			if
@@ -73,7 +85,8 @@ inline rivals(i, j, lost)
 			if
 			:: entry == ASSURED -> lost = true
 			:: entry == HALF_OPEN && version == entry_link && LIVE(state) -> lost = true
-			:: entry == HALF_OPEN && version == entry_link && state == PENDING && j < i -> lost = true
+			:: entry == HALF_OPEN && version == entry_link && state == PENDING && j < i ->
+				await(j, version, lost)
 			:: entry == HALF_OPEN && version == entry_link && state == PENDING && j > i ->
 				d_step {
 					if

@@ -61,7 +61,7 @@ struct TcpTwin {
     if (state == State::half_open)
       handshake(segment, syn, ack);
     else if (reset)
-      contradict(segment);
+      contradict(segment, syn, ack);
     if ((segment.flags & tcp::kFin) != 0) {
       side(segment.from_lan).fin = true;
       if (lan.fin && wan.fin) state = State::closing;
@@ -73,15 +73,17 @@ struct TcpTwin {
     if (segment.from_lan != originator_is_lan) {
       if (syn && ack) expected_ack = segment.seq + 1;
     } else if (ack && expected_ack == segment.ack) {
-      state = State::assured;
+      if (state == State::half_open) state = State::assured;
       proven = true;
     }
   }
-  void contradict(const Segment& segment) {
+  // The handshake goes on behind a RST, but the flow is what it would be without it only when both have spoken again.
+  void contradict(const Segment& segment, bool syn, bool ack) {
+    if (!proven) handshake(segment, syn, ack);
     side(segment.from_lan).spoke_after_reset = true;
-    if (!lan.spoke_after_reset || !wan.spoke_after_reset || !proven || (lan.fin && wan.fin)) return;
+    if (!lan.spoke_after_reset || !wan.spoke_after_reset || (lan.fin && wan.fin)) return;
     reset = lan.spoke_after_reset = wan.spoke_after_reset = false;
-    state = State::assured;
+    state = proven ? State::assured : State::half_open;
   }
 
   [[nodiscard]] Clock clock() const {
