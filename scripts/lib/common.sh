@@ -6,7 +6,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly ROOT
 
-# Newest first; the same order as in bpf/CMakeLists.txt.
+# Newest first; the same order as in cmake/TwinpathBpf.cmake.
 readonly CLANG_VERSIONS=(19 18 17 16 15 14)
 
 # sbin holds ip, bpftool, ethtool, nginx and sshd, and is not in an ordinary user's PATH on Debian.
@@ -48,6 +48,16 @@ need_preset() {
     release | asan | tsan) ;;
     *) usage_error "unknown preset '$1': release, asan or tsan" ;;
   esac
+}
+
+# The compiler needs up to 1.5 GB for a file that includes Beast: fewer jobs than processors on a small machine.
+job_count() {
+  local processors available_kb by_memory
+  processors=$(nproc)
+  available_kb=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+  by_memory=$((available_kb / 1500000))
+  ((by_memory >= 1)) || by_memory=1
+  echo $((processors < by_memory ? processors : by_memory))
 }
 
 # The C and C++ files that people wrote, one per line, relative to ROOT.
