@@ -5,8 +5,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "harness/fake_gateway.hpp"
@@ -47,6 +49,20 @@ class Running {
 
   [[nodiscard]] std::string socket() const { return folder_.file("api.sock"); }
   [[nodiscard]] std::uint16_t http_port() const { return server_->http_port(); }
+
+  // What the server does after an answer has left, only its own thread may look at: true as soon as `holds(gateway)`
+  // does, false when it does not within a long time.
+  template <class Predicate>
+  bool becomes(Predicate holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    bool held = false;
+    while (!held && std::chrono::steady_clock::now() < end) {
+      std::promise<bool> answer;
+      boost::asio::post(context_, [&] { answer.set_value(holds(gateway)); });
+      held = answer.get_future().get();
+    }
+    return held;
+  }
 
   FakeGateway gateway;
 

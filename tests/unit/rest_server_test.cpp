@@ -251,8 +251,7 @@ TEST_CASE("the gateway is shut down after the client has its answer") {
   RawClient client(server.socket());
   client.say("POST /v1/shutdown?detach=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   CHECK(has(client.hear(), "202 Accepted"));
-  CHECK(server.gateway.shut_downs == 1);
-  CHECK(server.gateway.detached);
+  CHECK(server.becomes([](const FakeGateway& gateway) { return gateway.shut_downs == 1 && gateway.detached; }));
 }
 
 TEST_CASE("a gateway that throws costs one answer, not the connection") {

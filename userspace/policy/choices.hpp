@@ -14,6 +14,8 @@ struct Choice {
   std::string_view word;
   T value;
 };
+template <class T>
+Choice(const char*, T) -> Choice<T>;  // clang 14 has no deduction for aggregates
 
 inline constexpr std::array kHooks = {Choice{"xdp", Hook::xdp}, Choice{"auto", Hook::automatic}};
 inline constexpr std::array kAttaches = {Choice{"native", Attach::native}, Choice{"generic", Attach::generic},

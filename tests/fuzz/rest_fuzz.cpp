@@ -1,0 +1,32 @@
+// rest_fuzz.cpp - a request to the REST API, behind HTTP: path, query, body.
+//
+// Input    method, target, content type, each on a line of its own; then the body.
+// Promises every request is answered with a status of HTTP, an answer that says JSON is JSON; a body that the check of
+//          bodies takes is JSON to the library as well.
+#include <nlohmann/json.hpp>
+
+#include "fuzz/fuzz.hpp"
+#include "harness/fake_gateway.hpp"
+#include "rest/json_check.hpp"
+#include "rest/prefix.hpp"
+#include "rest/routes.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace twinpath;
+  fuzz::Input input{data, size};
+  rest::Request request;
+  request.method = input.line();
+  request.target = input.line();
+  request.content_type = input.line();
+  request.body = input.rest();
+  (void)rest::parse_prefix(request.target);
+  rest::FakeGateway gateway;
+  gateway.add_pairs(3);
+  const rest::Answer answer = rest::dispatch(gateway, request);
+  fuzz::promise(answer.status >= 200 && answer.status < 600, "no status of HTTP");
+  if (answer.content_type == "application/json" && !answer.body.empty())
+    fuzz::promise(nlohmann::json::accept(answer.body), "an answer that is no JSON:", answer.body);
+  if (!rest::check_json(request.body))
+    fuzz::promise(nlohmann::json::accept(request.body, true), "a body that only the check takes");
+  return 0;
+}
