@@ -446,6 +446,23 @@ TEST_CASE("ports can be removed and added while others go on") {
   CHECK(driver->ledger().refused_moves() == 0);
 }
 
+TEST_CASE("what was on its way out of a port that is removed counts as come back, for whoever waits for it") {
+  if (!test::require_root()) return;
+  Lab lab;
+  auto driver = make_driver();
+  REQUIRE(lab.open(*driver, kLan));
+  Frame frame = driver->allocate();
+  REQUIRE(frame);
+  frame.length = 60;
+  REQUIRE(driver->transmit(frame, kLan, 0));
+  CHECK(driver->sent(kLan, 0).queued == 1);
+  CHECK(driver->sent(kLan, 0).completed == 0);
+  driver->remove_port(kLan);
+  CHECK(driver->sent(kLan, 0).completed == 1);
+  CHECK(driver->ledger().count(Place::free) == driver->ledger().frames());
+  CHECK(driver->audit());
+}
+
 TEST_CASE("a device that disappears takes no frame with it, and other ports can still be opened") {
   if (!test::require_root()) return;
   Lab lab;

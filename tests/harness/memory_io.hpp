@@ -67,6 +67,7 @@ class MemoryIo final : public afxdp::FrameIo {
     engine_.insert(frame.index);
     return frame;
   }
+  void flush_paced() noexcept override { flush(); }
   void flush() noexcept override {
     if (!stuck) completed_ = queued_;
   }

@@ -16,6 +16,11 @@ constexpr std::chrono::seconds kRetirement{1};
 // While packets wait for a link, and while sent ones have not come back, nobody wakes us: look again by ourselves.
 constexpr milliseconds kUndonePause{1};
 constexpr milliseconds kInFlightPause{10};
+// A burst costs as much as this many packets through a TX ring (bench/README.md).
+constexpr std::uint32_t kBurstWorthwhile = 16;
+// How often in a row a burst waits for the ring to become idle. The kernel completes a packet when its receiver has
+// taken it, most often before the next call.
+constexpr std::uint32_t kPatientFlushes = 64;
 // Fewer frames than a burst per socket and direction cannot work well.
 constexpr std::uint32_t kQuotaMin = kBurstMax;
 
@@ -83,9 +88,11 @@ Result<SocketReport> Driver::add_socket(const SocketRequest& request) {
 // An anchor whose device is gone is bound no longer: EBADF. Another one may do, or none and a new registration.
 Result<std::unique_ptr<PortQueue>> Driver::open_queue(const SocketRequest& request, Umem& umem) {
   const QueueAddress address{.port = request.port, .queue = request.queue, .ifindex = request.ifindex};
+  SocketOptions options = config_.sockets;
+  options.patience = request.patience.value_or(options.patience);
   for (;;) {
     auto queue = PortQueue::open(address, umem, pool_, statistics_[slot(request.port, request.queue)],
-                                 quota_for(queues_.size() + 1), config_.sockets);
+                                 quota_for(queues_.size() + 1), options);
     if (queue || queue.error().code != EBADF || umem.anchor() < 0) return queue;
     umem.left(umem.anchor());
   }
@@ -98,6 +105,10 @@ void Driver::remove_port(std::uint16_t port) {
     const Owner owner = (*queue)->owner();
     const bool at_once = (*queue)->mode() == SocketMode::copy;
     (*queue)->read_kernel_statistics();
+    // What was on its way out comes back by being taken: whoever waits for completions must not wait for ever, nor for
+    // the next socket of this port and queue to make up for it.
+    const QueueAddress& address = (*queue)->address();
+    statistics_[slot(address.port, address.queue)].completions.add((*queue)->in_flight());
     queue->reset();  // closed: in copy mode the kernel touches the frames no more
     pool_.move_all(owner, at_once ? kFree : Where{kRetired, Place::completion});
     if (!at_once) retired_until_ = steady_clock::now() + kRetirement;
@@ -181,7 +192,50 @@ bool Driver::take_back(std::uint32_t index, std::uint16_t application) noexcept 
 }
 
 void Driver::flush() noexcept {
+  if (sender_ != nullptr) send_bursts();
+  for (const auto& queue : queues_) {
+    if (!waits_for_ring(*queue)) queue->flush();
+  }
+}
+
+void Driver::flush_paced() noexcept {
   for (const auto& queue : queues_) queue->flush();
+}
+
+bool Driver::suits_bursts(const PortQueue& queue) const noexcept {
+  return sender_ != nullptr && queue.collected() != 0 && queue.mode() == SocketMode::copy &&
+         queue.longest() <= sender_->longest_packet() &&
+         redirects_[queue.address().port].load(std::memory_order_relaxed);
+}
+
+// Enough for a burst, but older frames have not left the ring: later is better than overtaking.
+bool Driver::waits_for_ring(PortQueue& queue) noexcept {
+  const bool waits = queue.collected() >= kBurstWorthwhile && suits_bursts(queue) && queue.undone() == 0 &&
+                     queue.waited() < kPatientFlushes;
+  queue.set_waited(waits ? queue.waited() + 1 : 0);
+  return waits;
+}
+
+void Driver::send_bursts() noexcept {
+  std::uint32_t ready = 0;
+  for (const auto& queue : queues_) {
+    if (!suits_bursts(*queue)) continue;
+    queue->reclaim();
+    if (queue->ring_idle()) ready += queue->collected();
+  }
+  if (ready < kBurstWorthwhile) return;
+  for (const auto& queue : queues_) {
+    while (sender_ != nullptr && suits_bursts(*queue) && queue->ring_idle() && !queue->offer(*sender_)) send_burst();
+  }
+  send_burst();
+}
+
+// A sender that fails once (privileges taken away) is given up: everything then leaves through the rings.
+void Driver::send_burst() noexcept {
+  if (sender_ == nullptr) return;
+  const bool sent = sender_->send();
+  for (const auto& queue : queues_) queue->settle(sent);
+  if (!sent) sender_.reset();
 }
 
 Wake Driver::wait(milliseconds timeout) noexcept {
@@ -211,6 +265,7 @@ int Driver::prepare_poll(milliseconds timeout) noexcept {
     pollfd& polled = polled_[i + 1];
     const bool undone = queue.undone() != 0;
     polled.fd = undone || polled.events == 0 ? -1 : queue.fd();
+    if (queue.collected() != 0) timeout = milliseconds{0};
     if (queue.in_flight() != 0) timeout = std::min(timeout, undone ? kUndonePause : kInFlightPause);
   }
   return static_cast<int>(timeout.count());

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "afxdp/burst_sender.hpp"
 #include "afxdp/frame_io.hpp"
 #include "afxdp/frame_pool.hpp"
 #include "afxdp/port_queue.hpp"
@@ -40,7 +41,8 @@ struct DriverConfig {
   double receive_share = 0.5;
   double transmit_share = 0.25;
   // The shares are divided by this or by the number of open sockets, whichever is more. Name all queues of all ports:
-  // frames in a fill ring cannot be called back, so early sockets would keep what later ones ought to have.
+  // frames in a fill ring cannot be called back, so early sockets would keep what later ones ought to have. Sockets that
+  // come unplanned take their part from what is free, and the earlier ones shrink to theirs as packets arrive.
   std::uint32_t sockets_planned = 1;
   bool busy_poll = false;    // wait() returns at once
   std::uint16_t engine = 0;  // id in the ledger
@@ -56,6 +58,7 @@ struct SocketRequest {
   std::uint32_t ifindex = 0;
   std::uint16_t queue = 0;
   SocketWish wish = SocketWish::automatic;
+  std::optional<std::chrono::milliseconds> patience{};  // instead of SocketOptions::patience: none beside a busy engine
 };
 
 // The rung of the ladder zero-copy → copy that was reached.
@@ -72,7 +75,13 @@ class Driver final : public FrameIo {
   Driver& operator=(const Driver&) = delete;
   ~Driver() override;
 
-  // Opens port 1..63, queue 0..15. Blocks for `sockets.patience` at most, while a dead owner's queue is let go.
+  // Before the first flush(). Only ports that set_redirects() has named use it.
+  void set_burst_sender(std::unique_ptr<BurstSender> sender) noexcept { sender_ = std::move(sender); }
+  // Any thread: whether the device of this port takes XDP redirects. At first none does.
+  void set_redirects(std::uint16_t port, bool takes) noexcept {
+    redirects_[port].store(takes, std::memory_order_relaxed);
+  }
+  // Opens port 1..63, queue 0..15. Blocks for its patience at most, while a dead owner's queue is let go; then EBUSY.
   [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request);
   // Closes the port's sockets. Their frames are free at once (copy) or after a second (zero-copy: the NIC may still
   // write). Frames of the port that the engine holds stay the engine's.
@@ -94,9 +103,14 @@ class Driver final : public FrameIo {
   // To an application and back. False when the frame is not where the move begins.
   [[nodiscard]] bool lend(std::uint32_t index, std::uint16_t application) noexcept;
   [[nodiscard]] bool take_back(std::uint32_t index, std::uint16_t application) noexcept;
-  // Takes completed frames back and makes the kernel send. What cannot be sent now (link down, device busy) waits in
-  // its TX ring and is tried again by every later call. Bounded: never waits for a device.
+  // Sends what transmit() accepted, and takes completed frames back. Many frames for ports that take redirects leave as
+  // a burst, when there is a sender of bursts; the others through their TX rings. Frames of one port and queue never
+  // overtake each other: a burst waits, for a bounded number of calls, until what is in the ring has completed. What
+  // cannot be sent now (link down, device busy) waits in its TX ring and is tried again by every later call. Bounded:
+  // never waits for a device.
   void flush() noexcept override;
+  // The same without bursts, which fill a short device queue (veth: 256 packets) faster than its receiver empties it.
+  void flush_paced() noexcept override;
 
   // Sleeps until packets wait, wake() is called, or the timeout; shorter while frames are on their way out, so that
   // flush() is called again soon. With busy_poll it never sleeps and says `traffic`.
@@ -140,6 +154,10 @@ class Driver final : public FrameIo {
   [[nodiscard]] Quota quota_for(std::size_t queues) const noexcept;
   void rebuild() noexcept;
   void free_retired() noexcept;
+  [[nodiscard]] bool suits_bursts(const PortQueue& queue) const noexcept;
+  [[nodiscard]] bool waits_for_ring(PortQueue& queue) noexcept;
+  void send_bursts() noexcept;
+  void send_burst() noexcept;
   [[nodiscard]] int prepare_poll(std::chrono::milliseconds timeout) noexcept;
   [[nodiscard]] Owner self() const noexcept { return engine_owner(config_.engine); }
 
@@ -157,6 +175,8 @@ class Driver final : public FrameIo {
   std::vector<pollfd> polled_;  // [0] is wake_fd_, [n + 1] queues_[n]; no events: its device is gone
   std::array<Frame, kBurstMax> burst_;
   std::size_t next_queue_ = 0;
+  std::unique_ptr<BurstSender> sender_;
+  std::array<std::atomic<bool>, DP_PORTS_MAX> redirects_{};
   std::optional<std::chrono::steady_clock::time_point> retired_until_;
 };
 

@@ -32,6 +32,8 @@ class FrameIo {
   virtual void release(std::uint32_t index) noexcept = 0;
   [[nodiscard]] virtual Frame allocate() noexcept = 0;
   virtual void flush() noexcept = 0;
+  // As flush(), at the pace of sockets: for many packets that become due in one moment, and came in over a long one.
+  virtual void flush_paced() noexcept = 0;
   [[nodiscard]] virtual Wake wait(std::chrono::milliseconds timeout) noexcept = 0;
   virtual void wake() noexcept = 0;
   [[nodiscard]] virtual SentFrames sent(std::uint16_t port, std::uint16_t queue) const noexcept = 0;

@@ -24,7 +24,7 @@ enum class Place : std::uint8_t {
   fill,         // given to the kernel for receive
   rx,           // received, waiting in an RX ring: seen there by Driver::audit()
   engine,       // being judged, or held
-  tx,           // given to the kernel for transmit
+  tx,           // accepted for transmit: on a TX ring, or about to be
   completion,   // transmitted, waiting in a completion ring: seen there by Driver::audit(); or left by a removed socket
   application,  // lent to an application
 };

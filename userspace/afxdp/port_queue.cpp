@@ -1,6 +1,7 @@
 #include "afxdp/port_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace twinpath::afxdp {
 namespace {
@@ -17,6 +18,7 @@ Result<std::unique_ptr<PortQueue>> PortQueue::open(const QueueAddress& address, 
   auto socket = Socket::create(umem, options);
   if (!socket) return pass_on(std::move(socket.error()));
   std::unique_ptr<PortQueue> queue{new PortQueue{address, pool, statistics, quota, std::move(*socket)}};
+  queue->collected_.reserve(options.rings.tx);
   queue->refill();
   auto bound = queue->socket_->bind(address.ifindex, address.queue);
   auto mode = queue->socket_->mode();
@@ -81,7 +83,7 @@ void PortQueue::refill() noexcept {
 }
 
 bool PortQueue::transmit(const Frame& frame, Owner engine) noexcept {
-  if (in_flight_ >= quota_.tx || socket_->tx().room(1) == 0) {
+  if (in_flight_ >= quota_.tx || socket_->tx().room(collected() + 1) <= collected()) {
     statistics_.tx_full.add();
     return false;
   }
@@ -93,15 +95,44 @@ bool PortQueue::transmit(const Frame& frame, Owner engine) noexcept {
     statistics_.tx_invalid.add();
     return false;
   }
-  socket_->tx().push(xdp_desc{.addr = address, .len = frame.length, .options = 0});
+  collected_.push_back(xdp_desc{.addr = address, .len = frame.length, .options = 0});
+  longest_ = std::max(longest_, frame.length);
   ++in_flight_;
   statistics_.tx.add();
   return true;
 }
 
+bool PortQueue::offer(BurstSender& burst) noexcept {
+  for (; offered_ < collected(); ++offered_) {
+    const xdp_desc& frame = collected_[offered_];
+    if (!burst.put({pool_.memory().base() + frame.addr, frame.len}, address_.port)) return false;
+  }
+  return true;
+}
+
+void PortQueue::settle(bool sent) noexcept {
+  const std::uint32_t count = std::exchange(offered_, 0);
+  if (!sent || count == 0) return;
+  for (std::uint32_t i = 0; i < count; ++i)
+    static_cast<void>(pool_.give_back(pool_.memory().frame_at(collected_[i].addr), {owner(), Place::tx}));
+  collected_.erase(collected_.begin(), collected_.begin() + count);
+  if (collected_.empty()) longest_ = 0;
+  in_flight_ -= count;
+  statistics_.completions.add(count);
+  statistics_.tx_bursts.add(count);
+}
+
+void PortQueue::push_collected() noexcept {
+  if (collected_.empty()) return;
+  for (const xdp_desc& frame : collected_) socket_->tx().push(frame);
+  socket_->tx().publish();
+  collected_.clear();
+  longest_ = 0;
+}
+
 void PortQueue::flush() noexcept {
   if (in_flight_ == 0) return;
-  socket_->tx().publish();
+  push_collected();
   for (std::uint32_t kicks = 0; kicks < kKicksPerFlush && needs_kick() && kick(); ++kicks) reclaim();
   reclaim();
 }

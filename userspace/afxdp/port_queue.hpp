@@ -4,12 +4,17 @@
 //          together stay below a part of the memory: however many links are stuck, transmit never takes the frames that
 //          receive needs.
 // Rule     every frame that comes out of a ring is looked up in the ledger before it is believed.
+// Ways out transmit() only collects. The driver then sends the collected frames through the TX ring (flush), or as part
+//          of a burst (offer, settle). A burst overtakes what is in the ring, so it may begin only when the ring is idle;
+//          what it sends is on the device's queue at once, so the ring may follow it at any time.
 // Thread   the driver's. noexcept and free of allocation after open().
 #pragma once
 
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "afxdp/burst_sender.hpp"
 #include "afxdp/frame.hpp"
 #include "afxdp/frame_pool.hpp"
 #include "afxdp/socket.hpp"
@@ -51,8 +56,24 @@ class PortQueue {
   void refill() noexcept;
   // The frame moves from `engine` to TX; false when there is no room, or the frame is not one that can be sent.
   [[nodiscard]] bool transmit(const Frame& frame, Owner engine) noexcept;
-  // Takes completed frames back and makes the kernel send, a bounded number of times.
+  // Puts what was collected on the TX ring, takes completed frames back and makes the kernel send, a bounded number of
+  // times.
   void flush() noexcept;
+  // Takes completed frames back.
+  void reclaim() noexcept;
+
+  // Collected, and not yet on any way out; the longest of them.
+  [[nodiscard]] std::uint32_t collected() const noexcept { return static_cast<std::uint32_t>(collected_.size()); }
+  [[nodiscard]] std::uint32_t longest() const noexcept { return longest_; }
+  // Every frame given to the TX ring has come back.
+  [[nodiscard]] bool ring_idle() const noexcept { return in_flight_ == collected(); }
+  // For the driver's bookkeeping: calls of flush() in a row for which a burst has waited for the ring.
+  [[nodiscard]] std::uint32_t waited() const noexcept { return waited_; }
+  void set_waited(std::uint32_t flushes) noexcept { waited_ = flushes; }
+  // Puts collected frames that were not offered yet into the burst. False: it is full before all are in.
+  [[nodiscard]] bool offer(BurstSender& burst) noexcept;
+  // What became of the frames offered: sent, and free again; or still collected.
+  void settle(bool sent) noexcept;
 
   // Frames given for transmit that have not come back, and those of them the kernel has not even looked at.
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
@@ -68,7 +89,7 @@ class PortQueue {
   [[nodiscard]] bool accept(const xdp_desc& descriptor, Owner engine, Frame& out) noexcept;
   [[nodiscard]] bool needs_kick() const noexcept;
   [[nodiscard]] bool kick() noexcept;
-  void reclaim() noexcept;
+  void push_collected() noexcept;
 
   QueueAddress address_;
   FramePool& pool_;
@@ -78,6 +99,10 @@ class PortQueue {
   SocketMode mode_ = SocketMode::copy;
   std::uint32_t in_fill_ = 0;
   std::uint32_t in_flight_ = 0;
+  std::vector<xdp_desc> collected_;  // capacity: the TX ring's
+  std::uint32_t offered_ = 0;        // of these, from the front
+  std::uint32_t longest_ = 0;
+  std::uint32_t waited_ = 0;
   xdp_statistics kernel_seen_{};
 };
 

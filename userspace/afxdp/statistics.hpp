@@ -23,11 +23,12 @@ class Counter {
 // One port and queue.
 struct QueueStatistics {
   Counter rx;                 // handed to the engine
-  Counter tx;                 // put on the TX ring
+  Counter tx;                 // accepted by transmit()
+  Counter tx_bursts;          // of these, sent by a burst sender; the others went through the TX ring
   Counter tx_full;            // refused by transmit(): ring full, quota used up, or no such socket
   Counter tx_invalid;         // refused by transmit(): bytes outside their frame, or a frame the engine does not hold
   Counter tx_device_drops;    // taken from the TX ring, then refused by the device (copy mode)
-  Counter completions;        // frames that came back from the kernel
+  Counter completions;        // frames that came back from the kernel, or were taken back when the socket was closed
   Counter bogus_completions;  // addresses that were not with the kernel for transmit here; ignored
   Counter bogus_receives;     // descriptors that named no frame given for receive here; ignored
   Counter fill_empty;         // times the free frames did not suffice to refill
