@@ -71,6 +71,21 @@ TEST_CASE_FIXTURE(Fixture, "the name and the network namespace are handed on") {
   CHECK(has(arguments(), "--name " + name + " --netns gw"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "the time to confirm is handed on, and said with the command that confirms") {
+  Running server;
+  server.gateway.status_answer["confirm"] = {{"waiting", true}, {"seconds_left", 60}, {"undo", "down"}};
+  daemon_does("echo ready >&3");
+  const Ran ran = up("--confirm-within 60 --socket " + server.socket());
+  CHECK(ran.status == 0);
+  CHECK(has(arguments(), "--confirm-within 60"));
+  CHECK(has(ran.out, name + ": in 60 s everything is undone, unless you keep it: twinpath -n " + name + " confirm\n"));
+  const Ran off = up("--confirm-within 0 --socket " + server.socket());
+  CHECK(has(arguments(), "--confirm-within 0"));
+  CHECK_FALSE(has(off.out, "confirm"));
+  CHECK(up().status == 0);
+  CHECK_FALSE(has(arguments(), "--confirm-within"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "what the daemon says instead of ready is the one line of the error") {
   daemon_does("echo noise >&2\necho 'port lan: no such device: lan0' >&3\nexit 1");
   const Ran ran = up();

@@ -140,7 +140,7 @@ TEST_CASE("timeouts, pickup and budgets change by reload; what cannot is refused
       {"/engine/hold_per_neighbour", 3, "engine.hold_per_neighbour"},
       {"/api/unix", "/tmp/other.sock", "api.unix"},
       {"/ports/1/device", "lan0x", "ports[1]"},
-      {"/ports/1/name", "wan2", "port wan is missing"},
+      {"/ports/1/attach", "generic", "ports[1].attach"},
   };
   for (const Change& change : changes) {
     CAPTURE(change.path);
@@ -152,7 +152,7 @@ TEST_CASE("timeouts, pickup and budgets change by reload; what cannot is refused
   }
   json third = quick;
   third["ports"].push_back({{"name", "dmz"}, {"device", "dmz0"}, {"zone", "inside"}});
-  CHECK(has(lab.request("PUT", "/v1/config", third.dump()).body, "port dmz is new"));
+  CHECK(has(lab.request("PUT", "/v1/config", third.dump()).body, "there is no device dmz0"));
   CHECK(lab.get("/v1/status")["generation"] == generation);
   CHECK(lab.get("/v1/config")["flows"]["timeouts"]["udp_s"] == 1);
 }

@@ -181,7 +181,7 @@ TEST_CASE("ten route changes a second leave throughput and verdicts as they were
   auto all = conversations(lab, kNear);
   std::atomic<bool> stop{false};
   std::atomic<int> changes{0};
-  std::thread flapping([&] {
+  const auto change_routes = [&] {
     while (!stop) {
       const std::string net = std::to_string(changes % 50);
       (void)lab.gateway.attempt(
@@ -190,7 +190,7 @@ TEST_CASE("ten route changes a second leave throughput and verdicts as they were
       ++changes;
       std::this_thread::sleep_for(std::chrono::milliseconds{60});
     }
-  });
+  };
   std::atomic<int> denied_heard{0};
   Listener at_server(lab.server, "eth0", [&](const Heard& heard) {
     if (!heard.outgoing && flow_name(heard.frame).protocol == 17) ++denied_heard;
@@ -199,15 +199,22 @@ TEST_CASE("ten route changes a second leave throughput and verdicts as they were
   const std::vector<Bytes> denied = new_flows(200);
   const std::uint64_t drops = lab.drops("zone_default");
   std::uint64_t sent = 0;
-  long mb = 0;
-  for (const auto end = Clock::now() + test_length(); Clock::now() < end;) {
-    sent += sender.flood(denied);
-    for (const auto& one : all) CHECK(one->carries(2));
-    mb += 2 * static_cast<long>(all.size());
-  }
+  const auto carry = [&] {  // megabytes in a test's length
+    long mb = 0;
+    for (const auto end = Clock::now() + test_length(); Clock::now() < end;) {
+      sent += sender.flood(denied);
+      for (const auto& one : all) CHECK(one->carries(2));
+      mb += 2 * static_cast<long>(all.size());
+    }
+    return mb;
+  };
+  const long still_mb = carry();
+  std::thread flapping(change_routes);
+  const long changing_mb = carry();
   stop = true;
   flapping.join();
-  MESSAGE(changes.load(), " changes, ", mb, " MB meanwhile");
+  MESSAGE(still_mb, " MB without, ", changing_mb, " MB with ", changes.load(), " route changes in ",
+          test_length().count(), " s");
   CHECK(changes > 10);
   CHECK(eventually([&] { return lab.drops("zone_default") >= drops + sent; }));
   at_server.stop();

@@ -1,7 +1,12 @@
 // Flows towards neighbours that Linux has not resolved yet.
+//
+// TWINPATH_TEST_STRANGERS  neighbours that nobody is, for the test of their number: default 0, which leaves it out. It
+//                          overflows Linux's neighbour tables, which all namespaces share. 9000 are more than there are
+//                          next hops.
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "harness/gateway_lab.hpp"
 #include "harness/talk.hpp"
@@ -44,6 +49,12 @@ void make_room_for_strangers(const GatewayLab& lab, const Strangers& family) {
 
 Place there(const Strangers& family, int neighbour, int flow) {
   return {address(family, neighbour), static_cast<std::uint16_t>(20000 + flow)};
+}
+
+bool has_flow_to(const GatewayLab& lab, const std::string& destination) {
+  const auto pairs = lab.policies("protocol=udp");
+  return std::any_of(pairs.begin(), pairs.end(),
+                     [&](const auto& pair) { return pair["forward"]["destination"] == destination; });
 }
 
 std::size_t halves_with_one_packet(const std::map<FlowName, Amount>& heard) {
@@ -108,4 +119,49 @@ TEST_CASE("once its neighbour is known, a flow that began in the engine is the k
     }
     return lab.engine_received() == before;
   }));
+}
+
+TEST_CASE("a flood of one flow towards an unresolved neighbour uses up the budget of held packets, and no other") {
+  if (!require_root()) return;
+  GatewayLab lab{"heldflood"};
+  CAPTURE(lab.log());
+  make_room_for_strangers(lab, kStrangers[0]);
+  nlohmann::json config = lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow"}])");
+  config["engine"]["budget_pps"] = {{"held", 20}};
+  lab.start(config);
+  const UniqueFd sender = udp_at(lab.client, {"10.1.0.2", 30000});
+  udp_send(sender.get(), there(kStrangers[0], 0, 0), Bytes(64));
+  REQUIRE(eventually([&] { return has_flow_to(lab, address(kStrangers[0], 0)); }));
+  for (int i = 0; i < 2000; ++i) udp_send(sender.get(), there(kStrangers[0], 0, 0), Bytes(64));
+  CHECK(eventually([&] { return lab.drops("steer_budget") > 0; }));
+  udp_send(sender.get(), there(kStrangers[0], 1, 0), Bytes(64));
+  CHECK(eventually([&] { return has_flow_to(lab, address(kStrangers[0], 1)); }));
+}
+
+TEST_CASE("neighbours that nobody is take no next hop away for good, however many are tried") {
+  if (!require_root()) return;
+  const char* number = std::getenv("TWINPATH_TEST_STRANGERS");
+  const int strangers = number != nullptr ? std::atoi(number) : 0;
+  if (strangers == 0) return;
+  GatewayLab lab{"manynobody"};
+  CAPTURE(lab.log());
+  make_room_for_strangers(lab, kStrangers[0]);
+  lab.start(lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow"}])"));
+  const UniqueFd sender = udp_at(lab.client, {"10.1.0.2", 30000});
+  for (int i = 0; i < strangers; ++i) {
+    const std::string nobody = "10.3." + std::to_string(10 + i / 200) + "." + std::to_string(i % 200 + 1);
+    udp_send(sender.get(), {nobody, 20000}, Bytes(64));
+    // the desk takes what it is asked in the order it comes
+    if (i % 500 == 499) REQUIRE(eventually([&] { return has_flow_to(lab, nobody); }));
+  }
+  settle_strangers(lab, kStrangers[0]);
+  const UniqueFd receiver = udp_at(lab.server, {address(kStrangers[0], 0), 20000});
+  CHECK(eventually(
+      [&] {
+        Place from;
+        std::size_t size = 0;
+        udp_send(sender.get(), there(kStrangers[0], 0, 0), Bytes(64));
+        return udp_receive(receiver.get(), from, size, 500);
+      },
+      std::chrono::seconds{60}));
 }

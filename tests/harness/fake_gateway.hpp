@@ -16,7 +16,10 @@ struct FakeGateway final : Gateway {
   std::string last_config;
   bool last_dry_run = false;
   std::vector<ConfigFault> faults;
-  std::string refusal;  // put_config and policies fail with it
+  std::string refusal;                 // put_config and policies fail with it
+  std::uint32_t waiting_s = 0;         // put_config is refused so, and confirm() has something to do
+  std::uint32_t confirm_within_s = 0;  // of every configuration that is put
+  int confirmed = 0;
   int shut_downs = 0;
   bool detached = false;
   std::string metrics_text = "# TYPE twinpath_up gauge\ntwinpath_up 1\n";
@@ -57,9 +60,15 @@ struct FakeGateway final : Gateway {
     last_config = text;
     last_dry_run = dry_run;
     if (!refusal.empty()) return refuse("{}", refusal);
-    ConfigAnswer answer{8, faults, nullptr};
+    ConfigAnswer answer{8, faults, nullptr, waiting_s, dry_run ? 0 : confirm_within_s};
     if (dry_run) answer.changes = json::array({"rules: 1 added"});
     return answer;
+  }
+  std::optional<std::uint32_t> confirm() override {
+    if (waiting_s == 0) return std::nullopt;
+    waiting_s = 0;
+    ++confirmed;
+    return 7;
   }
   void shut_down(bool detach) override {
     ++shut_downs;

@@ -42,9 +42,10 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "a command line that makes no sense ends with 2 and says why") {
-  for (const char* arguments :
-       {"", "dance", "status --bogus", "check", "up", "reload", "policies --state open", "policies --origin nic",
-        "policies --limit 0", "policies --limit x", "policies --port 65536", "status extra", "--json"}) {
+  for (const char* arguments : {"", "dance", "status --bogus", "check", "up", "reload", "policies --state open",
+                                "policies --origin nic", "policies --limit 0", "policies --limit x",
+                                "policies --port 65536", "status extra", "--json", "up -c x --confirm-within soon",
+                                "up -c x --confirm-within -1", "up -c x --confirm-within 86401", "confirm 5"}) {
     CAPTURE(arguments);
     const Ran ran = run(arguments);
     CHECK(ran.status == 2);
@@ -88,8 +89,7 @@ TEST_CASE_FIXTURE(Fixture, "what fails says so in one line and ends with 1") {
   } cases[] = {
       {"no such file", "check -c /nonexistent.json", "/nonexistent.json: No such file"},
       {"a folder", "check -c /", "read /"},
-      {"confirm", "confirm", "nothing to confirm"},
-      {"confirm within", "up --confirm-within 5 -c " + document(good_document), "--confirm-within"},
+      {"confirm", "confirm --socket " + server.socket(), "nothing to confirm"},
       {"nobody there", "--socket /nonexistent.sock status", "no gateway \"default\" is running"},
       {"a bad filter", "policies --source 10.0.0.0/40 --socket " + server.socket(), "source: \"10.0.0.0/40\" is not"},
       {"a bad name", "-n ../x status", "is not a gateway's name"},
@@ -150,6 +150,31 @@ TEST_CASE_FIXTURE(Fixture, "reload sends the document as it was written") {
   CHECK(ran.out == "edge1: generation 8 in force\n");
   CHECK(server.gateway.last_config == good_document);
   CHECK_FALSE(server.gateway.last_dry_run);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what has to be confirmed is said with the time that is left and the command") {
+  server.gateway.confirm_within_s = 30;
+  CHECK(run("-n edge1 reload -c " + document(good_document)).out ==
+        "edge1: generation 8 in force\n"
+        "edge1: in 30 s the configuration from before is put back, unless you keep it: twinpath -n edge1 confirm\n");
+  server.gateway.status_answer["confirm"] = {{"waiting", true}, {"seconds_left", 29}, {"undo", "down"}};
+  CHECK(has(run("status").out, "edge1: in 29 s everything is undone, unless you keep it: twinpath -n edge1 confirm\n"));
+  server.gateway.status_answer["confirm"] = {{"waiting", false}};
+  CHECK_FALSE(has(run("status").out, "confirm"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "confirm keeps what waits, and a reload before that is refused") {
+  server.gateway.waiting_s = 9;
+  const Ran refused = run("reload -c " + document(good_document));
+  CHECK(refused.status == 1);
+  CHECK(has(refused.err, "is undone in 9 s: confirm it first, or wait\n"));
+  CHECK(lines(refused.err) == 1);
+  const Ran kept = run("-n edge1 confirm");
+  CHECK(kept.status == 0);
+  CHECK(kept.out == "edge1: generation 7 is confirmed\n");
+  CHECK(server.gateway.confirmed == 1);
+  server.gateway.waiting_s = 9;
+  CHECK(json::parse(run("--json confirm").out)["confirmed"] == true);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a dry run says what would change") {

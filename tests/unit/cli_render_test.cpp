@@ -231,3 +231,20 @@ TEST_CASE("a name cannot lead out of its folder") {
   }
   CHECK(check_name("edge-1_A"));
 }
+
+TEST_CASE("changes of a dry run are a line each, and none is said to be none") {
+  const json changes = {
+      {"added", {"two"}},
+      {"removed", {"one"}},
+      {"changed", json::array()},
+      {"reordered", {"inside to outside"}},
+      {"defaults", {"inside to dmz: no such pair, now drop"}},
+      {"ports", {{"added", {"dmz"}}, {"removed", {"wan"}}, {"changed", {"lan: zone inside, now office"}}}},
+      {"zones", {{"added", {"office"}}, {"removed", json::array()}, {"changed", json::array()}}}};
+  CHECK(render_changes(changes) ==
+        "port dmz: added\nport wan: removed\nport lan: zone inside, now office\nzone office: added\n"
+        "rule two: added\nrule one: removed\nrules from inside to outside: in another order\n"
+        "default from inside to dmz: no such pair, now drop\n");
+  CHECK(render_changes({{"added", json::array()}}) == "no rule, port or zone would change\n");
+  CHECK(render_changes(nullptr).empty());
+}

@@ -311,8 +311,6 @@ TEST_CASE("faults of the other sections name the key and its bounds") {
       {"http for all", with(R"("api": {"http": "0.0.0.0:9080"})"),
        "api.http: \"0.0.0.0:9080\": must be a loopback address: others need tls, which this version does not support"},
       {"tls", with(R"("api": {"tls": {"certificate": "/c", "key": "/k"}})"), "api.tls: not supported by this version"},
-      {"confirm asked for", with(R"("safety": {"confirm_s": 30})"),
-       "safety.confirm_s: must be 0: confirming is not supported by this version"},
       {"confirm", with(R"("safety": {"confirm_s": 86401})"),
        "safety.confirm_s: 86401: must be a whole number 0..86400"},
       {"on_exit", with(R"("safety": {"on_exit": "stop"})"), "safety.on_exit: \"stop\": must be one of keep, detach"},
@@ -404,7 +402,7 @@ TEST_CASE("the document in force can be read back and means the same") {
   const Config config = accept(with(R"("name": "e-1", "zones": {"dmz": {"default": "reject"}}, "check": {"one_in": 0},
     "rules": [{"from": ["inside", "dmz"], "to": "any", "protocol": 47, "source": ["192.0.2.1", "198.51.100.0/24"], "action": "reject", "log": true},
               {"from": "any", "to": "host", "protocol": "udp", "source_port": ["53", "1000-2000"], "destination": "2001:db8::/32", "action": "allow"}],
-    "api": {"http": "[::1]:80", "token_file": "/t"}, "safety": {"on_exit": "detach"})"));
+    "api": {"http": "[::1]:80", "token_file": "/t"}, "safety": {"confirm_s": 30, "on_exit": "detach"})"));
   const json rendered = to_json(config);
   CHECK(to_json(accept(rendered.dump())) == rendered);
   CHECK(rendered["rules"][0]["protocol"] == 47);
@@ -413,6 +411,7 @@ TEST_CASE("the document in force can be read back and means the same") {
   CHECK(rendered["rules"][1]["source_port"] == json({53, "1000-2000"}));
   CHECK(rendered["zones"]["host"]["default"] == "allow");
   CHECK(rendered["api"]["http"] == "[::1]:80");
+  CHECK(rendered["safety"] == json{{"confirm_s", 30}, {"on_exit", "detach"}});
   CHECK(rendered["ports"][0]["queues"] == "all");
 }
 
@@ -430,6 +429,7 @@ TEST_CASE("bounds themselves are allowed") {
       "{\"ports\": [" + many(63, numbered_port) + "]}",
       with("\"rules\": [" + many(1023, any_rule) + "]"),
       with(R"("api": {"http": "127.255.0.1:65535", "tls": {}})"),
+      with(R"("safety": {"confirm_s": 86400})"),
   };
   for (const std::string& document : documents) CHECK(faults_of(document) == "accepted");
 }

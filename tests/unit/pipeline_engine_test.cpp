@@ -108,6 +108,54 @@ TEST_CASE("when the neighbour does not answer, the packet is dropped and its sen
   CHECK(test.adds_up());
 }
 
+TEST_CASE("when Linux gives the neighbour up, its packets are dropped at once and their sender told") {
+  EngineUnderTest test;
+  test.tables.allow();
+  test.pass(udp("198.51.100.9"));
+  test.pass(udp("198.51.100.9"));
+  test.fail(4);
+  test.turn();
+  CHECK(test.drops(DP_NEIGHBOUR_FAILED) == 2);
+  CHECK(test.engine->held() == 0);
+  const auto sent = test.io.take_sent();
+  REQUIRE(sent.size() == 2);
+  CHECK(sent[0].port == kLan);
+  CHECK(sent[0].bytes[34] == 3);  // host unreachable
+  CHECK(sent[0].bytes[35] == 1);
+  CHECK(test.adds_up());
+}
+
+TEST_CASE("beyond the budget of ICMP errors packets for a neighbour that was given up are dropped in silence") {
+  EngineUnderTest test;
+  test.tables.allow();
+  test.tables.settings.budget[DP_BUDGET_ICMP_ERROR] = 1;
+  for (int i = 0; i < 3; ++i) test.pass(udp("198.51.100.9"));
+  test.fail(4);
+  test.turn();
+  CHECK(test.drops(DP_NEIGHBOUR_FAILED) == 3);
+  CHECK(test.io.take_sent().size() == 1);
+  CHECK(test.adds_up());
+}
+
+TEST_CASE("a packet for a neighbour that was given up before it came makes Linux try again, and waits for that") {
+  EngineUnderTest test;
+  test.tables.allow();
+  test.fail(4);
+  test.pass(udp("198.51.100.9"));
+  test.later(test.clock.per_second());
+  test.turn();
+  CHECK(test.drops(DP_NEIGHBOUR_FAILED) == 0);
+  CHECK(test.requests.asked.size() >= 1);
+  test.tables.hop(4).flags &= static_cast<__u16>(~DP_NEXT_HOP_FAILED);  // Linux was asked
+  test.later(test.clock.per_second());
+  test.turn();
+  CHECK(test.engine->held() == 1);
+  test.fail(4);
+  test.turn();
+  CHECK(test.drops(DP_NEIGHBOUR_FAILED) == 1);
+  CHECK(test.adds_up());
+}
+
 TEST_CASE("a flow whose held packet was dropped is let go by the next one that is sent") {
   EngineUnderTest test;
   test.tables.allow();
@@ -161,6 +209,36 @@ TEST_CASE("a rule that goes while packets wait drops them") {
   test.turn();
   CHECK(test.drops(DP_ZONE_DEFAULT) == 1);
   CHECK(test.io.sent_frames.empty());
+  CHECK(test.adds_up());
+}
+
+TEST_CASE("packets that wait are judged by the zone their port is in by then") {
+  EngineUnderTest test;
+  test.tables.allow();
+  test.pass(udp("198.51.100.9"));
+  REQUIRE(test.engine->held() == 1);
+  test.tables.port(kLan).zone = 0;
+  test.resolve(4);
+  test.turn();
+  CHECK(test.drops(DP_ZONE_DEFAULT) == 1);
+  CHECK(test.io.take_sent().empty());
+  CHECK(test.adds_up());
+}
+
+TEST_CASE("what waits and came in by a port that goes is dropped before its number can mean another port") {
+  EngineUnderTest test;
+  test.tables.allow();
+  test.pass(udp("198.51.100.9"));
+  REQUIRE(test.engine->held() == 1);
+  const dp_port port = test.tables.port(kLan);
+  test.tables.port(kLan) = dp_port{};
+  test.engine->forget_port(kLan);
+  CHECK(test.drops(DP_STALE_STEER) == 1);
+  test.tables.port(kLan) = port;
+  test.resolve(4);
+  test.turn();
+  CHECK(test.io.take_sent().empty());
+  CHECK(test.engine->held() == 0);
   CHECK(test.adds_up());
 }
 

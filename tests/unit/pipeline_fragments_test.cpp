@@ -88,6 +88,23 @@ TEST_CASE("fragments whose first never comes are dropped under their own reason"
   CHECK(test.adds_up());
 }
 
+TEST_CASE("fragments that wait for their first are dropped when their port goes, and it cannot join them any more") {
+  EngineUnderTest test;
+  test.tables.allow();
+  test.pass(last_fragment());
+  REQUIRE(test.engine->held() == 1);
+  const dp_port port = test.tables.port(kLan);
+  test.tables.port(kLan) = dp_port{};
+  test.engine->forget_port(kLan);
+  CHECK(test.drops(DP_FRAGMENT_TIMEOUT) == 1);
+  test.tables.port(kLan) = port;  // the number has another port at once
+  test.pass(middle_fragment());
+  CHECK(test.engine->held() == 1);
+  test.pass(first_fragment());
+  CHECK(test.io.take_sent().size() == 2);
+  CHECK(test.adds_up());
+}
+
 TEST_CASE("later fragments of a forbidden datagram are dropped, and answered once") {
   EngineUnderTest test;
   test.tables.set_rules(kInside, kOutside, {any_rule(7, DP_ACTION_REJECT)});

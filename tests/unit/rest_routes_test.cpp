@@ -44,6 +44,9 @@ TEST_CASE("every request gets the status that fits it") {
       {"DELETE", "/v1/policies/99", 404, "not_found"},
       {"DELETE", "/v1/policies?state=closing", 200, ""},
       {"POST", "/v1/shutdown", 202, ""},
+      {"POST", "/v1/confirm", 409, "nothing_to_confirm"},
+      {"GET", "/v1/confirm", 405, "method_not_allowed"},
+      {"POST", "/v1/confirm?now=1", 400, "bad_query"},
       {"GET", "/v1/engines", 500, "internal"},
       {"GET", "/", 404, "not_found"},
       {"GET", "/v1", 404, "not_found"},
@@ -206,6 +209,36 @@ TEST_CASE("a good configuration that the host refuses is an error of the server"
   const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
   CHECK(answer.status == 500);
   CHECK(body_of(answer)["error"]["code"] == "not_applied");
+}
+
+TEST_CASE("confirming keeps what waits, once") {
+  FakeGateway gateway;
+  gateway.waiting_s = 12;
+  const Answer first = dispatch(gateway, {"POST", "/v1/confirm", {}, {}});
+  CHECK(first.status == 200);
+  CHECK(body_of(first) == json{{"confirmed", true}, {"generation", 7}});
+  const Answer second = dispatch(gateway, {"POST", "/v1/confirm", {}, {}});
+  CHECK(second.status == 409);
+  CHECK(body_of(second)["error"]["code"] == "nothing_to_confirm");
+  CHECK(gateway.confirmed == 1);
+}
+
+TEST_CASE("a configuration that is put while another waits to be confirmed is refused with the way out") {
+  FakeGateway gateway;
+  gateway.waiting_s = 12;
+  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(answer.status == 409);
+  CHECK(body_of(answer)["error"]["code"] == "confirm_first");
+  const std::string message = body_of(answer)["error"]["message"];
+  CHECK(message.find("in 12 s: confirm it first") != std::string::npos);
+}
+
+TEST_CASE("who puts a configuration that has to be confirmed is told how long it waits") {
+  FakeGateway gateway;
+  CHECK_FALSE(body_of(dispatch(gateway, {"PUT", "/v1/config", {}, "{}"})).contains("confirm_within_s"));
+  gateway.confirm_within_s = 30;
+  CHECK(body_of(dispatch(gateway, {"PUT", "/v1/config", {}, "{}"}))["confirm_within_s"] == 30);
+  CHECK_FALSE(body_of(dispatch(gateway, {"PUT", "/v1/config?dry_run=1", {}, "{}"})).contains("confirm_within_s"));
 }
 
 TEST_CASE("a body that is no JSON never reaches the gateway") {

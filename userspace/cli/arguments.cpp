@@ -4,6 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
+#include "policy/config.hpp"
 
 namespace twinpath::cli {
 namespace {
@@ -42,8 +43,9 @@ void add_lifecycle(CLI::App& app, CommandLine& line) {
   CLI::App* up_app = add_command(app, line, "up", "start a gateway", [&line] { return up(line.global, line.up); });
   add_file(up_app, line.up.file);
   up_app->add_flag("--foreground", line.up.foreground, "stay, and log to standard error");
-  up_app->add_option("--confirm-within", line.up.confirm_within_s, "undo everything unless confirmed in time")
-      ->type_name("SECONDS");
+  up_app->add_option("--confirm-within", line.up.confirm_within_s, "undo everything unless confirmed in time; 0: off")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0U, kConfirmMax_s));
   add_command(app, line, "down", "stop a gateway and take away its programs", [&line] { return down(line.global); });
 }
 

@@ -22,13 +22,15 @@ struct ReloadOptions {
   bool dry_run = false;
 };
 int reload(const Global& global, const ReloadOptions& options);
+
+// confirm.cpp
 int confirm(const Global& global);
 
 // up.cpp
 struct UpOptions {
   std::string file;
   bool foreground = false;
-  std::uint32_t confirm_within_s = 0;
+  std::optional<std::uint32_t> confirm_within_s;  // absent: as the document says
 };
 int up(const Global& global, const UpOptions& options);
 

@@ -1,8 +1,10 @@
 #include "cli/api.hpp"
 #include "cli/commands.hpp"
+#include "cli/confirm.hpp"
 #include "cli/document.hpp"
 #include "cli/format.hpp"
 #include "cli/output.hpp"
+#include "cli/render.hpp"
 
 namespace twinpath::cli {
 namespace {
@@ -20,20 +22,13 @@ int say_refusal(const std::string& file, const rest::Reply& reply) {
   return exit_failed;
 }
 
-std::string changes_text(const json& changes) {
-  if (changes.is_null()) return "";
-  if (changes.empty()) return "nothing would change\n";
-  if (!changes.is_array()) return changes.dump(2) + "\n";
-  std::string text;
-  for (const json& change : changes) text += (change.is_string() ? change.get<std::string>() : change.dump()) + "\n";
-  return text;
-}
-
 void say_result(const std::string& name, const json& body, bool dry_run) {
   if (dry_run)
     return say(fmt::format("{}{}: would become generation {}; nothing was changed\n",
-                           changes_text(member(body, "changes")), name, count_cell(member(body, "generation"))));
+                           render_changes(member(body, "changes")), name, count_cell(member(body, "generation"))));
   say(fmt::format("{}: generation {} in force\n", name, count_cell(member(body, "generation"))));
+  if (const std::uint64_t within_s = number_or_zero(member(body, "confirm_within_s")); within_s > 0)
+    say(confirm_hint(name, within_s, "the configuration from before is put back"));
 }
 
 }  // namespace
@@ -56,10 +51,6 @@ int reload(const Global& global, const ReloadOptions& options) {
   else
     say_result(api.instance().name, body, options.dry_run);
   return exit_done;
-}
-
-int confirm(const Global&) {
-  return failed("confirm: this version does not undo a configuration by itself, so there is nothing to confirm");
 }
 
 }  // namespace twinpath::cli

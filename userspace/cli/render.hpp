@@ -20,6 +20,9 @@ namespace twinpath::cli {
 // `before`: an earlier answer to count from, or null. Only reasons that have counted something are shown.
 [[nodiscard]] std::string render_drops(const json& answer, const json& before);
 
+// What a dry run would change, a line each.
+[[nodiscard]] std::string render_changes(const json& changes);
+
 // Pairs are added page by page.
 [[nodiscard]] Table policy_table();
 void add_policy(Table& table, const json& pair);

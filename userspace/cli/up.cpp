@@ -5,8 +5,10 @@
 #include <filesystem>
 
 #include "cli/commands.hpp"
+#include "cli/confirm.hpp"
 #include "cli/daemon_process.hpp"
 #include "cli/document.hpp"
+#include "cli/format.hpp"
 #include "cli/output.hpp"
 
 namespace twinpath::cli {
@@ -20,6 +22,8 @@ std::vector<std::string> arguments_for(const Global& global, const UpOptions& op
   std::vector<std::string> arguments{"--config", std::filesystem::absolute(options.file, ignored).string()};
   if (global.name) arguments.insert(arguments.end(), {"--name", *global.name});
   if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
+  if (options.confirm_within_s)
+    arguments.insert(arguments.end(), {"--confirm-within", std::to_string(*options.confirm_within_s)});
   return arguments;
 }
 
@@ -30,25 +34,26 @@ Status make_run_folder() {
 }
 
 int up_in_background(const Global& global, const std::string& program, std::vector<std::string> arguments,
-                     const std::string& name) {
+                     const std::string& name, bool asks_confirmation) {
   if (Status folder = make_run_folder(); !folder) return failed(folder.error());
   arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd)});
   Result<BackgroundDaemon> daemon =
       BackgroundDaemon::start(program, arguments, fmt::format("{}/{}.log", run_folder, name));
   if (!daemon) return failed(daemon.error());
   if (Status ready = daemon->wait_until_ready(name, start_patience); !ready) return failed(ready.error());
+  const json trial = asks_confirmation ? trial_of(global, name) : json();
+  json answer = {{"name", name}, {"pid", daemon->pid()}};
+  if (!trial.is_null()) answer["confirm"] = trial;
   if (global.json)
-    say_json({{"name", name}, {"pid", daemon->pid()}});
+    say_json(answer);
   else
-    say(fmt::format("{}: up, pid {}\n", name, daemon->pid()));
+    say(fmt::format("{}: up, pid {}\n{}", name, daemon->pid(), trial_text(name, trial)));
   return exit_done;
 }
 
 }  // namespace
 
 int up(const Global& global, const UpOptions& options) {
-  if (options.confirm_within_s > 0)
-    return failed("up --confirm-within: this version does not undo a configuration by itself; leave the option away");
   if (global.name)
     if (Status good = check_name(*global.name); !good) return failed(good.error());
   const std::optional<Config> config = load_document(options.file);
@@ -59,7 +64,9 @@ int up(const Global& global, const UpOptions& options) {
   if (!program) return failed(program.error());
   std::vector<std::string> arguments = arguments_for(global, options);
   if (options.foreground) return failed(exec_daemon(*program, arguments));
-  return up_in_background(global, *program, std::move(arguments), global.name.value_or(config->name));
+  const bool asks_confirmation = options.confirm_within_s.value_or(config->safety.confirm_s) > 0;
+  return up_in_background(global, *program, std::move(arguments), global.name.value_or(config->name),
+                          asks_confirmation);
 }
 
 }  // namespace twinpath::cli

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "common/datapath/hash.h"
+#include "control/live_sender.hpp"
 #include "pipeline/env.hpp"
 
 namespace twinpath {
@@ -46,7 +47,12 @@ Result<std::unique_ptr<Control>> Control::start(boost::asio::io_context& io, con
 }
 
 Control::Control(boost::asio::io_context& io, const Config& config, ControlOptions options)
-    : io_(io), config_(config), options_(std::move(options)), timer_(io), exit_(config.safety.on_exit) {}
+    : io_(io),
+      config_(config),
+      options_(std::move(options)),
+      timer_(io),
+      confirmation_(io, [this](Trial trial) { not_confirmed(std::move(trial)); }),
+      exit_(config.safety.on_exit) {}
 
 Control::~Control() { stop(exit_); }
 
@@ -64,17 +70,18 @@ Status Control::begin() {
   event_log_ = std::move(*log);
   if (auto zeroed = zero_fresh_rules(image_); !zeroed) return zeroed;
   if (auto published = publish_first(); !published) return published;
-  const auto note = [this](const std::vector<netlink::OffloadChange>& changes) {
-    journal_.offloads.insert(journal_.offloads.end(), changes.begin(), changes.end());
-    return save_journal(journal_);
-  };
-  if (auto opened = ports_.open(*datapath_, *driver_, image_, note); !opened) return opened;
+  if (auto opened = ports_.open(changer_->opener(), image_); !opened) {
+    changer_->release(image_);  // a datapath that goes on has these tables now
+    return opened;
+  }
   ports_.retire_others(*datapath_, pins_);
+  changer_->restore_others();
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
   follower_->take_over_links();
   follower_->take_over_neighbours();
   follower_->watch();
   every_second();
+  settle_start();
   return {};
 }
 
@@ -92,6 +99,7 @@ Status Control::take_over_journal() {
         "\"twinpath -n {} down\" first",
         (*saved)->netns, options_.netns, config_.name);
   if (*saved) journal_ = std::move(**saved);
+  if (!adopting_) journal_.confirmed = nullptr;  // it is in force no more: nothing to go back to
   journal_.name = config_.name;
   journal_.netns = options_.netns;
   journal_.socket = socket_path(config_);
@@ -103,6 +111,7 @@ Status Control::survey() {
   auto image = compile(config_, journal_.numbers);
   if (!image) return pass_on(std::move(image.error()));
   image_ = std::move(*image);
+  strange_zones_ = taken_over_zones(journal_.numbers, image_.numbers);
   journal_.numbers = image_.numbers;
   auto ports = PortSet::survey(config_, image_, pins_);
   if (!ports) return pass_on(std::move(ports.error()));
@@ -150,6 +159,7 @@ void Control::write_settings(bool fresh) {
   settings.budget[DP_BUDGET_HOST] = budget.host;
   settings.budget[DP_BUDGET_LINK] = budget.host;
   settings.budget[DP_BUDGET_NEIGHBOUR] = budget.neighbour;
+  settings.budget[DP_BUDGET_HELD] = budget.held;
   settings.layout_version = DP_LAYOUT_VERSION;
 }
 
@@ -162,6 +172,7 @@ Status Control::open_engine() {
   auto driver = afxdp::Driver::create(driver_config);
   if (!driver) return pass_on(std::move(driver.error()));
   driver_ = std::move(*driver);
+  if (config_.engine.bursts) give_bursts();
   auto desk = NeighbourDesk::create();
   if (!desk) return pass_on(std::move(desk.error()));
   desk_ = std::move(*desk);
@@ -190,21 +201,43 @@ Status Control::open_engine() {
   return {};
 }
 
+// Without it everything leaves through the sockets: slower, and no reason to refuse.
+void Control::give_bursts() {
+  auto transmit = LiveTransmit::create(datapath_->maps().tx_ports);
+  if (transmit)
+    driver_->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
+  else if (options_.complain)
+    options_.complain("bursts leave through the sockets: " + transmit.error().text);
+}
+
 Status Control::open_follower() {
   auto grace = GracePeriod::create();
   if (!grace) return pass_on(std::move(grace.error()));
   hops_ = std::make_unique<NextHopBook>(datapath_->memory().next_hops.values(), datapath_->maps().neighbours);
   publisher_ = std::make_unique<Publisher>(*datapath_, std::move(*grace), [this] { wait_for_engine(); });
-  auto follower = Follower::open({io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *desk_}, options_.complain);
+  auto follower =
+      Follower::open({io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *driver_, *desk_}, options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
+  changer_ = std::make_unique<PortChanger>(
+      PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
+      [this](const auto& work) { on_driver(work); }, options_.complain);
   return {};
 }
 
+// Ports of an adopted datapath that are to be in another zone wait for their tables.
 Status Control::publish_first() {
+  const std::vector<dp_port> before(datapath_->memory().ports.values().begin(),
+                                    datapath_->memory().ports.values().end());
+  changer_->hold_back(image_);
   ports_.follow(follower_->mirror(), *datapath_, *hops_);
   const RoutePlan routes = follower_->plan();
-  return publisher_->publish(&image_, &routes);
+  auto published = publisher_->publish(&image_, &routes);
+  for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
+    set_trust(*datapath_, number, {before[number].zone, before[number].source_check});
+  if (published && adopting_) published = publisher_->settle();
+  if (published) forget_zones(strange_zones_);
+  return published;
 }
 
 void Control::wait_for_engine() {
@@ -219,10 +252,14 @@ void Control::calibrate() {
   if (bpf_prog_test_run_opts(datapath_->tick_program(), &run) == 0) clock_.calibrate(run.retval);
 }
 
-void Control::every_second() {
-  calibrate();
+void Control::beat() {
   dp_settings& settings = datapath_->memory().settings[0];
   std::atomic_ref<std::uint32_t>(settings.heartbeat).store(clock_.now(), std::memory_order_relaxed);
+}
+
+void Control::every_second() {
+  calibrate();
+  beat();
   expire();
   timer_.expires_after(std::chrono::seconds{1});
   timer_.async_wait([this](const boost::system::error_code& error) {
@@ -275,6 +312,7 @@ void Control::stop(OnExit how) {
 // Users before what they use.
 void Control::close_all() {
   event_log_.reset();
+  changer_.reset();
   follower_.reset();
   publisher_.reset();
   hops_.reset();

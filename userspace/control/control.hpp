@@ -4,6 +4,8 @@
 //           by give_up(). A datapath that was forwarding before goes on, whatever fails.
 // Keeping   forwarding does not depend on this process. stop(keep) leaves programs, links and maps pinned; the next
 //           start() adopts them. stop(detach) leaves the host as it was found.
+// Reload    another configuration, ports and zones included, in one transaction (control_reload.cpp).
+// Trial     a configuration that has to be confirmed is undone when it is not (control_trial.cpp).
 // Thread    the io_context's, except for the engine's own thread.
 #pragma once
 
@@ -14,11 +16,14 @@
 
 #include "afxdp/driver.hpp"
 #include "base/tick_clock.hpp"
+#include "control/confirmation.hpp"
 #include "control/event_log.hpp"
 #include "control/follower.hpp"
 #include "control/journal.hpp"
+#include "control/port_changer.hpp"
 #include "control/port_set.hpp"
 #include "control/publisher.hpp"
+#include "control/reload_plan.hpp"
 #include "control/reports.hpp"
 #include "pipeline/engine.hpp"
 #include "pipeline/flow_scan.hpp"
@@ -28,10 +33,11 @@
 namespace twinpath {
 
 struct ControlOptions {
-  std::string netns;   // name, for the journal and status; the process is in it already
-  bool named = false;  // the command line gave the name: it replaces that of every document
+  std::string netns;                              // name, for the journal and status; the process is in it already
+  bool named = false;                             // the command line gave the name: it replaces that of every document
+  std::optional<std::uint32_t> confirm_within_s;  // of the command line: for the start, instead of safety.confirm_s
   std::function<void(const std::string&)> complain;  // one line for what went wrong and did not stop it
-  std::function<void(const std::string&)> note;      // one line for a packet whose rule says log
+  std::function<void(const std::string&)> note;  // one line for a packet whose rule says log, or for a trial's course
 };
 
 class Control final : public rest::Gateway {
@@ -40,8 +46,8 @@ class Control final : public rest::Gateway {
                                                               ControlOptions options);
   ~Control() override;
 
-  // Ends everything as `safety.on_exit` or the last shut_down() said.
-  void stop() { stop(exit_); }
+  // Ends everything as `safety.on_exit` or the last shut_down() said. What waits to be confirmed is undone before.
+  void stop();
   // Undoes a start that cannot be completed.
   void give_up();
   [[nodiscard]] const Config& configuration() const { return config_; }
@@ -59,6 +65,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] Result<std::size_t> remove_policies(const rest::PolicyQuery& query) override;
   [[nodiscard]] bool remove_policy(std::string_view id) override;
   [[nodiscard]] Result<rest::ConfigAnswer> put_config(std::string_view text, bool dry_run) override;
+  [[nodiscard]] std::optional<std::uint32_t> confirm() override;
   void shut_down(bool detach) override;
 
  private:
@@ -69,6 +76,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] Status survey();
   [[nodiscard]] Status load_tables();
   [[nodiscard]] Status open_engine();
+  void give_bursts();
   [[nodiscard]] Status open_follower();
   [[nodiscard]] Status publish_first();
   void write_settings(bool fresh);
@@ -80,8 +88,25 @@ class Control final : public rest::Gateway {
   void close_all();
   [[nodiscard]] TableView table(std::uint8_t family);
   [[nodiscard]] ReportSources sources();
-  [[nodiscard]] Status apply(Config next, PolicyImage image);
   [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
+  void beat();
+  // control_reload.cpp
+  void on_driver(const std::function<void(afxdp::Driver&)>& work);
+  [[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(Config next);
+  [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
+  [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);
+  void finish_ports(const PortSet& before, const std::vector<std::uint8_t>& strange_zones);
+  [[nodiscard]] nlohmann::json changes_of(const ReloadPlan& plan) const;
+  void forget_zones(const std::vector<std::uint8_t>& zones);
+  void begin_pickup_grace();
+  [[nodiscard]] std::optional<Config> confirmed_before() const;
+  void settle_start();
+  // What has been published stays at once (0), or when it is confirmed; else `before`, or nothing, takes its place.
+  void settle(std::uint32_t within_s, std::optional<Config> before);
+  void note_confirmed();
+  void not_confirmed(Trial trial);
+  void undo(Trial trial, const std::string& why);
+  [[nodiscard]] Status put_back(Config before);
 
   boost::asio::io_context& io_;
   Config config_;
@@ -91,6 +116,7 @@ class Control final : public rest::Gateway {
   Journal journal_;
   std::string pins_;
   PolicyImage image_;
+  std::vector<std::uint8_t> strange_zones_;  // numbers that meant another zone in the tables that were adopted
   PortSet ports_;
   std::unique_ptr<KernelDatapath> datapath_;
   std::unique_ptr<afxdp::Driver> driver_;
@@ -100,8 +126,10 @@ class Control final : public rest::Gateway {
   std::unique_ptr<NextHopBook> hops_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Follower> follower_;
+  std::unique_ptr<PortChanger> changer_;
   std::unique_ptr<EventLog> event_log_;
   boost::asio::steady_timer timer_;
+  Confirmation confirmation_;
   std::thread engine_thread_;
   ExpiryCounts pairs4_;
   ExpiryCounts pairs6_;

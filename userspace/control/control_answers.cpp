@@ -4,7 +4,6 @@
 
 #include "control/control.hpp"
 #include "control/policy_filter.hpp"
-#include "control/start_only.hpp"
 #include "policy/diff.hpp"
 #include "telemetry/policy_json.hpp"
 
@@ -15,7 +14,11 @@ ReportSources Control::sources() {
   return {config_, image_, ports_, *datapath_, *driver_, *engine_, pairs4_, pairs6_, options_.netns, uptime};
 }
 
-nlohmann::json Control::status() { return report_status(sources()); }
+nlohmann::json Control::status() {
+  nlohmann::json answer = report_status(sources());
+  answer["confirm"] = confirmation_.report();
+  return answer;
+}
 nlohmann::json Control::config() { return to_json(config_); }
 nlohmann::json Control::ports() { return report_ports(sources()); }
 nlohmann::json Control::zones() { return report_zones(sources()); }
@@ -105,17 +108,16 @@ Status Control::zero_fresh_rules(const PolicyImage& image) {
   return {};
 }
 
-// The tables first, which can fail and then are as they were; what follows cannot.
-Status Control::apply(Config next, PolicyImage image) {
-  if (auto zeroed = zero_fresh_rules(image); !zeroed) return zeroed;
-  if (auto published = publisher_->publish(&image, nullptr); !published) return published;
-  config_ = std::move(next);
-  image_ = std::move(image);
-  write_settings(false);
-  exit_ = config_.safety.on_exit;
-  journal_.numbers = image_.numbers;
-  if (auto saved = save_journal(journal_); !saved) options_.complain(saved.error().text);
-  return {};
+// What is not named otherwise is about rules.
+nlohmann::json Control::changes_of(const ReloadPlan& plan) const {
+  const PolicyDiff rules = diff(image_, plan.image);
+  return {{"added", rules.added},
+          {"removed", rules.removed},
+          {"changed", rules.changed},
+          {"reordered", rules.reordered},
+          {"defaults", rules.defaults},
+          {"ports", port_changes(config_, plan.next)},
+          {"zones", zone_changes(config_, plan.next)}};
 }
 
 Result<rest::ConfigAnswer> Control::put_config(std::string_view text, bool dry_run) {
@@ -124,26 +126,32 @@ Result<rest::ConfigAnswer> Control::put_config(std::string_view text, bool dry_r
     for (const Fault& fault : faults) answer.faults.push_back({fault.path, fault.text});
     return answer;
   };
+  // Which of two would be undone, and to what? The operator decides, by confirming or by waiting.
+  if (confirmation_.waiting() && !dry_run) {
+    answer.waiting_s = std::max(confirmation_.seconds_left(), 1U);
+    return answer;
+  }
   auto next = parse_config(text);
   if (!next) return refuse_all(next.error());
   if (options_.named) next->name = config_.name;
-  if (const auto faults = start_only_changes(config_, *next); !faults.empty()) return refuse_all(faults);
-  auto image = compile(*next, image_.numbers);
-  if (!image) return refuse_all({{"rules", image.error().text}});
-  const PolicyDiff changes = diff(image_, *image);
-  answer.changes = {{"added", changes.added},
-                    {"removed", changes.removed},
-                    {"changed", changes.changed},
-                    {"reordered", changes.reordered},
-                    {"defaults", changes.defaults}};
+  auto plan = plan_reload(std::move(*next));
+  if (!plan) return refuse_all(plan.error());
+  answer.changes = changes_of(*plan);
   if (!dry_run) {
-    if (auto applied = apply(std::move(*next), std::move(*image)); !applied) return pass_on(std::move(applied.error()));
+    Config before = config_;
+    if (auto applied = apply(std::move(*plan)); !applied) {
+      if (applied.error().path.empty()) return refuse("{}", applied.error().text);
+      return refuse_all({applied.error()});
+    }
+    settle(config_.safety.confirm_s, std::move(before));
+    answer.confirm_within_s = config_.safety.confirm_s;
   }
   answer.generation = publisher_->generation() + (dry_run ? 1U : 0U);
   return answer;
 }
 
 void Control::shut_down(bool detach) {
+  if (detach) (void)confirmation_.end();  // everything goes anyway
   exit_ = detach ? OnExit::detach : exit_;
   io_.stop();
 }

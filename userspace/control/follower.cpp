@@ -6,6 +6,7 @@ namespace twinpath {
 namespace {
 
 constexpr std::chrono::milliseconds kRoutesEvery{100};
+constexpr std::chrono::seconds kUpkeepEvery{5};  // longer than the engine waits for a neighbour before it asks again
 
 bool serves_as_next_hop(const netlink::IpAddress& address) {
   return !dp_address_multicast(address.family, &address.address) &&
@@ -39,11 +40,13 @@ Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver
       mirror_events_(parts.io, mirror_.fd()),
       resolver_events_(parts.io, resolver_.fd()),
       desk_events_(parts.io, parts.desk.fd()),
-      routes_timer_(parts.io) {}
+      routes_timer_(parts.io),
+      upkeep_timer_(parts.io) {}
 
 // The descriptors are borrowed: whoever opened them closes them.
 void Follower::stop() {
   routes_timer_.cancel();
+  upkeep_timer_.cancel();
   for (Descriptor* descriptor : {&mirror_events_, &resolver_events_, &desk_events_}) {
     if (descriptor->is_open()) descriptor->release();
   }
@@ -55,6 +58,7 @@ void Follower::watch() {
   wait_for(resolver_events_, &Follower::on_resolver);
   wait_for(desk_events_, &Follower::on_desk);
   if (feature_events_) wait_for(*feature_events_, &Follower::on_features);
+  schedule_upkeep();
 }
 
 void Follower::wait_for(Descriptor& descriptor, void (Follower::*handler)()) {
@@ -112,7 +116,23 @@ void Follower::take_over_neighbours() {
     parts_.hops.set_neighbour(index, mirror_.find_neighbour({ifindex_of(key.port), key.address}));
     keep_fresh(key);
   }
+  meet_neighbours();
+}
+
+void Follower::meet_neighbours() {
   for (const auto& [key, neighbour] : mirror_.neighbours()) apply_neighbour(key);
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+}
+
+void Follower::forget_port(const Port& port) {
+  parts_.hops.set_port(port.number, {});
+  for (const auto& [key, index] : parts_.hops.all()) {
+    if (key.port != port.number) continue;
+    parts_.hops.set_neighbour(index, nullptr);
+    const netlink::NeighbourKey neighbour{port.link.ifindex, key.address};
+    const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
+    if (known != nullptr && known->managed) resolver_.release(neighbour);
+  }
   if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
 }
 
@@ -173,6 +193,7 @@ void Follower::on_desk() {
       continue;
     }
     parts_.hops.set_neighbour(*index, mirror_.find_neighbour({ifindex_of(key.port), key.address}));
+    parts_.hops.forget_failure(*index);
     keep_fresh(key);
   }
   if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
@@ -183,7 +204,7 @@ void Follower::on_features() {
   auto news = features_->process();
   if (!news) return complain_(news.error().text);
   for (const netlink::XdpFeatures& device : *news)
-    parts_.ports.set_redirects(device.ifindex, device.takes_redirects(), parts_.hops);
+    parts_.ports.set_redirects(device.ifindex, device.takes_redirects(), parts_.hops, parts_.driver);
 }
 
 void Follower::schedule_routes() {
@@ -200,6 +221,33 @@ void Follower::publish_routes() {
   routes_published_ = std::chrono::steady_clock::now();
   const RoutePlan fresh = plan();
   if (auto published = parts_.publisher.publish(nullptr, &fresh); !published) complain_(published.error().text);
+}
+
+void Follower::schedule_upkeep() {
+  upkeep_timer_.expires_after(kUpkeepEvery);
+  upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    give_back_next_hops();
+    schedule_upkeep();
+  });
+}
+
+// The steps of next_hop_book.hpp.
+void Follower::give_back_next_hops() {
+  if (!parts_.hops.crowded() && !parts_.hops.has_retired()) return;
+  const RoutePlan fresh = plan();
+  if (parts_.hops.crowded()) {
+    std::set<std::uint16_t> gateways;
+    for (const dp_path& path : fresh.paths) gateways.insert(path.next_hop);
+    for (const NextHopBook::Key& key : parts_.hops.retire_unwanted(gateways))
+      resolver_.release({ifindex_of(key.port), key.address});
+    if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+  }
+  if (!parts_.hops.has_retired()) return;
+  auto settled = parts_.publisher.publish(nullptr, &fresh);
+  if (settled) settled = parts_.publisher.settle();
+  if (!settled) return complain_(settled.error().text);
+  parts_.hops.release_retired();
 }
 
 // The first usable address of each family that is not link-local: what ICMP errors are sent from.

@@ -4,6 +4,7 @@
 //              look at the route every tenth of a second and no more.
 // Neighbours   a change is one write to a next hop. Whoever has a next hop is kept fresh by Linux (managed neighbours):
 //              traffic over XDP does not refresh Linux's entries, so they would go stale under it.
+//              When most next hops are taken, those of neighbours that nobody needs are given back.
 // Thread       the io_context's.
 #pragma once
 
@@ -35,6 +36,7 @@ class Follower {
     NextHopBook& hops;
     Publisher& publisher;
     Engine& engine;
+    afxdp::Driver& driver;
     NeighbourDesk& desk;
   };
 
@@ -46,6 +48,11 @@ class Follower {
   [[nodiscard]] RoutePlan plan();
   void take_over_links();
   void take_over_neighbours();
+  // For a reload. Takes in what Linux has announced by now; gives next hops to the neighbours of ports that have come;
+  // takes those of a port that has gone out of use, and leaves its neighbours to Linux's ordinary ageing.
+  void catch_up() { on_mirror(); }
+  void meet_neighbours();
+  void forget_port(const Port& port);
   void watch();
   void stop();
 
@@ -69,6 +76,8 @@ class Follower {
   void tell_addresses();
   [[nodiscard]] std::uint32_t ifindex_of(std::uint16_t port) const;
   void keep_fresh(const NextHopBook::Key& key);
+  void schedule_upkeep();
+  void give_back_next_hops();
   std::uint16_t gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway);
 
   Parts parts_;
@@ -81,6 +90,7 @@ class Follower {
   Descriptor desk_events_;
   std::optional<Descriptor> feature_events_;
   boost::asio::steady_timer routes_timer_;
+  boost::asio::steady_timer upkeep_timer_;
   std::chrono::steady_clock::time_point routes_published_{};
   bool routes_pending_ = false;
 };

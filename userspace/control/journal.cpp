@@ -16,15 +16,13 @@ namespace {
 constexpr const char* kRunDirectory = "/run/twinpath";
 
 nlohmann::json to_json(const netlink::OffloadChange& change) {
-  return {{"device", change.device},
-          {"ifindex", change.ifindex},
-          {"netns", change.netns},
-          {"feature", change.feature},
-          {"before", change.before}};
+  return {{"device", change.device},   {"ifindex", change.ifindex}, {"netns", change.netns},
+          {"feature", change.feature}, {"before", change.before},   {"done_for", change.done_for}};
 }
 
 netlink::OffloadChange offload_from(const nlohmann::json& saved) {
-  return {saved.at("device"), saved.at("ifindex"), saved.at("netns"), saved.at("feature"), saved.at("before")};
+  return {saved.at("device"),  saved.at("ifindex"), saved.at("netns"),
+          saved.at("feature"), saved.at("before"),  saved.value("done_for", "")};
 }
 
 nlohmann::json to_json(const Journal& journal) {
@@ -35,7 +33,8 @@ nlohmann::json to_json(const Journal& journal) {
           {"socket", journal.socket},
           {"pid", journal.pid},
           {"numbers", to_json(journal.numbers)},
-          {"offloads", offloads}};
+          {"offloads", offloads},
+          {"confirmed", journal.confirmed}};
 }
 
 }  // namespace
@@ -73,6 +72,7 @@ Result<std::optional<Journal>> load_journal(const std::string& name) {
     auto numbers = number_book_from_json(saved.at("numbers"));
     if (!numbers) return pass_on(std::move(numbers.error()).in(journal_path(name)));
     journal.numbers = std::move(*numbers);
+    journal.confirmed = saved.value("confirmed", nlohmann::json());
     for (const auto& change : saved.at("offloads")) journal.offloads.push_back(offload_from(change));
     return std::optional<Journal>{std::move(journal)};
   } catch (const nlohmann::json::exception& error) {

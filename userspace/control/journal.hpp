@@ -24,6 +24,7 @@ struct Journal {
   int pid = 0;
   NumberBook numbers;
   std::vector<netlink::OffloadChange> offloads;
+  nlohmann::json confirmed;  // the document that was in force last without waiting to be confirmed; null: none
 };
 
 [[nodiscard]] std::string journal_path(const std::string& name);

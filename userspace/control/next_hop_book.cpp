@@ -26,6 +26,11 @@ void store_flags(dp_next_hop& hop, std::uint16_t flags) {
 }  // namespace
 
 NextHopBook::NextHopBook(std::span<dp_next_hop> hops, int map) : hops_(hops), map_(map) {
+  read_back();
+  sort_rest();
+}
+
+void NextHopBook::read_back() {
   dp_neighbour_key key{};
   const dp_neighbour_key* previous = nullptr;
   while (bpf_map_get_next_key(map_, previous, &key) == 0) {
@@ -34,22 +39,46 @@ NextHopBook::NextHopBook(std::span<dp_next_hop> hops, int map) : hops_(hops), ma
       const Key ours{key.port, {key.family, key.address}};
       indices_[ours] = static_cast<std::uint16_t>(index);
       keys_[static_cast<std::uint16_t>(index)] = ours;
-      next_ = std::max<std::uint16_t>(next_, static_cast<std::uint16_t>(index + 1));
     }
     previous = &key;
   }
 }
 
+void NextHopBook::sort_rest() {
+  for (std::size_t i = hops_.size(); i-- > 1;) {
+    const auto index = static_cast<std::uint16_t>(i);
+    if (keys_.contains(index)) continue;
+    (hops_[index].port == 0 ? free_ : retired_).push_back(index);
+  }
+}
+
 Result<std::uint16_t> NextHopBook::obtain(const Key& key) {
-  if (const auto found = indices_.find(key); found != indices_.end()) return found->second;
-  if (next_ >= hops_.size()) return refuse("all {} next hops are taken", hops_.size() - 1);
-  const std::uint16_t index = next_++;
+  if (const auto found = indices_.find(key); found != indices_.end()) {
+    unwanted_.erase(found->second);
+    return found->second;
+  }
+  if (free_.empty()) return refuse("all {} next hops are taken", hops_.size() - 1);
+  const std::uint16_t index = free_.back();
+  free_.pop_back();
   indices_[key] = index;
   keys_[index] = key;
   write(index, {}, false, false);
   const std::uint32_t value = index;
-  if (auto set = map_update(map_, map_key(key), value, "neighbours"); !set) return pass_on(std::move(set.error()));
+  if (auto set = map_update(map_, map_key(key), value, "neighbours"); !set) {
+    (void)forget(index);
+    return pass_on(std::move(set.error()));
+  }
   return index;
+}
+
+Status NextHopBook::forget(std::uint16_t index) {
+  const Key key = keys_.at(index);
+  if (auto removed = map_remove(map_, map_key(key), "neighbours"); !removed) return removed;
+  indices_.erase(key);
+  keys_.erase(index);
+  unwanted_.erase(index);
+  retired_.push_back(index);
+  return {};
 }
 
 std::uint16_t NextHopBook::find(const Key& key) const {
@@ -78,6 +107,31 @@ void NextHopBook::set_neighbour(std::uint16_t index, const netlink::Neighbour* n
   const bool resolved = neighbour != nullptr && neighbour->has_mac && neighbour->usable();
   const bool failed = neighbour != nullptr && neighbour->state == netlink::NeighbourState::failed;
   write(index, resolved ? neighbour->mac : netlink::Mac{}, resolved, failed);
+}
+
+void NextHopBook::forget_failure(std::uint16_t index) {
+  store_flags(hops_[index], static_cast<std::uint16_t>(hops_[index].flags & ~DP_NEXT_HOP_FAILED));
+}
+
+std::vector<NextHopBook::Key> NextHopBook::retire_unwanted(const std::set<std::uint16_t>& gateways) {
+  std::vector<Key> retired;
+  std::set<std::uint16_t> unwanted;
+  for (const auto& [index, key] : keys_) {
+    if ((hops_[index].flags & DP_NEXT_HOP_RESOLVED) == 0 && !gateways.contains(index)) unwanted.insert(index);
+  }
+  for (const std::uint16_t index : unwanted) {
+    if (!unwanted_.contains(index)) continue;
+    const Key key = keys_.at(index);
+    if (forget(index)) retired.push_back(key);
+  }
+  unwanted_ = std::move(unwanted);
+  return retired;
+}
+
+void NextHopBook::release_retired() {
+  for (const std::uint16_t index : retired_) hops_[index] = dp_next_hop{};
+  free_.insert(free_.end(), retired_.begin(), retired_.end());
+  retired_.clear();
 }
 
 // A reader must never send to half an address: while the MAC changes, the hop is not resolved.

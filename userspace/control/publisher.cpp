@@ -53,8 +53,7 @@ void Publisher::read_back_routes(std::uint32_t bank) {
 Status Publisher::publish(const PolicyImage* policy, const RoutePlan* routes) {
   const PolicyImage& wanted_policy = policy != nullptr ? *policy : policy_;
   const RoutePlan& wanted_routes = routes != nullptr ? *routes : routes_;
-  if (auto waited = grace_.wait(); !waited) return waited;
-  wait_for_engines_();
+  if (auto settled = settle(); !settled) return settled;
   const std::uint32_t idle = (settings().bank + 1) % DP_BANKS;
   write_policy(idle, wanted_policy);
   if (auto written = write_routes(idle, wanted_routes); !written) return written;
@@ -65,6 +64,12 @@ Status Publisher::publish(const PolicyImage* policy, const RoutePlan* routes) {
       .store(static_cast<std::uint32_t>(generation) << 16 | epoch, std::memory_order_seq_cst);
   if (policy != nullptr) policy_ = *policy;  // only now: what was refused must not come in with the next routes
   if (routes != nullptr) routes_ = *routes;
+  return {};
+}
+
+Status Publisher::settle() {
+  if (auto waited = grace_.wait(); !waited) return waited;
+  wait_for_engines_();
   return {};
 }
 

@@ -26,6 +26,8 @@ class Publisher {
   // Either may be null: unchanged since the last call. Raises the generation when `policy` is given, the epoch when
   // `routes` is. An error leaves the tables in force as they were.
   [[nodiscard]] Status publish(const PolicyImage* policy, const RoutePlan* routes);
+  // Waits until no program and no engine still works on what it read before this call.
+  [[nodiscard]] Status settle();
 
   [[nodiscard]] std::uint16_t generation() const { return static_cast<std::uint16_t>(settings().stamp >> 16); }
   [[nodiscard]] std::uint16_t epoch() const { return static_cast<std::uint16_t>(settings().stamp); }

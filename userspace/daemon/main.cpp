@@ -1,6 +1,6 @@
 // twinpathd - runs one gateway. Started by `twinpath up`; see `twinpath --help` for what users type.
 //
-//   twinpathd --config FILE [--name NAME] [--netns NAME] [--ready-fd N]
+//   twinpathd --config FILE [--name NAME] [--netns NAME] [--confirm-within S] [--ready-fd N]
 //   twinpathd --clean --name NAME [--netns NAME]
 //
 // Readiness  "ready\n" on the given fd, or one line that says why not. Exit status 0 done, 1 failed, 2 usage.
@@ -32,6 +32,7 @@ struct Options {
   std::string config;
   std::string name;
   std::string netns;
+  std::optional<std::uint32_t> confirm_within_s;
   int ready_fd = -1;
   bool clean = false;
 };
@@ -90,6 +91,7 @@ Status run_gateway(const Options& options, const Config& config) {
   ControlOptions control_options;
   control_options.netns = options.netns;
   control_options.named = !options.name.empty();
+  control_options.confirm_within_s = options.confirm_within_s;
   control_options.complain = [](const std::string& line) { spdlog::warn("{}", line); };
   control_options.note = [](const std::string& line) { spdlog::info("{}", line); };
   auto control = Control::start(io, config, std::move(control_options));
@@ -149,6 +151,8 @@ int run(int argc, char** argv) {
   app.add_option("--config", options.config, "configuration document");
   app.add_option("--name", options.name, "instance; replaces the document's name");
   app.add_option("--netns", options.netns, "network namespace to run in");
+  app.add_option("--confirm-within", options.confirm_within_s, "seconds; replaces the document's safety.confirm_s")
+      ->check(CLI::Range(0U, kConfirmMax_s));
   app.add_option("--ready-fd", options.ready_fd, "write \"ready\" or the error here");
   app.add_flag("--clean", options.clean, "undo what a dead daemon left");
   try {

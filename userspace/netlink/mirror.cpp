@@ -256,7 +256,10 @@ void Mirror::apply_neighbour(const nlmsghdr& message, Changes& changes) {
   auto neighbour = parse_neighbour(message);
   if (!neighbour) return;
   bool remove = message.nlmsg_type == RTM_DELNEIGH;
-  if (settle(state_.neighbours, neighbour->key, *neighbour, remove)) changes.neighbours.push_back(neighbour->key);
+  // Linux does not tell that it tries a failed one again; that it has failed again is news to whoever waits for it.
+  const bool failed = !remove && neighbour->state == NeighbourState::failed;
+  if (settle(state_.neighbours, neighbour->key, *neighbour, remove) || failed)
+    changes.neighbours.push_back(neighbour->key);
 }
 
 const Link* Mirror::find_link(const std::string& name) const {

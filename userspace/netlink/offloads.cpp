@@ -121,9 +121,25 @@ Result<OffloadFix> fix_offloads(const std::string& device, bool generic) {
   fix.has_peer = link->kind == "veth";
   Status changed = change(link->name, link->ifindex, *own, wanted_of_device, generic, fix);
   if (changed && fix.has_peer) changed = change_peer(*link, generic, fix);
+  for (OffloadChange& made : fix.changes) made.done_for = link->name;
   if (changed) return fix;
   (void)restore_offloads(fix.changes);  // the first fault is the one to tell
   return pass_on(Error{changed.error()}.in(fmt::format("fix offloads of {}", device)));
+}
+
+std::vector<OffloadChange> take_changes_for(std::vector<OffloadChange>& changes, const std::string& device,
+                                            const std::vector<KeptDevice>& kept) {
+  std::vector<OffloadChange> taken;
+  std::vector<OffloadChange> left;
+  for (OffloadChange& change : changes) {
+    const auto holder = std::ranges::find_if(
+        kept, [&](const KeptDevice& other) { return other.ifindex == change.ifindex && other.netns == change.netns; });
+    const bool concerned = change.done_for == device;
+    if (concerned && holder != kept.end()) change.done_for = holder->name;
+    (concerned && holder == kept.end() ? taken : left).push_back(std::move(change));
+  }
+  changes = std::move(left);
+  return taken;
 }
 
 Status restore_offloads(const std::vector<OffloadChange>& changes) {

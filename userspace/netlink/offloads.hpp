@@ -27,6 +27,7 @@ struct OffloadChange {
   NetnsInode netns = 0;
   std::string feature;  // the kernel's name, see ethtool.hpp
   bool before = false;
+  std::string done_for{};  // name of the device that was being fixed: this one, or the other end of its veth
 };
 
 struct OffloadFix {
@@ -39,6 +40,17 @@ struct OffloadFix {
 // `generic`: the program will run in generic (skb) mode. An error means that nothing was changed: what had been
 // changed before the fault is undone.
 [[nodiscard]] Result<OffloadFix> fix_offloads(const std::string& device, bool generic = false);
+
+// Takes out of `changes` what was done for a device that is to be as it was found, in the order it was done. A change on a
+// device in `kept` stays, as done for that one: two ports may be the ends of one veth.
+struct KeptDevice {
+  std::string name;
+  std::uint32_t ifindex = 0;
+  NetnsInode netns = 0;
+};
+[[nodiscard]] std::vector<OffloadChange> take_changes_for(std::vector<OffloadChange>& changes,
+                                                          const std::string& device,
+                                                          const std::vector<KeptDevice>& kept);
 
 // Undoes in reverse order. Devices and namespaces that are gone are passed over; the first other fault is reported
 // after everything has been tried.

@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds kWaiting{10};  // with packets held
 constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, when nobody says that neighbours changed
 constexpr std::size_t kDepartingMax = 65536;
 constexpr std::uint32_t kHandOverSeconds = 1;  // longer than any transmit ring takes
+constexpr std::uint32_t kBurstsPerFlush = 4;
 constexpr std::uint32_t kFragmentsWaiting = 512;
 
 }  // namespace
@@ -78,6 +79,21 @@ void Engine::forget_rule(std::uint16_t rule) noexcept {
   if (rule < DP_RULE_IDS_MAX) counters_->rules[rule].clear();
 }
 
+void Engine::forget_port(std::uint16_t port) noexcept {
+  set_addresses(port, {});
+  fragments_.forget_port(port);
+  const std::uint32_t now = clock_.now();
+  release_fragments(now);
+  retry_.store(true, std::memory_order_relaxed);
+  retry_held(now);  // judges what waits again, and drops what came in by a port that is none
+}
+
+void Engine::clear_port(std::uint16_t port) noexcept {
+  if (port >= DP_PORTS_MAX) return;
+  counters_->received[port].clear();
+  counters_->transmitted[port].clear();
+}
+
 void Engine::run_posted() noexcept {
   if (!has_posted_.load(std::memory_order_acquire)) return;
   std::vector<std::function<void()>> work;
@@ -104,8 +120,13 @@ bool Engine::turn() noexcept {
   if (!frames.empty()) pass_stages(burst_, now);
   release_fragments(now);
   held_.store(static_cast<std::uint32_t>(pen_.size() + fragments_.size()), std::memory_order_relaxed);
-  io_.flush();
-  let_go(now, frames.size() < afxdp::kBurstMax);
+  // While more waits, several bursts leave together: a call to send costs the same for few packets and for many.
+  const bool drained = frames.size() < afxdp::kBurstMax;
+  if (drained || ++unsent_bursts_ == kBurstsPerFlush) {
+    io_.flush();
+    unsent_bursts_ = 0;
+  }
+  let_go(now, drained);
   return !frames.empty();
 }
 
@@ -114,8 +135,8 @@ void Engine::pass_stages(std::span<Item> burst, std::uint32_t now) noexcept {
   for (Item& item : burst) settle(item, now);
 }
 
-// Judges every held packet anew: those whose neighbour is there by now, or who have waited too long, leave the pen in
-// the order they came; the others stay where they are, ahead of all that comes later.
+// Judges every held packet anew: those whose neighbour is there by now or given up, or who have waited too long, leave
+// the pen in the order they came; the others stay where they are, ahead of all that comes later.
 void Engine::retry_held(std::uint32_t now) noexcept {
   if (pen_.empty()) return;
   const std::uint32_t rate = clock_.per_second();
@@ -130,7 +151,7 @@ void Engine::retry_held(std::uint32_t now) noexcept {
     item.again = true;
     judge_.run({&item, 1}, now);
     if (item.fate == Fate::undecided && item.reason == DP_STEER_NEIGHBOUR) {
-      if (!expired) {
+      if (!expired && !hold_.given_up(waiting)) {
         item.fate = Fate::held;
         hold_.ask_again(waiting, now);
         return false;
@@ -143,6 +164,7 @@ void Engine::retry_held(std::uint32_t now) noexcept {
   for (Stage* stage : {static_cast<Stage*>(&answer_), static_cast<Stage*>(&rewrite_), static_cast<Stage*>(&cut_)})
     stage->run(again_, now);
   for (Item& item : again_) settle(item, now);
+  if (!again_.empty()) io_.flush_paced();
 }
 
 // Fragments that came before their first, behind the burst that brought it.

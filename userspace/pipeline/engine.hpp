@@ -58,6 +58,11 @@ class Engine {
   void set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept;
   // The same: the rule's counters start at zero, for another rule has its id now.
   void forget_rule(std::uint16_t rule) noexcept;
+  // The same: the port has left the tables, and its number may mean another one soon. What came in by it and waits here
+  // is dropped.
+  void forget_port(std::uint16_t port) noexcept;
+  // The same: a port begins to count under this number.
+  void clear_port(std::uint16_t port) noexcept;
 
   [[nodiscard]] const EngineCounters& counters() const noexcept { return *counters_; }
   // Frames that wait: for a neighbour, or for their first fragment.
@@ -103,6 +108,7 @@ class Engine {
   std::vector<Item> again_;
   std::vector<Departing> departing_;
   std::uint32_t last_retry_ = 0;
+  std::uint32_t unsent_bursts_ = 0;
 
   std::atomic<bool> stop_{false};
   std::atomic<bool> retry_{false};

@@ -35,6 +35,9 @@ class FragmentStage final : public Stage {
   [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
 
+  // Fragments that came in by this port have nothing to wait for any more: release() hands them out as dropped.
+  void forget_port(std::uint16_t port) noexcept { table_.forget_port(port); }
+
   // Hands out, in order of arrival, every fragment whose wait is over: undecided with its facts, or dropped. `take` gets
   // it with its frame.
   template <class Take>

@@ -179,6 +179,12 @@ FragmentTable::Admission FragmentTable::admit(const FragmentPart& part, std::uin
   return {&datagram, take(datagram, part)};
 }
 
+void FragmentTable::forget_port(std::uint16_t ingress) noexcept {
+  for (Datagram& datagram : slots_) {
+    if (datagram.key.ingress == ingress) forget(datagram);
+  }
+}
+
 Datagram* FragmentTable::find(std::uint32_t slot, std::uint32_t serial) noexcept {
   if (slot >= slots_.size() || serial == 0 || slots_[slot].serial != serial) return nullptr;
   return &slots_[slot];

@@ -110,6 +110,8 @@ class FragmentTable {
     return static_cast<std::uint32_t>(&datagram - slots_.data());
   }
   void forget(Datagram& datagram) noexcept { datagram.serial = 0; }
+  // Every datagram that came in by it.
+  void forget_port(std::uint16_t ingress) noexcept;
 
  private:
   static constexpr std::uint32_t kWays = 4;

@@ -57,9 +57,9 @@ void HoldingPen::count_again() noexcept {
   for (const Waiting& waiting : waiting_) count(waiting);
 }
 
-bool HoldingPen::hold(const Item& item, const AwaitedNeighbour& neighbour, std::uint32_t now) noexcept {
+bool HoldingPen::hold(const Item& item, const AwaitedNeighbour& neighbour, std::uint32_t now, bool failed) noexcept {
   if (waiting_.size() >= total_ || count_of(neighbour).count >= per_neighbour_) return false;
-  waiting_.push_back({item, neighbour, now, now});
+  waiting_.push_back({item, neighbour, now, now, failed});
   count(waiting_.back());
   return true;
 }

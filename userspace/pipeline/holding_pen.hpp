@@ -1,7 +1,8 @@
 // holding_pen.hpp - packets that wait for a neighbour.
 //
 // Bounds   `per_neighbour` packets for one neighbour, `total` in all; beyond them the newcomer is dropped (hold_full).
-//          A packet waits `patience` ticks at most: Linux gives up a neighbour after three probes, a second apart.
+//          A packet waits `patience` ticks at most, and no longer than until Linux gives the neighbour up: after three
+//          probes, a second apart.
 // Order    packets leave in the order they came in, so those of a flow stay in order.
 // Cost     both questions of a newcomer are answered by counters, a walk is only for retries: a flood towards one dead
 //          neighbour costs the engine no more than its drops.
@@ -35,14 +36,17 @@ struct Waiting {
   AwaitedNeighbour neighbour;
   std::uint32_t since;
   std::uint32_t asked;  // when the neighbour was last asked for on behalf of this packet
+  bool failed;          // the neighbour counted as failed when last looked at
 };
 
 class HoldingPen {
  public:
   HoldingPen(std::uint32_t total, std::uint32_t per_neighbour);
 
-  // Takes the item over; false when there is no room, and then the item stays the caller's.
-  [[nodiscard]] bool hold(const Item& item, const AwaitedNeighbour& neighbour, std::uint32_t now) noexcept;
+  // Takes the item over; false when there is no room, and then the item stays the caller's. `failed`: Linux had given the
+  // neighbour up before this packet came.
+  [[nodiscard]] bool hold(const Item& item, const AwaitedNeighbour& neighbour, std::uint32_t now,
+                          bool failed = false) noexcept;
   [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
   // Does an earlier packet of the flow in `slot` wait here? Then later ones must not overtake it.

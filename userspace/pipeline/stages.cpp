@@ -63,6 +63,10 @@ void JudgeStage::run(std::span<Item> burst, std::uint32_t) noexcept {
 void JudgeStage::judge(Item& item) noexcept {
   constexpr __u32 kFragment = DP_PACKET_FRAGMENT | DP_PACKET_FIRST_FRAGMENT;
   dp_packet& packet = item.context.packet;
+  // The port may have gone, or be in another zone now, since the packet was read: it may have waited.
+  const dp_port* port = dp_env_port(&env_, packet.ingress);
+  if (port == nullptr || (port->flags & DP_PORT_PRESENT) == 0) return item.drop(DP_STALE_STEER);
+  packet.zone = port->zone;
   const __u32 flags = packet.flags;
   packet.flags = flags & ~kFragment;
   item.reason = dp_decide(&env_, &item.context);
@@ -104,7 +108,7 @@ AwaitedNeighbour HoldStage::awaited(const Item& item) noexcept {
 void HoldStage::hold(Item& item, std::uint32_t now) noexcept {
   const AwaitedNeighbour neighbour = awaited(item);
   requests_.ask(neighbour);
-  if (!pen_.hold(item, neighbour, now)) return item.drop(DP_HOLD_FULL);
+  if (!pen_.hold(item, neighbour, now, has_failed(neighbour.next_hop))) return item.drop(DP_HOLD_FULL);
   if (!item.again) counters_.held.add(item.frame.length);
   item.fate = Fate::held;
 }
@@ -112,7 +116,18 @@ void HoldStage::hold(Item& item, std::uint32_t now) noexcept {
 void HoldStage::ask_again(Waiting& waiting, std::uint32_t now) noexcept {
   if (now - waiting.asked < env_.settings->ticks_per_second) return;
   waiting.asked = now;
-  requests_.ask(waiting.neighbour);
+  requests_.ask(awaited(waiting.item));  // its next hop may be another by now
+}
+
+bool HoldStage::has_failed(std::uint16_t next_hop) noexcept {
+  const dp_next_hop* hop = next_hop != 0 ? dp_env_next_hop(&env_, next_hop) : nullptr;
+  return hop != nullptr && (hop->flags & DP_NEXT_HOP_FAILED) != 0;
+}
+
+bool HoldStage::given_up(Waiting& waiting) noexcept {
+  const bool before = waiting.failed;
+  waiting.failed = has_failed(waiting.item.context.next_hop);
+  return waiting.failed && !before;
 }
 
 void AnswerStage::run(std::span<Item> burst, std::uint32_t now) noexcept {

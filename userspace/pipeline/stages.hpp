@@ -58,10 +58,14 @@ class HoldStage final : public Stage {
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
   // Asks once more for the neighbour of a packet that still waits: a request may have been lost.
   void ask_again(Waiting& waiting, std::uint32_t now) noexcept;
+  // Has Linux given the neighbour up since the packet came, or since this was last asked? A failure from before does not
+  // count: the packet has made Linux try anew. The packet has just been judged again.
+  [[nodiscard]] bool given_up(Waiting& waiting) noexcept;
 
  private:
   void hold(Item& item, std::uint32_t now) noexcept;
   [[nodiscard]] AwaitedNeighbour awaited(const Item& item) noexcept;
+  [[nodiscard]] bool has_failed(std::uint16_t next_hop) noexcept;
 
   dp_env& env_;
   HoldingPen& pen_;

@@ -28,6 +28,7 @@ namespace twinpath {
 inline constexpr std::size_t kNameCharacters = 32;
 inline constexpr std::size_t kZonesMax = DP_ZONES_MAX - 2;  // besides host; number 0 means none
 inline constexpr std::size_t kPortsMax = DP_PORTS_MAX - 1;
+inline constexpr std::uint32_t kConfirmMax_s = 86400;
 inline constexpr std::size_t kRulesMax = DP_RULE_IDS_MAX - 1;
 inline constexpr std::uint32_t kPairsMin = 1024;
 inline constexpr std::uint32_t kPairsMax = 16777216;
@@ -108,6 +109,7 @@ struct BudgetConfig {  // packets per second
   std::uint32_t icmp_error = 10000;
   std::uint32_t host = 100000;
   std::uint32_t neighbour = 20000;
+  std::uint32_t held = 100000;
 };
 
 struct EngineConfig {
@@ -115,6 +117,7 @@ struct EngineConfig {
   std::uint32_t frames = 65536;
   std::uint32_t frame_bytes = 2048;
   bool busy_poll = false;
+  bool bursts = true;
   std::uint32_t hold_per_neighbour = 64;
   BudgetConfig budget_pps;
 };
@@ -133,7 +136,7 @@ struct ApiConfig {
 };
 
 struct SafetyConfig {
-  std::uint32_t confirm_s = 0;
+  std::uint32_t confirm_s = 0;  // undone unless confirmed within so long; 0: stays at once
   OnExit on_exit = OnExit::keep;
 };
 

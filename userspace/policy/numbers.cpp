@@ -37,6 +37,25 @@ Status Numbers::assign(std::span<const std::string_view> names) {
   return {};
 }
 
+void Numbers::rename(const std::map<std::string, std::string>& new_names) {
+  std::map<std::string, std::uint16_t, std::less<>> moved;
+  for (const auto& [from, to] : new_names) {
+    const auto entry = numbers_.find(from);
+    if (entry == numbers_.end()) continue;
+    moved.emplace(to, entry->second);
+    numbers_.erase(entry);
+  }
+  for (const auto& [name, number] : moved) {
+    if (const auto old = numbers_.find(name); old != numbers_.end()) {
+      numbers_.emplace(put_aside(name), old->second);
+      numbers_.erase(old);
+    }
+  }
+  numbers_.merge(moved);
+}
+
+std::string Numbers::put_aside(const std::string& name) const { return fmt::format("{}@{}", name, find(name)); }
+
 Status Numbers::restore(const std::string& name, std::uint64_t number) {
   if (number < first_ || number > last_) return refuse("{}: number {} is not {}..{}", name, number, first_, last_);
   for (const auto& [other, taken] : numbers_)

@@ -25,9 +25,15 @@ class Numbers {
   // Gives every name a number: the one it had, else the lowest nobody had yet, else one of a name that is not in
   // `names`. Refuses when there are more names than numbers.
   [[nodiscard]] Status assign(std::span<const std::string_view> names);
+  // Hands the numbers of some names over to others, all at once, so that two names may change places. A number that a new
+  // name had from earlier is nobody's then, but not free either: it stays in the book under "NAME@NUMBER", which no
+  // document can say.
+  void rename(const std::map<std::string, std::string>& new_names);
   // Binds a name of a saved book. Refuses a number that is out of range or taken.
   [[nodiscard]] Status restore(const std::string& name, std::uint64_t number);
 
+  // A name for the number of `name` that no document can say: for a number that goes on while the name gets another one.
+  [[nodiscard]] std::string put_aside(const std::string& name) const;
   // 0: not in the book.
   [[nodiscard]] std::uint16_t find(std::string_view name) const;
   [[nodiscard]] const std::map<std::string, std::uint16_t, std::less<>>& all() const { return numbers_; }

@@ -38,6 +38,7 @@ void read_budget(ObjectReader& reader, BudgetConfig& budget) {
   rate("icmp_error", budget.icmp_error);
   rate("host", budget.host);
   rate("neighbour", budget.neighbour);
+  rate("held", budget.held);
 }
 
 void read_frames(ObjectReader& reader, EngineConfig& engine) {
@@ -114,6 +115,7 @@ void read_engine(ObjectReader& root, EngineConfig& engine) {
       reader.fault("workers", *workers, "must be 1: more workers are not supported by this version");
     read_frames(reader, engine);
     reader.boolean("busy_poll", engine.busy_poll);
+    reader.boolean("bursts", engine.bursts);
     reader.integer("hold_per_neighbour", engine.hold_per_neighbour, 0, 4096);
     reader.section("budget_pps", [&](ObjectReader& inner) { read_budget(inner, engine.budget_pps); });
   });
@@ -131,8 +133,7 @@ void read_api(ObjectReader& root, std::string_view name, ApiConfig& api) {
 
 void read_safety(ObjectReader& root, SafetyConfig& safety) {
   root.section("safety", [&](ObjectReader& reader) {
-    reader.integer("confirm_s", safety.confirm_s, 0, 86400);
-    if (safety.confirm_s != 0) reader.fault("confirm_s", "must be 0: confirming is not supported by this version");
+    reader.integer("confirm_s", safety.confirm_s, 0, kConfirmMax_s);
     reader.choice("on_exit", safety.on_exit, kOnExits);
   });
 }

@@ -80,13 +80,15 @@ json engine_json(const EngineConfig& engine) {
           {"frames", engine.frames},
           {"frame_bytes", engine.frame_bytes},
           {"busy_poll", engine.busy_poll},
+          {"bursts", engine.bursts},
           {"hold_per_neighbour", engine.hold_per_neighbour},
           {"budget_pps",
            {{"fragment", engine.budget_pps.fragment},
             {"ttl", engine.budget_pps.ttl},
             {"icmp_error", engine.budget_pps.icmp_error},
             {"host", engine.budget_pps.host},
-            {"neighbour", engine.budget_pps.neighbour}}}};
+            {"neighbour", engine.budget_pps.neighbour},
+            {"held", engine.budget_pps.held}}}};
 }
 
 json api_json(const ApiConfig& api) {

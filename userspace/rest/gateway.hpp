@@ -52,6 +52,9 @@ struct ConfigAnswer {
   std::uint32_t generation = 0;
   std::vector<ConfigFault> faults;
   nlohmann::json changes;  // dry_run: what would differ; null when there is nothing to say
+  // Above 0: nothing was touched, because the configuration in force waits so long to be confirmed first.
+  std::uint32_t waiting_s = 0;
+  std::uint32_t confirm_within_s = 0;  // above 0: it is undone unless confirm() comes in time
 };
 
 class Gateway {
@@ -79,6 +82,9 @@ class Gateway {
   // Replaces the whole document in one transaction. `text` is JSON, perhaps with comments; its syntax has been checked.
   // An Error says that the document is good and the host refused it; then the old one is still in force.
   [[nodiscard]] virtual Result<ConfigAnswer> put_config(std::string_view text, bool dry_run) = 0;
+
+  // Keeps the configuration that waits to be confirmed; its generation. Absent when none does.
+  [[nodiscard]] virtual std::optional<std::uint32_t> confirm() = 0;
 
   // Called after the answer has been sent; the process is expected to end soon. detach: leave nothing behind.
   virtual void shut_down(bool detach) = 0;

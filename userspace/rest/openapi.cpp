@@ -42,6 +42,7 @@ std::string_view meaning_of(unsigned status) {
     case 202: return "begun";
     case 400: return "a query key, its value or the body is not as allowed";
     case 404: return "there is no such thing";
+    case 409: return "it does not fit what waits, or does not wait, to be confirmed";
     case 413: return "the body is too large";
     case 415: return "the body is not JSON";
     case 422: return "the document has faults; they are listed, nothing was changed";

@@ -73,13 +73,28 @@ Answer config_faults(const std::vector<ConfigFault>& faults) {
                      422);
 }
 
+Answer confirm_first(std::uint32_t seconds_left) {
+  return answer_error(409, "confirm_first",
+                      fmt::format("the configuration in force waits to be confirmed, or is undone in {} s: confirm it "
+                                  "first, or wait",
+                                  seconds_left));
+}
+
 Answer put_config(const Call& call) {
   const Result<ConfigAnswer> answer = call.gateway.put_config(call.body, call.query.dry_run);
   if (!answer) return answer_error(500, "not_applied", answer.error().text);
   if (!answer->faults.empty()) return config_faults(answer->faults);
+  if (answer->waiting_s > 0) return confirm_first(answer->waiting_s);
   json body = {{"generation", answer->generation}, {"dry_run", call.query.dry_run}};
   if (!answer->changes.is_null()) body["changes"] = answer->changes;
+  if (answer->confirm_within_s > 0) body["confirm_within_s"] = answer->confirm_within_s;
   return answer_json(body);
+}
+
+Answer confirm(const Call& call) {
+  const std::optional<std::uint32_t> generation = call.gateway.confirm();
+  if (!generation) return answer_error(409, "nothing_to_confirm", "nothing to confirm: no configuration waits for it");
+  return answer_json({{"confirmed", true}, {"generation", *generation}});
 }
 
 Answer get_metrics(const Call& call) {
@@ -214,8 +229,16 @@ std::span<const Route> routes() {
        dry_run_keys,
        Body::config,
        json_type,
-       {200, 400, 413, 415, 422},
+       {200, 400, 409, 413, 415, 422},
        put_config},
+      {"POST",
+       "/v1/confirm",
+       "keep the configuration that waits for it",
+       {},
+       Body::none,
+       json_type,
+       {200, 409},
+       confirm},
       {"POST", "/v1/shutdown", "end the daemon", detach_keys, Body::none, json_type, {202}, shut_down},
       {"GET", "/v1/openapi.json", "this API as an OpenAPI 3 document", {}, Body::none, json_type, {200}, get_openapi},
       {"GET", "/metrics", "counters in Prometheus text format", {}, Body::none, metrics_type, {200}, get_metrics},

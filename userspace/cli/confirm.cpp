@@ -1,0 +1,50 @@
+#include "cli/confirm.hpp"
+
+#include "cli/api.hpp"
+#include "cli/commands.hpp"
+#include "cli/format.hpp"
+#include "cli/output.hpp"
+#include "cli/table.hpp"
+
+namespace twinpath::cli {
+
+std::string confirm_hint(std::string_view name, std::uint64_t seconds, std::string_view otherwise) {
+  return printable(
+             fmt::format("{0}: in {1} s {2}, unless you keep it: twinpath -n {0} confirm", name, seconds, otherwise)) +
+         "\n";
+}
+
+std::string trial_text(std::string_view name, const json& trial) {
+  if (const json& waiting = member(trial, "waiting"); !waiting.is_boolean() || !waiting.get<bool>()) return "";
+  const bool put_back = text_cell(member(trial, "undo")) == "put_back";
+  return confirm_hint(name, number_or_zero(member(trial, "seconds_left")),
+                      put_back ? "the configuration from before is put back" : "everything is undone");
+}
+
+json trial_of(const Global& global, const std::string& name) {
+  Global named = global;
+  named.name = name;
+  Result<Instance> instance = find_instance(named);
+  if (!instance) return nullptr;
+  const Result<json> status = Api(std::move(*instance)).get("/v1/status");
+  return status ? member(*status, "confirm") : json();
+}
+
+int confirm(const Global& global) {
+  Result<Instance> instance = find_instance(global);
+  if (!instance) return failed(instance.error());
+  Api api(std::move(*instance));
+  const Result<rest::Reply> reply = api.request("POST", "/v1/confirm");
+  if (!reply) return failed(reply.error());
+  if (reply->status >= 400) return failed(error_of(*reply));
+  const json body = json::parse(reply->body, nullptr, false);
+  if (global.json)
+    say_json(body);
+  else
+    say(printable(fmt::format("{}: generation {} is confirmed", api.instance().name,
+                              count_cell(member(body, "generation")))) +
+        "\n");
+  return exit_done;
+}
+
+}  // namespace twinpath::cli
