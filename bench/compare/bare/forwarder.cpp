@@ -1,0 +1,192 @@
+#include "bench/compare/bare/forwarder.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if_link.h>
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "afxdp/driver.hpp"
+#include "bench/compare/bare.skel.h"
+#include "bench/compare/bare/bare.h"
+#include "control/live_sender.hpp"
+#include "kernel/bpf_map.hpp"
+#include "netlink/device.hpp"
+
+namespace twinpath::bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPause{100};  // how soon `stop` is seen
+constexpr std::uint32_t kPortsPerAddress = 64512;
+constexpr std::uint16_t kFirstPort = 1024;
+constexpr std::uint32_t kFirstSource = 0xc6120001;  // 198.18.0.1
+constexpr std::uint32_t kDestination = 0xc6130001;  // 198.19.0.1
+constexpr std::uint16_t kDestinationPort = 9;
+constexpr std::uint8_t kUdp = 17;
+constexpr std::uint16_t kFirst = 1;
+constexpr std::uint16_t kSecond = 2;
+
+struct DestroySkeleton {
+  void operator()(bare_bpf* skeleton) const noexcept { bare_bpf__destroy(skeleton); }
+};
+
+bare_key key_of(std::uint32_t flow) {
+  bare_key key{};
+  key.source = htonl(kFirstSource + flow / kPortsPerAddress);
+  key.destination = htonl(kDestination);
+  key.source_port = htons(static_cast<std::uint16_t>(kFirstPort + flow % kPortsPerAddress));
+  key.destination_port = htons(kDestinationPort);
+  key.protocol = kUdp;
+  return key;
+}
+
+bool is_bridge(Mode mode) { return mode == Mode::bridge || mode == Mode::bridge_live; }
+
+}  // namespace
+
+struct Forwarder::Parts {
+  ForwarderOptions options;
+  std::array<std::uint32_t, 2> ifindexes{};
+  std::uint32_t queues = 0;
+  std::unique_ptr<bare_bpf, DestroySkeleton> skeleton;
+  std::unique_ptr<afxdp::Driver> driver;
+  std::array<UniqueFd, 2> links;  // before the sockets in destruction: nothing is steered to a closed one
+
+  [[nodiscard]] Status find_devices();
+  [[nodiscard]] Status load();
+  [[nodiscard]] Status fill_flows();
+  [[nodiscard]] Status open_sockets();
+  [[nodiscard]] Status add_sockets(std::uint16_t port);
+  [[nodiscard]] Status use_live_frames();
+  [[nodiscard]] Status attach();
+  void bridge(const std::atomic<bool>& stop);
+};
+
+Status Forwarder::Parts::find_devices() {
+  for (std::size_t i = 0; i < ifindexes.size(); ++i) {
+    auto link = netlink::find_device(options.devices.at(i));
+    if (!link) return pass_on(std::move(link.error()));
+    auto count = netlink::count_rx_queues(*link);
+    if (!count) return pass_on(std::move(count.error()));
+    ifindexes.at(i) = link->ifindex;
+    queues = i == 0 ? *count : std::min(queues, *count);
+  }
+  return {};
+}
+
+Status Forwarder::Parts::load() {
+  skeleton.reset(bare_bpf__open());
+  if (!skeleton) return fail(errno, "open the programs");
+  skeleton->rodata->first_ifindex = ifindexes[0];
+  const std::uint32_t flows = options.mode == Mode::lookup ? options.flows : 1;
+  if (bpf_map__set_max_entries(skeleton->maps.flows, flows) != 0) return fail(errno, "size the flow map");
+  if (const int error = bare_bpf__load(skeleton.get()); error != 0) return fail(-error, "load the programs");
+  const int out = bpf_map__fd(skeleton->maps.tx_ports);
+  for (std::uint32_t i = 0; i < ifindexes.size(); ++i)
+    if (auto set = map_update(out, i + kFirst, ifindexes.at(i), "tx_ports"); !set) return set;
+  return {};
+}
+
+Status Forwarder::Parts::fill_flows() {
+  const int map = bpf_map__fd(skeleton->maps.flows);
+  for (std::uint32_t flow = 0; flow < options.flows; ++flow)
+    if (auto set = map_update(map, key_of(flow), std::uint64_t{flow}, "flows"); !set) return set;
+  return {};
+}
+
+Status Forwarder::Parts::open_sockets() {
+  afxdp::DriverConfig config;
+  config.sockets_planned = 2 * queues;
+  config.busy_poll = options.busy_poll;
+  auto made = afxdp::Driver::create(config);
+  if (!made) return pass_on(std::move(made.error()));
+  driver = std::move(*made);
+  for (const std::uint16_t port : {kFirst, kSecond})
+    if (auto added = add_sockets(port); !added) return added;
+  return options.mode == Mode::bridge_live ? use_live_frames() : Status{};
+}
+
+Status Forwarder::Parts::add_sockets(std::uint16_t port) {
+  for (std::uint32_t queue = 0; queue < queues; ++queue) {
+    auto report = driver->add_socket({.port = port,
+                                      .ifindex = ifindexes.at(port - kFirst),
+                                      .queue = static_cast<std::uint16_t>(queue),
+                                      .wish = afxdp::SocketWish::copy});
+    if (!report) return pass_on(std::move(report.error()));
+    const std::uint32_t key = std::uint32_t{port} * DP_QUEUES_MAX + queue;
+    if (auto set = map_update(bpf_map__fd(skeleton->maps.sockets), key, report->fd, "sockets"); !set) return set;
+  }
+  return {};
+}
+
+Status Forwarder::Parts::use_live_frames() {
+  auto transmit = LiveTransmit::create(bpf_map__fd(skeleton->maps.tx_ports));
+  if (!transmit) return pass_on(std::move(transmit.error()));
+  driver->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
+  for (const std::uint16_t port : {kFirst, kSecond}) driver->set_redirects(port, true);
+  return {};
+}
+
+Status Forwarder::Parts::attach() {
+  const bpf_program* program = skeleton->progs.bare_redirect;
+  if (options.mode == Mode::lookup) program = skeleton->progs.bare_lookup;
+  if (options.mode == Mode::pass) program = skeleton->progs.bare_pass;
+  if (is_bridge(options.mode)) program = skeleton->progs.bare_steer;
+  LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const int device = static_cast<int>(ifindexes.at(i));
+    links.at(i).reset(bpf_link_create(bpf_program__fd(program), device, BPF_XDP, &native));
+    if (!links.at(i)) return fail(errno, "attach to {}", options.devices.at(i));
+  }
+  return {};
+}
+
+void Forwarder::Parts::bridge(const std::atomic<bool>& stop) {
+  while (!stop) {
+    for (const afxdp::Frame& frame : driver->receive()) {
+      const std::uint16_t other = frame.port == kFirst ? kSecond : kFirst;
+      if (!driver->transmit(frame, other, frame.queue)) driver->release(frame.index);
+    }
+    driver->flush();
+    static_cast<void>(driver->wait(kPause));
+  }
+}
+
+Forwarder::Forwarder(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Forwarder::Forwarder(Forwarder&&) noexcept = default;
+Forwarder::~Forwarder() = default;
+
+Result<Forwarder> Forwarder::open(const ForwarderOptions& options) {
+  auto parts = std::make_unique<Parts>();
+  parts->options = options;
+  if (auto found = parts->find_devices(); !found) return pass_on(std::move(found.error()));
+  if (auto loaded = parts->load(); !loaded) return pass_on(std::move(loaded.error()));
+  if (options.mode == Mode::lookup)
+    if (auto filled = parts->fill_flows(); !filled) return pass_on(std::move(filled.error()));
+  if (is_bridge(options.mode))
+    if (auto opened = parts->open_sockets(); !opened) return pass_on(std::move(opened.error()));
+  if (auto attached = parts->attach(); !attached) return pass_on(std::move(attached.error()));
+  return Forwarder{std::move(parts)};
+}
+
+std::string Forwarder::mode() const {
+  const std::string queues = fmt::format("{} queue{}", parts_->queues, parts_->queues == 1 ? "" : "s");
+  switch (parts_->options.mode) {
+    case Mode::redirect: return fmt::format("native XDP, devmap, {}", queues);
+    case Mode::lookup: return fmt::format("native XDP, devmap, hash of {} flows, {}", parts_->options.flows, queues);
+    case Mode::bridge: return fmt::format("native XDP, AF_XDP copy, transmit by rings, {}", queues);
+    case Mode::bridge_live: return fmt::format("native XDP, AF_XDP copy, transmit by live frames, {}", queues);
+    case Mode::pass: return fmt::format("native XDP, left to Linux, {}", queues);
+  }
+  return {};
+}
+
+void Forwarder::run(const std::atomic<bool>& stop) {
+  if (is_bridge(parts_->options.mode)) return parts_->bridge(stop);
+  while (!stop) std::this_thread::sleep_for(kPause);
+}
+
+}  // namespace twinpath::bench

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""main - reads the options of scripts/bench, which has installed and built everything, and runs the comparison."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import pathlib
+import signal
+import sys
+from collections.abc import Callable
+
+import machine
+import plot
+import table
+from measure import PEERS, Bench, progress
+from peer_linux import room_for_flows
+from scenarios import ROOM, SCENARIOS, Scenario
+from topology import leftovers, remove_namespaces
+from traffic import Pace
+
+WHOLE = Pace(seconds=2, warmup_seconds=1, latency_seconds=10, tcp_seconds=4)
+QUICK = Pace(seconds=0.8, warmup_seconds=0.4, latency_seconds=1.5, tcp_seconds=1)
+SMOKE = Pace(seconds=0.3, warmup_seconds=0.1, latency_seconds=0.5, tcp_seconds=1)
+WHOLE_LIMIT_S, QUICK_LIMIT_S = 38 * 60, 4.6 * 60
+SMOKE_PEERS = ["redirect", "linux", "twinpath"]
+
+
+def names_of(known: list[str]) -> Callable[[str], list[str]]:
+    def read(text: str) -> list[str]:
+        if unknown := [name for name in text.split(",") if name not in known]:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
+        return text.split(",")
+
+    return read
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="measures twinpath beside others")
+    parser.add_argument("--programs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--root", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--clang", default="clang", help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--peers", type=names_of(list(PEERS)))
+    parser.add_argument("--scenarios", type=names_of([scenario.name for scenario in SCENARIOS]))
+    parser.add_argument("--repetitions", type=int)
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--plot", type=pathlib.Path)
+    return parser.parse_args(words)
+
+
+def chosen_scenarios(options: argparse.Namespace) -> list[Scenario]:
+    if options.scenarios:
+        return [scenario for scenario in SCENARIOS if scenario.name in options.scenarios]
+    if options.smoke:
+        return [SCENARIOS[0]]
+    return [scenario for scenario in SCENARIOS if scenario.quick or not options.quick]
+
+
+def chosen_peers(options: argparse.Namespace, scenarios: list[Scenario]) -> list[str]:
+    wanted = options.peers or (SMOKE_PEERS if options.smoke else list(PEERS))
+    return [name for name in wanted if any(name in scenario.peers for scenario in scenarios)]
+
+
+def list_all() -> None:
+    for scenario in SCENARIOS:
+        title = f"{scenario.title}{' [quick]' if scenario.quick else ''}"
+        print(f"scenario {scenario.name:<18} {title}: {', '.join(scenario.peers)}")
+    for peer in PEERS.values():
+        print(f"peer     {peer.name:<18} {peer.title}{' — ' + why if (why := peer.missing()) else ''}")
+
+
+def run(options: argparse.Namespace) -> int:
+    pace = SMOKE if options.smoke else QUICK if options.quick else WHOLE
+    rounds = options.repetitions or (1 if options.smoke else 3 if options.quick else 5)
+    scenarios = chosen_scenarios(options)
+    peers = chosen_peers(options, scenarios)
+    remove_namespaces(leftovers())
+    facts = machine.facts(options.root, options.clang)
+    bench = Bench(options.programs, pace, peers)
+    bench.find_peers()
+    stopped = False
+    with contextlib.ExitStack() as stack:
+        if "nft" in peers and (obstacle := stack.enter_context(room_for_flows(ROOM))):
+            progress(f"nftables has no room for all flows: {obstacle}")
+        try:
+            bench.run(scenarios, rounds, QUICK_LIMIT_S if options.quick else WHOLE_LIMIT_S)
+        except KeyboardInterrupt:
+            stopped = True
+            progress("stopped; what has been measured:")
+    write(options, scenarios, bench, facts, dataclasses.asdict(pace))
+    expected = {(scenario.name, peer) for scenario in scenarios for peer in peers if peer in scenario.peers}
+    if options.smoke and {key[:2] for key in bench.results.samples} != expected:
+        return 1
+    return 130 if stopped else 0 if bench.results.samples else 1
+
+
+def write(options: argparse.Namespace, scenarios: list[Scenario], bench: Bench, facts: dict[str, str],
+          pace: dict[str, float]) -> None:
+    print(table.markdown(scenarios, bench.results, facts))
+    if options.json:
+        options.json.write_text(json.dumps(table.document(bench.results, facts, pace), indent=1) + "\n")
+    if options.plot:
+        options.plot.write_text(plot.svg(scenarios, bench.results))
+
+
+def interrupt(*_: object) -> None:
+    """Once: what follows must be able to clean up in peace."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    if options.list:
+        list_all()
+        return 0
+    if options.packages:
+        for peer in PEERS.values():
+            if peer.packages and (not options.peers or peer.name in options.peers):
+                print(*peer.packages)
+        return 0
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    return run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""measure - runs scenarios and peers in rounds: each round measures everything once, A B C A B C, so that what drifts on
+the machine drifts for all alike."""
+
+import contextlib
+import dataclasses
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+from peer_bare import BARE
+from peer_linux import LINUX
+from peer_ovs import OPEN_VSWITCH
+from peer_testpmd import TESTPMD
+from peer_twinpath import TWINPATH
+from peers import Peer, Setting
+from scenarios import Figures, Scenario
+from shell import Failed, Process, inside
+from targets import Samples
+from topology import Offloads, Topology
+from traffic import Pace, Traffic
+
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (*BARE, *LINUX, *OPEN_VSWITCH, *TESTPMD, *TWINPATH)}
+
+
+@dataclasses.dataclass
+class Results:
+    samples: Samples = dataclasses.field(default_factory=dict)
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)  # "peer" or "scenario/peer" → why
+    modes: dict[str, str] = dataclasses.field(default_factory=dict)  # "scenario/peer" → how it forwarded
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    rounds: int = 0
+
+    def values(self, scenario: str, peer: str, figure: str) -> list[float]:
+        return [figures[figure] for (in_scenario, of_peer, _), figures in sorted(self.samples.items())
+                if (in_scenario, of_peer) == (scenario, peer) and figure in figures]
+
+
+class Bench:
+    def __init__(self, programs: pathlib.Path, pace: Pace, peers: list[str]) -> None:
+        self._programs, self._pace, self._peers = programs, pace, peers
+        self._offloads: dict[str, Offloads] = {}  # by scenario: those of its first peer
+        self.results = Results()
+
+    def find_peers(self) -> None:
+        """Notes who cannot run here at all."""
+        for name in self._peers:
+            if why := PEERS[name].missing():
+                self._skip(name, why)
+
+    def run(self, scenarios: list[Scenario], rounds: int, limit_s: float) -> None:
+        """No round is begun that would probably end after `limit_s`, save the first."""
+        started = time.monotonic()
+        for number in range(rounds):
+            began = time.monotonic()
+            for scenario in scenarios:
+                for name in (name for name in scenario.peers if name in self._peers):
+                    self._once(scenario, name, number)
+            self.results.rounds = number + 1
+            now = time.monotonic()
+            if number + 1 < rounds and now - started + (now - began) > limit_s:
+                progress(f"{number + 1} of {rounds} rounds: there is no time for more")
+                return
+
+    def _once(self, scenario: Scenario, name: str, number: int) -> None:
+        place = f"{scenario.name}/{name}"
+        if name in self.results.skipped or place in self.results.skipped:
+            return
+        try:
+            figures = self._measure(scenario, PEERS[name])
+        except (Failed, KeyError, TypeError, ValueError) as error:  # the latter: a program's output was not as expected
+            self._skip(place, str(error) if isinstance(error, Failed) else repr(error))
+            return
+        self.results.samples[scenario.name, name, number] = figures
+        shown = ", ".join(f"{value:.4g} {figure}" for figure, value in figures.items())
+        progress(f"round {number + 1}  {scenario.name:<18} {name:<17} {shown}")
+
+    def _measure(self, scenario: Scenario, peer: Peer) -> Figures:
+        pool = pathlib.Path(tempfile.mkdtemp(prefix="twbench-"))
+        try:
+            with Topology(scenario.queues) as lab:
+                try:
+                    peer.start(lab, Setting(max(scenario.flows, 1), scenario.room, pool, self._programs))
+                    return self._send(scenario, peer, lab, Traffic(self._programs, lab, pool))
+                finally:
+                    peer.stop()
+        finally:
+            shutil.rmtree(pool, ignore_errors=True)
+
+    def _send(self, scenario: Scenario, peer: Peer, lab: Topology, traffic: Traffic) -> Figures:
+        self.results.modes[f"{scenario.name}/{peer.name}"] = peer.mode()
+        self.results.versions[peer.name] = peer.version()
+        if scenario.same_offloads:
+            self._equal_offloads(scenario, lab)
+        else:
+            lab.receive_by_napi()
+        if peer.stateful and scenario.flows:
+            with self._answers_arrive(peer, lab, traffic):
+                traffic.prime(scenario.flows, peer.prime_pps)
+        if not scenario.answered:
+            return scenario.send(traffic, self._pace)
+        with self._answers_arrive(peer, lab, traffic):
+            return scenario.send(traffic, self._pace)
+
+    @contextlib.contextmanager
+    def _answers_arrive(self, peer: Peer, lab: Topology, traffic: Traffic) -> Iterator[None]:
+        """Programs that do nothing, while there are answers, for peers that have no XDP (Peer.has_xdp)."""
+        if peer.has_xdp:
+            yield
+            return
+        words = [str(self._programs / "bare"), "pass", "f0", "f1"]
+        helper = Process(inside(lab.forwarder, words), traffic.pool / "pass.log")
+        try:
+            helper.wait_for(lambda: "\n" in helper.output())
+            yield
+        finally:
+            helper.end()
+
+    def _equal_offloads(self, scenario: Scenario, lab: Topology) -> None:
+        if scenario.name in self._offloads:
+            lab.set_offloads(self._offloads[scenario.name])
+        else:
+            self._offloads[scenario.name] = lab.offloads()
+
+    def _skip(self, place: str, why: str) -> None:
+        why = re.sub(r"\S*/twbench-\w+/", "", why)  # the folder of a measurement tells nobody anything
+        self.results.skipped[place] = why
+        progress(f"skipped  {place}: {why}")
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,87 @@
+"""scenarios - what is measured, of whom. A scenario returns its figures by name; which of them count, targets.py says."""
+
+import dataclasses
+from collections.abc import Callable
+
+from shell import Failed
+from traffic import Pace, Report, Traffic
+
+PING_PONG_PPS = 20_000
+# More flows than begin while it is measured: no table is to be full, for none of the peers.
+ROOM = 4_194_304
+
+Figures = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    unit: str  # of the first figure
+    peers: tuple[str, ...]
+    send: Callable[[Traffic, Pace], Figures]
+    reference: str  # the peer that the table compares with
+    flows: int = 1000  # decided before the measurement, where the peer is stateful; 0: none are
+    room: int = 0  # flows that tables must hold, where that is more
+    queues: int = 1
+    # TCP: all peers get the offloads with which the first one ran.
+    same_offloads: bool = False
+    answered: bool = False  # the sink sends packets back while it is measured
+    quick: bool = False  # part of --quick
+
+
+def _packets(report: Report) -> Figures:
+    sink, sent = report["sink"], report["generator"]
+    if not sink["received"]:
+        raise Failed(f"nothing of {sent['sent']} packets arrived")
+    return {"Mpps": sink["pps"] / 1e6, "offered Mpps": sent["pps"] / 1e6, "Gbit/s": sink["bits_per_second"] / 1e9}
+
+
+def _decided(flows: int, random: bool = False, size: str = "64", cores: int = 1) -> Callable[[Traffic, Pace], Figures]:
+    return lambda traffic, pace: _packets(traffic.rate(pace, flows, random, size, cores))
+
+
+def _new_flows(traffic: Traffic, pace: Pace) -> Figures:
+    return _packets(traffic.new_flows(pace))
+
+
+def _ping_pong(traffic: Traffic, pace: Pace) -> Figures:
+    report = traffic.ping_pong(pace, PING_PONG_PPS)
+    latency = report["replies"]["latency"]
+    if not latency["samples"]:
+        raise Failed("no packet came back")
+    return {"p50 us": latency["p50_ns"] / 1e3, "p99 us": latency["p99_ns"] / 1e3, "samples": latency["samples"]}
+
+
+def _tcp(traffic: Traffic, pace: Pace) -> Figures:
+    end = traffic.tcp(pace)["end"]
+    return {"Gbit/s": end["sum_received"]["bits_per_second"] / 1e9, "retransmitted": end["sum_sent"]["retransmits"]}
+
+
+KERNEL = ("redirect", "lookup", "twinpath", "twinpath-rewrite", "nft")
+USER = ("bridge", "bridge-live", "twinpath-user", "testpmd", "ovs", "ovs-ct")
+NO_USER = ("redirect", "linux", "nft", "twinpath", "twinpath-rewrite")
+WIDE = (*NO_USER, "nft-flowtable", "ovs", "ovs-ct", "testpmd", "twinpath-user")
+
+SCENARIOS = (
+    Scenario("flows-1k", "decided, 1,000 flows in sequence", "Mpps", (*KERNEL, "linux", "nft-flowtable"),
+             _decided(1000), "redirect", quick=True),
+    Scenario("flows-100k", "decided, 100,000 flows in sequence", "Mpps", KERNEL,
+             _decided(100_000), "redirect", flows=100_000),
+    Scenario("flows-100k-random", "decided, 100,000 flows in random order", "Mpps", KERNEL,
+             _decided(100_000, random=True), "redirect", flows=100_000, quick=True),
+    Scenario("flows-1m", "decided, 1,000,000 flows in sequence", "Mpps", KERNEL,
+             _decided(1_000_000), "redirect", flows=1_000_000),
+    Scenario("flows-1m-random", "decided, 1,000,000 flows in random order", "Mpps", KERNEL,
+             _decided(1_000_000, random=True), "redirect", flows=1_000_000),
+    Scenario("new-flows", "every packet begins a flow", "Mpps", ("twinpath", "twinpath-rewrite", "nft"),
+             _new_flows, "nft", flows=0, room=ROOM, quick=True),
+    Scenario("user-1k", "through user space, 1,000 flows", "Mpps", USER, _decided(1000), "bridge-live", quick=True),
+    Scenario("imix", "decided, 1,000 flows, IMIX", "Mpps", WIDE, _decided(1000, size="imix"), "redirect"),
+    Scenario("tcp", "TCP bulk, one connection", "Gbit/s", ("twinpath", "nft", "linux"),
+             _tcp, "nft", flows=0, same_offloads=True, quick=True),
+    Scenario("latency", f"UDP ping-pong, {PING_PONG_PPS:,} a second", "p50 us", (*NO_USER, "twinpath-user"),
+             _ping_pong, "redirect", flows=1, answered=True, quick=True),
+    Scenario("two-cores", "decided, 1,000 flows, two queues on two cores", "Mpps", NO_USER,
+             _decided(1000, cores=2), "redirect", queues=2),
+)

@@ -1,0 +1,75 @@
+"""targets - the ratios that twinpath is to reach, and whether a run reached them. Source: the issue on speed."""
+
+import dataclasses
+import statistics
+
+from scenarios import Figures
+
+# (scenario, peer, round) → figures
+Samples = dict[tuple[str, str, int], Figures]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    what: str
+    scenario: str
+    peer: str
+    reference: str  # a peer
+    bound: float
+    figure: str = "Mpps"
+    at_most: bool = False
+    reference_scenario: str = ""  # empty: the same
+
+    def reached(self, ratio: float) -> bool:
+        return ratio <= self.bound if self.at_most else ratio >= self.bound
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    median: float
+    least: float
+    most: float
+
+
+def _kernel(what: str, reference: str, bounds: dict[str, float], subject: str) -> list[Target]:
+    suffix = "with rewrite" if subject == "twinpath-rewrite" else "without rewrite"
+    return [Target(f"{what}, {suffix}", scenario, subject, reference, bound) for scenario, bound in bounds.items()]
+
+
+def _of(subject: str) -> list[Target]:
+    return [
+        *_kernel("kernel datapath against bare redirect", "redirect",
+                 {"flows-1k": 0.85, "flows-100k-random": 0.60, "flows-1m-random": 0.48}, subject),
+        *_kernel("kernel datapath against one hash lookup", "lookup",
+                 {"flows-1k": 1.0, "flows-100k": 1.0, "flows-1m-random": 1.2}, subject),
+        *_kernel("kernel datapath against nftables", "nft", {"flows-1k": 4.5, "flows-100k": 4.0}, subject),
+        *_kernel("new flows against nftables", "nft", {"new-flows": 7.0}, subject),
+    ]
+
+
+TARGETS = (
+    *_of("twinpath-rewrite"),
+    *_of("twinpath"),
+    Target("user datapath against testpmd", "user-1k", "twinpath-user", "testpmd", 2.0),
+    Target("user datapath against Open vSwitch + conntrack", "user-1k", "twinpath-user", "ovs-ct", 2.4),
+    Target("user datapath against a bare bridge, same transmit", "user-1k", "twinpath-user", "bridge-live", 0.9),
+    Target("TCP bulk against nftables, same offloads", "tcp", "twinpath", "nft", 1.2, "Gbit/s"),
+    Target("round trip p50 against bare redirect", "latency", "twinpath", "redirect", 1.10, "p50 us", at_most=True),
+    Target("round trip p99 against bare redirect", "latency", "twinpath", "redirect", 1.25, "p99 us", at_most=True),
+    Target("two cores against one", "two-cores", "twinpath", "twinpath", 1.8, reference_scenario="flows-1k"),
+)
+
+
+def ratio_of(target: Target, samples: Samples) -> Ratio | None:
+    """Of medians; least and most are of the rounds, in each of which both stood side by side. None: not measured."""
+    own, others = (_by_round(samples, scenario, peer, target.figure) for scenario, peer in
+                   ((target.scenario, target.peer), (target.reference_scenario or target.scenario, target.reference)))
+    both = [own[number] / others[number] for number in own.keys() & others.keys() if others[number]]
+    if not both:
+        return None
+    return Ratio(statistics.median(own.values()) / statistics.median(others.values()), min(both), max(both))
+
+
+def _by_round(samples: Samples, scenario: str, peer: str, figure: str) -> dict[int, float]:
+    return {number: figures[figure] for (in_scenario, of_peer, number), figures in samples.items()
+            if (in_scenario, of_peer) == (scenario, peer) and figure in figures}
