@@ -9,9 +9,16 @@ from shell import Failed, run
 
 def facts(root: pathlib.Path, clang: str) -> dict[str, str]:
     """`clang` is the compiler of the BPF programs."""
-    return {"kernel": f"{platform.system()} {platform.release()}", "cpu": _cpu(), "cpus": str(os.cpu_count()),
-            "memory": _memory(), "system": _system(), "twinpath": _commit(root), "BPF": _first_line([clang, "--version"]),
-            "load": "%.2f before the run" % os.getloadavg()[0]}
+    return {
+        "kernel": f"{platform.system()} {platform.release()}",
+        "cpu": _cpu(),
+        "cpus": str(os.cpu_count()),
+        "memory": _memory(),
+        "system": _system(),
+        "twinpath": _commit(root),
+        "BPF": _first_line([clang, "--version"]),
+        "load": "%.2f before the run" % os.getloadavg()[0],
+    }
 
 
 def _field(file: str, name: str) -> str:

@@ -1,5 +1,7 @@
-"""measure - runs scenarios and peers in rounds: each round measures everything once, A B C A B C, so that what drifts on
-the machine drifts for all alike."""
+"""measure - runs scenarios and peers in rounds.
+
+Each round measures everything once, A B C A B C, so that what drifts on the machine drifts for all alike.
+"""
 
 import contextlib
 import dataclasses
@@ -35,8 +37,11 @@ class Results:
     rounds: int = 0
 
     def values(self, scenario: str, peer: str, figure: str) -> list[float]:
-        return [figures[figure] for (in_scenario, of_peer, _), figures in sorted(self.samples.items())
-                if (in_scenario, of_peer) == (scenario, peer) and figure in figures]
+        return [
+            figures[figure]
+            for (in_scenario, of_peer, _), figures in sorted(self.samples.items())
+            if (in_scenario, of_peer) == (scenario, peer) and figure in figures
+        ]
 
 
 class Bench:

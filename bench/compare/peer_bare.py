@@ -24,7 +24,9 @@ class Bare(Peer):
             self._program.end()
 
 
-BARE = (Bare("redirect", "bare XDP redirect", "redirect"),
-        Bare("lookup", "XDP redirect + hash lookup", "lookup"),
-        Bare("bridge", "AF_XDP bridge, rings", "bridge"),
-        Bare("bridge-live", "AF_XDP bridge, live frames", "bridge-live"))
+BARE = (
+    Bare("redirect", "bare XDP redirect", "redirect"),
+    Bare("lookup", "XDP redirect + hash lookup", "lookup"),
+    Bare("bridge", "AF_XDP bridge, rings", "bridge"),
+    Bare("bridge-live", "AF_XDP bridge, live frames", "bridge-live"),
+)

@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
 
 from peers import Peer, Setting
 from shell import Failed, run
@@ -10,6 +9,36 @@ from topology import Topology
 
 CONNTRACK_MAX = pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_max")
 CONNTRACK_BUCKETS = pathlib.Path("/sys/module/nf_conntrack/parameters/hashsize")
+
+
+def _read(file: pathlib.Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return "?"
+
+
+class ConntrackRoom:
+    """Room in the kernel's conntrack, for all namespaces of the host; give_back() restores what was."""
+
+    def __init__(self) -> None:
+        self._before: dict[pathlib.Path, str] = {}
+
+    def raise_to(self, flows: int) -> None:
+        for file in (CONNTRACK_MAX, CONNTRACK_BUCKETS):
+            value = _read(file)
+            if value.isdigit() and int(value) < flows:
+                try:
+                    file.write_text(str(flows))
+                except OSError as error:
+                    raise Failed(f"no room for {flows} flows: {file}: {error.strerror}") from error
+                self._before[file] = value
+
+    def give_back(self) -> None:
+        for file, value in self._before.items():
+            with contextlib.suppress(OSError):
+                file.write_text(value)
+        self._before = {}
 
 
 class Linux(Peer):
@@ -24,7 +53,7 @@ class Linux(Peer):
 
 class Nftables(Linux):
     name, title, packages, commands = "nft", "nftables + conntrack", ("nftables",), ("nft",)
-    stateful, prime_pps = True, 100_000
+    stateful, prime_pps = True, 150_000
     _rules = """
 table inet bench {
   chain forward {
@@ -34,9 +63,16 @@ table inet bench {
   }
 }"""
 
+    def __init__(self) -> None:
+        self._room = ConntrackRoom()
+
     def start(self, lab: Topology, setting: Setting) -> None:
+        self._room.raise_to(max(setting.flows, setting.room))
         self._load(lab, setting, self._rules)
         super().start(lab, setting)
+
+    def stop(self) -> None:
+        self._room.give_back()
 
     def _load(self, lab: Topology, setting: Setting, rules: str) -> None:
         file = setting.pool / "rules.nft"
@@ -65,40 +101,6 @@ table inet bench {
             super().start(lab, setting)
         except Failed as error:
             raise Failed(f"this kernel has no flowtable ({error})") from error
-
-
-def _read(file: pathlib.Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return "?"
-
-
-@contextlib.contextmanager
-def room_for_flows(flows: int) -> Iterator[str]:
-    """Makes the kernel's conntrack big enough, for all namespaces, and gives back what was.
-
-    Yields what stood in the way, or nothing: with too small a table nftables drops flows, and its figures are worth
-    nothing.
-    """
-    before = {file: _read(file) for file in (CONNTRACK_MAX, CONNTRACK_BUCKETS)}
-    try:
-        yield "; ".join(filter(None, (_raise(file, before[file], flows) for file in before)))
-    finally:
-        for file, value in before.items():
-            if value.isdigit() and _read(file) != value:
-                with contextlib.suppress(OSError):
-                    file.write_text(value)
-
-
-def _raise(file: pathlib.Path, value: str, wanted: int) -> str:
-    if value.isdigit() and int(value) >= wanted:
-        return ""
-    try:
-        file.write_text(str(wanted))
-        return ""
-    except OSError as error:
-        return f"{file}: {error.strerror}"
 
 
 LINUX = (Linux(), Nftables(), Flowtable())

@@ -1,5 +1,6 @@
-"""peer_ovs - Open vSwitch's netdev datapath with AF_XDP ports; database and daemon are our own, in the forwarder's namespace.
+"""peer_ovs - Open vSwitch's netdev datapath with AF_XDP ports.
 
+Database and daemon are our own, in the forwarder's namespace.
 The system's Open vSwitch, when there is one, is not touched: every file and socket is in the measurement's folder.
 """
 
@@ -11,11 +12,14 @@ from topology import Topology
 
 SCHEMA = pathlib.Path("/usr/share/openvswitch/vswitch.ovsschema")
 STATELESS = ("in_port=f0,actions=output:f1", "in_port=f1,actions=output:f0")
-CONNTRACK = ("table=0,priority=10,ip,ct_state=-trk,actions=ct(table=1)",
-             "table=1,priority=10,ip,in_port=f0,ct_state=+trk+new,actions=ct(commit),output:f1",
-             "table=1,priority=10,ip,in_port=f0,ct_state=+trk+est,actions=output:f1",
-             "table=1,priority=10,ip,in_port=f1,ct_state=+trk+est,actions=output:f0",
-             "table=0,priority=0,actions=drop", "table=1,priority=0,actions=drop")
+CONNTRACK = (
+    "table=0,priority=10,ip,ct_state=-trk,actions=ct(table=1)",
+    "table=1,priority=10,ip,in_port=f0,ct_state=+trk+new,actions=ct(commit),output:f1",
+    "table=1,priority=10,ip,in_port=f0,ct_state=+trk+est,actions=output:f1",
+    "table=1,priority=10,ip,in_port=f1,ct_state=+trk+est,actions=output:f0",
+    "table=0,priority=0,actions=drop",
+    "table=1,priority=0,actions=drop",
+)
 
 
 class OpenVSwitch(Peer):
@@ -34,11 +38,21 @@ class OpenVSwitch(Peer):
         self._database = f"unix:{setting.pool}/db.sock"
         self._start_daemons(setting)
         self._vsctl("set", "Open_vSwitch", ".", f"other_config:pmd-cpu-mask={1 << PROGRAM_CPU:#x}")
-        self._vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "fail-mode=secure",
-                    "protocols=OpenFlow13")
+        self._vsctl(
+            "add-br",
+            "br0",
+            "--",
+            "set",
+            "bridge",
+            "br0",
+            "datapath_type=netdev",
+            "fail-mode=secure",
+            "protocols=OpenFlow13",
+        )
         for device in ("f0", "f1"):
-            self._vsctl("add-port", "br0", device, "--", "set", "interface", device, "type=afxdp",
-                        f"options:n_rxq={lab.queues}")
+            self._vsctl(
+                "add-port", "br0", device, "--", "set", "interface", device, "type=afxdp", f"options:n_rxq={lab.queues}"
+            )
         self._add_flows()
         self._check_ports()
 
@@ -80,8 +94,9 @@ class OpenVSwitch(Peer):
         self._mode = f"netdev datapath, one core; {self._socket_modes()}"
 
     def _socket_modes(self) -> str:
-        lines = run(["ovs-appctl", "-t", str(self._folder / "vswitchd.ctl"), "dpif/show"],
-                    environment=self._environment).splitlines()
+        lines = run(
+            ["ovs-appctl", "-t", str(self._folder / "vswitchd.ctl"), "dpif/show"], environment=self._environment
+        ).splitlines()
         return "; ".join(line.strip() for line in lines if "afxdp" in line)
 
     def mode(self) -> str:
@@ -94,5 +109,7 @@ class OpenVSwitch(Peer):
         self._processes = []
 
 
-OPEN_VSWITCH = (OpenVSwitch("ovs", "Open vSwitch, AF_XDP", STATELESS, stateful=False),
-                OpenVSwitch("ovs-ct", "Open vSwitch, AF_XDP + conntrack", CONNTRACK, stateful=True))
+OPEN_VSWITCH = (
+    OpenVSwitch("ovs", "Open vSwitch, AF_XDP", STATELESS, stateful=False),
+    OpenVSwitch("ovs-ct", "Open vSwitch, AF_XDP + conntrack", CONNTRACK, stateful=True),
+)

@@ -17,12 +17,18 @@ class Testpmd(Peer):
     def start(self, lab: Topology, setting: Setting) -> None:
         # No files outside of us; lines as they are written, or the one that says it is ready never comes. The main core
         # only waits.
-        words = ["stdbuf", "--output=L", "dpdk-testpmd", "--no-shconf", "--no-telemetry", "--no-huge", "-m", "512", "--no-pci",
-                 "-l", f"{PACKET_CPU},{PROGRAM_CPU}", "--main-lcore", str(PACKET_CPU), "--file-prefix", f"twbench{os.getpid()}",
-                 "--vdev", "net_af_xdp0,iface=f0", "--vdev", "net_af_xdp1,iface=f1", "--", "--nb-cores=1", "--total-num-mbufs=65536",
-                 "--forward-mode=mac", f"--eth-peer=0,{GENERATOR_MAC}", f"--eth-peer=1,{SINK_MAC}", "--auto-start"]
-        self._program = program = Process(inside(lab.forwarder, words), setting.pool / "testpmd.log",
-                                          {"RUNTIME_DIRECTORY": str(setting.pool)})
+        devices = "--vdev net_af_xdp0,iface=f0 --vdev net_af_xdp1,iface=f1"
+        cores = f"-l {PACKET_CPU},{PROGRAM_CPU} --main-lcore {PACKET_CPU}"
+        files = f"--no-shconf --no-telemetry --file-prefix twbench{os.getpid()}"
+        forward = f"--nb-cores=1 --forward-mode=mac --eth-peer=0,{GENERATOR_MAC} --eth-peer=1,{SINK_MAC} --auto-start"
+        command = (
+            f"stdbuf --output=L dpdk-testpmd {files} --no-huge -m 512 --no-pci {cores} {devices} "
+            f"-- --total-num-mbufs=65536 {forward}"
+        )
+        words = command.split()
+        self._program = program = Process(
+            inside(lab.forwarder, words), setting.pool / "testpmd.log", {"RUNTIME_DIRECTORY": str(setting.pool)}
+        )
         program.wait_for(lambda: "Press enter to exit" in program.output())
 
     def mode(self) -> str:

@@ -26,15 +26,32 @@ class Twinpath(Peer):
         self._mode = ""
 
     def document(self, setting: Setting) -> Document:
-        return {"name": self._instance,
-                "ports": [{"name": "in", "device": "f0", "zone": "inside"},
-                          {"name": "out", "device": "f1", "zone": "outside"}],
-                "zones": {zone: {"default": "drop"} for zone in ("inside", "outside")},
-                "rules": [{"name": protocol, "from": "inside", "to": "outside", "protocol": protocol, "action": "allow",
-                           "place": self._place} for protocol in setting.protocols],
-                # Every flow is half open until it has been answered, which in a benchmark all are at the same time.
-                "flows": {"max_pairs_v4": _power_of_two(max(setting.flows, setting.room, PAIRS_LEAST)), "half_open_share": 1},
-                "api": {"unix": str(setting.pool / "api.sock")}, **self._extra}
+        return {
+            "name": self._instance,
+            "ports": [
+                {"name": "in", "device": "f0", "zone": "inside"},
+                {"name": "out", "device": "f1", "zone": "outside"},
+            ],
+            "zones": {zone: {"default": "drop"} for zone in ("inside", "outside")},
+            "rules": [
+                {
+                    "name": protocol,
+                    "from": "inside",
+                    "to": "outside",
+                    "protocol": protocol,
+                    "action": "allow",
+                    "place": self._place,
+                }
+                for protocol in setting.protocols
+            ],
+            # Every flow is half open until it has been answered, which in a benchmark all are at the same time.
+            "flows": {
+                "max_pairs_v4": _power_of_two(max(setting.flows, setting.room, PAIRS_LEAST)),
+                "half_open_share": 1,
+            },
+            "api": {"unix": str(setting.pool / "api.sock")},
+            **self._extra,
+        }
 
     def start(self, lab: Topology, setting: Setting) -> None:
         self._program, self._socket = str(setting.programs / "twinpath"), str(setting.pool / "api.sock")
@@ -76,9 +93,22 @@ def _power_of_two(least: int) -> int:
 
 
 # Masquerading rewrites addresses and ports in both directions: the entries that NAT makes.
-NAT: Document = {"nat": {"source": [{"name": "masquerade", "from": "inside", "to": "outside",
-                                     "address": "198.20.0.0-198.20.0.255", "ports": "1024-65535"}]}}
+NAT: Document = {
+    "nat": {
+        "source": [
+            {
+                "name": "masquerade",
+                "from": "inside",
+                "to": "outside",
+                "address": "198.20.0.0-198.20.0.255",
+                "ports": "1024-65535",
+            }
+        ]
+    }
+}
 
-TWINPATH = (Twinpath("twinpath", "twinpath, kernel datapath"),
-            Twinpath("twinpath-rewrite", "twinpath, kernel datapath + rewrite", extra=NAT),
-            Twinpath("twinpath-user", "twinpath, user datapath", place="user"))
+TWINPATH = (
+    Twinpath("twinpath", "twinpath, kernel datapath"),
+    Twinpath("twinpath-rewrite", "twinpath, kernel datapath + rewrite", extra=NAT),
+    Twinpath("twinpath-user", "twinpath, user datapath", place="user"),
+)

@@ -11,8 +11,8 @@ import shutil
 from shell import Failed, run
 from topology import Topology
 
-# The generator's core also receives and forwards what XDP and Linux do (NAPI stays where the packets come from); programs
-# in user space have the other one.
+# On the generator's core XDP and Linux receive and forward as well: NAPI stays where the packets come from. Programs in
+# user space have the other one.
 PACKET_CPU = 0
 PROGRAM_CPU = 1
 

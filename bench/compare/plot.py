@@ -17,15 +17,20 @@ def svg(scenarios: Sequence[Scenario], results: Results) -> str:
     parts: list[str] = []
     y = 10
     for scenario in scenarios:
-        bars = [(peer, values) for peer in scenario.peers if (values := results.values(scenario.name, peer, scenario.unit))]
+        bars = [
+            (peer, values) for peer in scenario.peers if (values := results.values(scenario.name, peer, scenario.unit))
+        ]
         if bars:
             parts.append(_text(10, y + 18, f"{scenario.title} ({scenario.unit})", weight="bold"))
             y += HEAD
             parts += _group(bars, y)
             y += len(bars) * (BAR + GAP) + 2 * GAP
     body = "\n".join(parts)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 10}" font-family="sans-serif" font-size="13">\n'
-            f'<rect width="100%" height="100%" fill="white"/>\n{body}\n</svg>\n')
+    size = f'width="{WIDTH}" height="{y + 10}" font-family="sans-serif" font-size="13"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n'
+        f'<rect width="100%" height="100%" fill="white"/>\n{body}\n</svg>\n'
+    )
 
 
 def _group(bars: Sequence[tuple[str, list[float]]], top: int) -> list[str]:
@@ -34,10 +39,14 @@ def _group(bars: Sequence[tuple[str, list[float]]], top: int) -> list[str]:
     for number, (peer, values) in enumerate(bars):
         y = top + number * (BAR + GAP)
         median = statistics.median(values)
-        least, middle, most = (LABEL + (WIDTH - LABEL - VALUE) * value / longest for value in (min(values), median, max(values)))
+        least, middle, most = (
+            LABEL + (WIDTH - LABEL - VALUE) * value / longest for value in (min(values), median, max(values))
+        )
         parts.append(_text(LABEL - 8, y + BAR - 3, PEERS[peer].title, anchor="end"))
         parts.append(f'<rect x="{LABEL}" y="{y}" width="{middle - LABEL:.1f}" height="{BAR}" fill="{_colour(peer)}"/>')
-        parts.append(f'<path d="M{least:.1f} {y + BAR / 2}H{most:.1f}M{least:.1f} {y + 4}v8M{most:.1f} {y + 4}v8" stroke="black"/>')
+        parts.append(
+            f'<path d="M{least:.1f} {y + 8}H{most:.1f}M{least:.1f} {y + 4}v8M{most:.1f} {y + 4}v8" stroke="black"/>'
+        )
         parts.append(_text(most + 8, y + BAR - 3, f"{median:.3g}"))
     return parts
 

@@ -1,4 +1,7 @@
-"""scenarios - what is measured, of whom. A scenario returns its figures by name; which of them count, targets.py says."""
+"""scenarios - what is measured, of whom.
+
+A scenario returns its figures by name; which of them count, targets.py says.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from collections.abc import Callable
 from shell import Failed
 from traffic import Pace, Report, Traffic
 
-PING_PONG_PPS = 20_000
+PING_PONG_PPS = 50_000
 # More flows than begin while it is measured: no table is to be full, for none of the peers.
 ROOM = 4_194_304
 
@@ -64,24 +67,97 @@ NO_USER = ("redirect", "linux", "nft", "twinpath", "twinpath-rewrite")
 WIDE = (*NO_USER, "nft-flowtable", "ovs", "ovs-ct", "testpmd", "twinpath-user")
 
 SCENARIOS = (
-    Scenario("flows-1k", "decided, 1,000 flows in sequence", "Mpps", (*KERNEL, "linux", "nft-flowtable"),
-             _decided(1000), "redirect", quick=True),
-    Scenario("flows-100k", "decided, 100,000 flows in sequence", "Mpps", KERNEL,
-             _decided(100_000), "redirect", flows=100_000),
-    Scenario("flows-100k-random", "decided, 100,000 flows in random order", "Mpps", KERNEL,
-             _decided(100_000, random=True), "redirect", flows=100_000, quick=True),
-    Scenario("flows-1m", "decided, 1,000,000 flows in sequence", "Mpps", KERNEL,
-             _decided(1_000_000), "redirect", flows=1_000_000),
-    Scenario("flows-1m-random", "decided, 1,000,000 flows in random order", "Mpps", KERNEL,
-             _decided(1_000_000, random=True), "redirect", flows=1_000_000),
-    Scenario("new-flows", "every packet begins a flow", "Mpps", ("twinpath", "twinpath-rewrite", "nft"),
-             _new_flows, "nft", flows=0, room=ROOM, quick=True),
+    Scenario(
+        "flows-1k",
+        "decided, 1,000 flows in sequence",
+        "Mpps",
+        (*KERNEL, "linux", "nft-flowtable"),
+        _decided(1000),
+        "redirect",
+        quick=True,
+    ),
+    Scenario(
+        "flows-100k", "decided, 100,000 flows in sequence", "Mpps", KERNEL, _decided(100_000), "redirect", flows=100_000
+    ),
+    Scenario(
+        "flows-100k-random",
+        "decided, 100,000 flows in random order",
+        "Mpps",
+        KERNEL,
+        _decided(100_000, random=True),
+        "redirect",
+        flows=100_000,
+        quick=True,
+    ),
+    Scenario(
+        "flows-1m",
+        "decided, 1,000,000 flows in sequence",
+        "Mpps",
+        KERNEL,
+        _decided(1_000_000),
+        "redirect",
+        flows=1_000_000,
+    ),
+    Scenario(
+        "flows-1m-random",
+        "decided, 1,000,000 flows in random order",
+        "Mpps",
+        KERNEL,
+        _decided(1_000_000, random=True),
+        "redirect",
+        flows=1_000_000,
+    ),
+    Scenario(
+        "new-flows",
+        "every packet begins a flow",
+        "Mpps",
+        ("twinpath", "twinpath-rewrite", "nft"),
+        _new_flows,
+        "nft",
+        flows=0,
+        room=ROOM,
+        quick=True,
+    ),
+    Scenario(
+        "new-flows-default",
+        "every packet begins a flow, tables of the default size",
+        "Mpps",
+        ("twinpath", "twinpath-rewrite", "nft"),
+        _new_flows,
+        "nft",
+        flows=0,
+    ),
     Scenario("user-1k", "through user space, 1,000 flows", "Mpps", USER, _decided(1000), "bridge-live", quick=True),
     Scenario("imix", "decided, 1,000 flows, IMIX", "Mpps", WIDE, _decided(1000, size="imix"), "redirect"),
-    Scenario("tcp", "TCP bulk, one connection", "Gbit/s", ("twinpath", "nft", "linux"),
-             _tcp, "nft", flows=0, same_offloads=True, quick=True),
-    Scenario("latency", f"UDP ping-pong, {PING_PONG_PPS:,} a second", "p50 us", (*NO_USER, "twinpath-user"),
-             _ping_pong, "redirect", flows=1, answered=True, quick=True),
-    Scenario("two-cores", "decided, 1,000 flows, two queues on two cores", "Mpps", NO_USER,
-             _decided(1000, cores=2), "redirect", queues=2),
+    Scenario(
+        "tcp",
+        "TCP bulk, one connection",
+        "Gbit/s",
+        ("twinpath", "nft", "linux"),
+        _tcp,
+        "nft",
+        flows=0,
+        same_offloads=True,
+        quick=True,
+    ),
+    Scenario(
+        "latency",
+        f"UDP ping-pong, {PING_PONG_PPS:,} a second",
+        "p50 us",
+        (*NO_USER, "twinpath-user"),
+        _ping_pong,
+        "redirect",
+        flows=1,
+        answered=True,
+        quick=True,
+    ),
+    Scenario(
+        "two-cores",
+        "decided, 1,000 flows, two queues on two cores",
+        "Mpps",
+        NO_USER,
+        _decided(1000, cores=2),
+        "redirect",
+        queues=2,
+    ),
 )

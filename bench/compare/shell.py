@@ -24,12 +24,20 @@ def on_cpu(cpu: int, words: Sequence[str]) -> list[str]:
     return ["taskset", "--cpu-list", str(cpu), *words]
 
 
-def run(words: Sequence[str], netns: str = "", timeout_s: float = 120, environment: Mapping[str, str] | None = None) -> str:
+def run(
+    words: Sequence[str], netns: str = "", timeout_s: float = 120, environment: Mapping[str, str] | None = None
+) -> str:
     """Standard output. Raises Failed with the last line of what the command complained of."""
     command = inside(netns, words) if netns else list(words)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL,
-                              env={**os.environ, **(environment or {})})
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+        )
     except subprocess.TimeoutExpired as late:
         raise Failed(f"{words[0]}: no end after {timeout_s:.0f} s") from late
     except OSError as error:
@@ -42,7 +50,9 @@ def run(words: Sequence[str], netns: str = "", timeout_s: float = 120, environme
 def complaint_of(output: str) -> str:
     """The line that says most: the first that speaks of an error, else the last."""
     lines = [line.strip() for line in output.strip().splitlines()]
-    return next((line for line in lines if "error" in line.lower() or "cannot" in line.lower()), lines[-1] if lines else "")
+    return next(
+        (line for line in lines if "error" in line.lower() or "cannot" in line.lower()), lines[-1] if lines else ""
+    )
 
 
 def eventually(holds: Callable[[], bool], patience_s: float, what: str) -> None:
@@ -62,8 +72,14 @@ class Process:
         # A session of its own: the terminal's Ctrl-C is for us, who then end it in order. Standard input stays open,
         # because some programs (testpmd) end with it.
         with log.open("w") as out:
-            self._child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT,
-                                           start_new_session=True, env={**os.environ, **(environment or {})})
+            self._child = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **(environment or {})},
+            )
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")

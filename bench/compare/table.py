@@ -21,8 +21,10 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [cell.rjust(width) if column else cell.ljust(width)
-                  for column, (cell, width) in enumerate(zip(cells, widths, strict=True))]
+        padded = [
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
         return "| " + " | ".join(padded) + " |"
 
     rule = "|" + "|".join("-" * (width + 1) + (":" if column else "-") for column, width in enumerate(widths)) + "|"
@@ -40,10 +42,12 @@ def _scenario(scenario: Scenario, results: Results) -> str:
     for peer in peers:
         values = results.values(scenario.name, peer, scenario.unit)
         median = statistics.median(values)
-        extra = [f"{statistics.median(found):.4g}" if (found := results.values(scenario.name, peer, figure)) else "-"
-                 for figure in _further(scenario, results)]
-        rows.append([PEERS[peer].title, f"{median:.3f}", f"{min(values):.3f}-{max(values):.3f}", f"{median / reference:.2f}" if reference else "-",
-                     *extra])
+        extra = [
+            f"{statistics.median(found):.4g}" if (found := results.values(scenario.name, peer, figure)) else "-"
+            for figure in _further(scenario, results)
+        ]
+        ratio = f"{median / reference:.2f}" if reference else "-"
+        rows.append([PEERS[peer].title, f"{median:.3f}", f"{min(values):.3f}-{max(values):.3f}", ratio, *extra])
     head = ["", scenario.unit, "spread", f"to {scenario.reference}", *_further(scenario, results)]
     return f"**{scenario.title}**\n\n{_grid(head, rows)}"
 
@@ -63,11 +67,22 @@ def _targets(scenarios: set[str], results: Results) -> str:
         ratio = ratio_of(target, results.samples)
         bound = f"{'<=' if target.at_most else '>='} {target.bound:g}"
         if ratio:
-            rows.append([f"{target.what} ({target.scenario})", bound, f"{ratio.median:.2f}",
-                         f"{ratio.least:.2f}-{ratio.most:.2f}", "yes" if target.reached(ratio.median) else "no"])
+            rows.append(
+                [
+                    f"{target.what} ({target.scenario})",
+                    bound,
+                    f"{ratio.median:.2f}",
+                    f"{ratio.least:.2f}-{ratio.most:.2f}",
+                    "yes" if target.reached(ratio.median) else "no",
+                ]
+            )
         else:
             rows.append([f"{target.what} ({target.scenario})", bound, "-", "-", "not measured"])
-    return "**Ratios to reach**\n\n" + _grid(["", "at least / at most", "measured", "by round", "reached"], rows) if rows else ""
+    return (
+        "**Ratios to reach**\n\n" + _grid(["", "at least / at most", "measured", "by round", "reached"], rows)
+        if rows
+        else ""
+    )
 
 
 def _skipped(results: Results) -> str:
@@ -79,14 +94,34 @@ def _skipped(results: Results) -> str:
 
 def document(results: Results, machine: dict[str, str], pace: dict[str, float]) -> dict[str, typing.Any]:
     """Every repetition as it was measured, so that a reader can reckon anew."""
-    samples = [{"scenario": scenario, "peer": peer, "round": number + 1, "figures": figures}
-               for (scenario, peer, number), figures in results.samples.items()]
+    samples = [
+        {"scenario": scenario, "peer": peer, "round": number + 1, "figures": figures}
+        for (scenario, peer, number), figures in results.samples.items()
+    ]
     ratios = []
     for target in TARGETS:
         ratio = ratio_of(target, results.samples)
-        ratios.append({"what": target.what, "scenario": target.scenario, "peer": target.peer, "reference": target.reference,
-                       "bound": target.bound, "at_most": target.at_most, "ratio": ratio.median if ratio else None,
-                       "least": ratio.least if ratio else None, "most": ratio.most if ratio else None,
-                       "reached": target.reached(ratio.median) if ratio else None})
-    return {"machine": machine, "seconds": pace, "rounds": results.rounds, "versions": results.versions, "modes": results.modes,
-            "skipped": results.skipped, "samples": samples, "ratios": ratios}
+        ratios.append(
+            {
+                "what": target.what,
+                "scenario": target.scenario,
+                "peer": target.peer,
+                "reference": target.reference,
+                "bound": target.bound,
+                "at_most": target.at_most,
+                "ratio": ratio.median if ratio else None,
+                "least": ratio.least if ratio else None,
+                "most": ratio.most if ratio else None,
+                "reached": target.reached(ratio.median) if ratio else None,
+            }
+        )
+    return {
+        "machine": machine,
+        "seconds": pace,
+        "rounds": results.rounds,
+        "versions": results.versions,
+        "modes": results.modes,
+        "skipped": results.skipped,
+        "samples": samples,
+        "ratios": ratios,
+    }

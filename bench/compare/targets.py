@@ -38,12 +38,20 @@ def _kernel(what: str, reference: str, bounds: dict[str, float], subject: str) -
 
 def _of(subject: str) -> list[Target]:
     return [
-        *_kernel("kernel datapath against bare redirect", "redirect",
-                 {"flows-1k": 0.85, "flows-100k-random": 0.60, "flows-1m-random": 0.48}, subject),
-        *_kernel("kernel datapath against one hash lookup", "lookup",
-                 {"flows-1k": 1.0, "flows-100k": 1.0, "flows-1m-random": 1.2}, subject),
+        *_kernel(
+            "kernel datapath against bare redirect",
+            "redirect",
+            {"flows-1k": 0.85, "flows-100k-random": 0.60, "flows-1m-random": 0.48},
+            subject,
+        ),
+        *_kernel(
+            "kernel datapath against one hash lookup",
+            "lookup",
+            {"flows-1k": 1.0, "flows-100k": 1.0, "flows-1m-random": 1.2},
+            subject,
+        ),
         *_kernel("kernel datapath against nftables", "nft", {"flows-1k": 4.5, "flows-100k": 4.0}, subject),
-        *_kernel("new flows against nftables", "nft", {"new-flows": 7.0}, subject),
+        *_kernel("new flows against nftables", "nft", {"new-flows": 7.0, "new-flows-default": 7.0}, subject),
     ]
 
 
@@ -62,8 +70,13 @@ TARGETS = (
 
 def ratio_of(target: Target, samples: Samples) -> Ratio | None:
     """Of medians; least and most are of the rounds, in each of which both stood side by side. None: not measured."""
-    own, others = (_by_round(samples, scenario, peer, target.figure) for scenario, peer in
-                   ((target.scenario, target.peer), (target.reference_scenario or target.scenario, target.reference)))
+    own, others = (
+        _by_round(samples, scenario, peer, target.figure)
+        for scenario, peer in (
+            (target.scenario, target.peer),
+            (target.reference_scenario or target.scenario, target.reference),
+        )
+    )
     both = [own[number] / others[number] for number in own.keys() & others.keys() if others[number]]
     if not both:
         return None
@@ -71,5 +84,8 @@ def ratio_of(target: Target, samples: Samples) -> Ratio | None:
 
 
 def _by_round(samples: Samples, scenario: str, peer: str, figure: str) -> dict[int, float]:
-    return {number: figures[figure] for (in_scenario, of_peer, number), figures in samples.items()
-            if (in_scenario, of_peer) == (scenario, peer) and figure in figures}
+    return {
+        number: figures[figure]
+        for (in_scenario, of_peer, number), figures in samples.items()
+        if (in_scenario, of_peer) == (scenario, peer) and figure in figures
+    }

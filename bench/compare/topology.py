@@ -22,8 +22,14 @@ INGRESS_MAC, EGRESS_MAC = "02:74:77:01:00:01", "02:74:77:02:00:01"
 SOURCES, DESTINATIONS = "198.18.0.0/16", "198.19.0.0/16"
 NETNS_FOLDER = pathlib.Path("/run/netns")
 # As ethtool prints them, and as it wants them.
-OFFLOADS = {"rx-checksumming": "rx", "tx-checksumming": "tx", "scatter-gather": "sg", "tcp-segmentation-offload": "tso",
-            "generic-segmentation-offload": "gso", "generic-receive-offload": "gro"}
+OFFLOADS = {
+    "rx-checksumming": "rx",
+    "tx-checksumming": "tx",
+    "scatter-gather": "sg",
+    "tcp-segmentation-offload": "tso",
+    "generic-segmentation-offload": "gso",
+    "generic-receive-offload": "gro",
+}
 
 Offloads = dict[str, dict[str, str]]  # device → offload → "on" or "off"
 
@@ -54,32 +60,41 @@ class Topology:
         self.remove()
         for name in self.namespaces():
             run(["ip", "netns", "add", name])
-            run(["sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.disable_ipv6=1",
-                 "net.ipv6.conf.default.disable_ipv6=1"], netns=name)
-            run(["ip", "link", "set", "lo", "up"], netns=name)
-        self._wire("f0", INGRESS_MAC, "g0", self.generator, GENERATOR_MAC, 1, SOURCES)
-        self._wire("f1", EGRESS_MAC, "s0", self.sink, SINK_MAC, 2, DESTINATIONS)
+            no_ipv6 = "net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
+            run(f"sysctl -qw net.ipv4.ip_forward=0 {no_ipv6}".split(), netns=name)
+            run("ip link set lo up".split(), netns=name)
+        self._wire(1, ("f0", INGRESS_MAC), ("g0", GENERATOR_MAC), SOURCES)
+        self._wire(2, ("f1", EGRESS_MAC), ("s0", SINK_MAC), DESTINATIONS)
         eventually(self._links_up, 10, "the links are up")
 
-    def _wire(self, device: str, mac: str, peer: str, netns: str, peer_mac: str, net: int, behind: str) -> None:
-        counts = ["numrxqueues", str(self.queues), "numtxqueues", str(self.queues)]
-        run(["ip", "link", "add", "name", device, "netns", self.forwarder, "address", mac, *counts, "type", "veth",
-             "peer", "name", peer, "netns", netns, "address", peer_mac, *counts])
-        self._ip("forwarder", f"address add 10.{net}.0.1/24 dev {device}", f"link set {device} up")
-        run(["ip", "address", "add", f"10.{net}.0.2/24", "dev", peer], netns=netns)
-        run(["ip", "link", "set", peer, "up"], netns=netns)
-        run(["ip", "neighbour", "replace", f"10.{net}.0.1", "lladdr", mac, "dev", peer, "nud", "permanent"], netns=netns)
-        run(["ip", "route", "add", "default", "via", f"10.{net}.0.1"], netns=netns)
-        self._ip("forwarder", f"neighbour replace 10.{net}.0.2 lladdr {peer_mac} dev {device} nud permanent",
-                 f"route add {behind} via 10.{net}.0.2")
+    def _wire(self, net: int, near: tuple[str, str], far: tuple[str, str], behind: str) -> None:
+        """Device and MAC address of the forwarder's end and of the other; `behind` is what the other is the way to."""
+        (device, mac), (peer, peer_mac) = near, far
+        here, there = self.devices[device], self.devices[peer]
+        queues = f"numrxqueues {self.queues} numtxqueues {self.queues}"
+        ends = [
+            f"name {device} netns {here} address {mac} {queues}",
+            f"name {peer} netns {there} address {peer_mac} {queues}",
+        ]
+        run(f"ip link add {ends[0]} type veth peer {ends[1]}".split())
+        self._end(here, device, f"10.{net}.0.1", f"10.{net}.0.2", peer_mac, behind)
+        self._end(there, peer, f"10.{net}.0.2", f"10.{net}.0.1", mac, "default")
 
-    def _ip(self, part: str, *commands: str) -> None:
-        for command in commands:
-            run(["ip", *command.split()], netns=getattr(self, part))
+    def _end(self, netns: str, device: str, address: str, other: str, other_mac: str, behind: str) -> None:
+        for command in (
+            f"address add {address}/24 dev {device}",
+            f"link set {device} up",
+            f"neighbour replace {other} lladdr {other_mac} dev {device} nud permanent",
+            f"route add {behind} via {other}",
+        ):
+            run(["ip", *command.split()], netns=netns)
 
     def _links_up(self) -> bool:
-        lines = [line.split() for name in self.namespaces()
-                 for line in run(["ip", "-brief", "link", "show", "type", "veth"], netns=name).splitlines()]
+        lines = [
+            line.split()
+            for name in self.namespaces()
+            for line in run(["ip", "-brief", "link", "show", "type", "veth"], netns=name).splitlines()
+        ]
         return all(words[1] == "UP" for words in lines)
 
     def receive_by_napi(self) -> None:
