@@ -175,6 +175,8 @@ TEST_CASE("after an overload of the engine every frame is accounted for, and the
     MESSAGE("sent ", flood.sent(), ", received by the engine ", lab.engine_received());
   }
   check_ledger_at_rest(lab);
+  const nlohmann::json socket = lab.get("/v1/ports")["ports"][1]["sockets"][0];
+  CHECK_MESSAGE(socket["sent_in_bursts"] > 0, socket.dump());
   const UniqueFd listening = tcp_listen(lab.server, {"10.2.0.2", 80});
   const UniqueFd client = tcp_connect(lab.client, {"10.1.0.2", 0}, {"10.2.0.2", 80});
   const UniqueFd server = tcp_accept(listening.get());

@@ -21,19 +21,23 @@ std::string kernel_release() {
   return name.release;
 }
 
-json sockets_json(const Port& port) {
+json sockets_json(const Port& port, const afxdp::Driver& driver) {
   json out = json::array();
   for (const PortSocket& socket : port.sockets) {
     const bool zero_copy = socket.report.mode == afxdp::SocketMode::zerocopy;
     json entry = {{"queue", socket.queue}, {"mode", zero_copy ? "zerocopy" : "copy"}};
     entry["rung"] = fmt::format("{}, {}", zero_copy ? "zero-copy" : "copy", name_of(port.attach));
     if (!socket.report.fallback.empty()) entry["fallback"] = socket.report.fallback;
+    const afxdp::QueueStatistics& counted = driver.statistics(port.number, socket.queue);
+    entry["received"] = counted.rx.value();
+    entry["sent"] = counted.tx.value();
+    entry["sent_in_bursts"] = counted.tx_bursts.value();
     out.push_back(std::move(entry));
   }
   return out;
 }
 
-json port_json(const Port& port) {
+json port_json(const Port& port, const afxdp::Driver& driver) {
   return {{"name", port.config.name},
           {"device", port.config.device},
           {"zone", port.config.zone},
@@ -44,7 +48,7 @@ json port_json(const Port& port) {
           {"redirect", port.takes_redirects},
           {"peer", !port.has_peer ? json(nullptr) : json(port.peer_reached ? "reached" : "not reached")},
           {"problems", port.problems},
-          {"sockets", sockets_json(port)}};
+          {"sockets", sockets_json(port, driver)}};
 }
 
 json ledger_json(const afxdp::FrameLedger& ledger) {
@@ -109,7 +113,7 @@ class Metric {
 json report_status(const ReportSources& sources) {
   const dp_settings& settings = sources.datapath.memory().settings[0];
   json ports = json::array();
-  for (const Port& port : sources.ports.ports()) ports.push_back(port_json(port));
+  for (const Port& port : sources.ports.ports()) ports.push_back(port_json(port, sources.driver));
   return {{"name", sources.config.name},
           {"version", TWINPATH_VERSION},
           {"uptime_s", sources.uptime.count()},
@@ -129,7 +133,7 @@ json report_status(const ReportSources& sources) {
 json report_ports(const ReportSources& sources) {
   json out = json::array();
   for (const Port& port : sources.ports.ports()) {
-    json entry = port_json(port);
+    json entry = port_json(port, sources.driver);
     const auto counters = sum_per_cpu<dp_port_counters>(sources.datapath.maps().port_counters, port.number);
     entry["received"] = counter_json(counters.received);
     entry["forwarded"] = counter_json(counters.forwarded);
