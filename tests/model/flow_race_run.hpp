@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "base/fd.hpp"
 #include "model/flow_inspection.hpp"
 
 #include "model/flow_race_engine.hpp"
@@ -72,6 +73,8 @@ class FlowRace {
   };
   void load();
   void make_devices();
+  void keep_dispatched();
+  [[nodiscard]] int program(std::uint32_t side) const;
   void fill_tables();
   void fill_routes();
   void place_sides(const RaceKind& kind);
@@ -86,6 +89,7 @@ class FlowRace {
   std::unique_ptr<bpf_object, Close> object_;
   MapMemory<race_side> sides_;
   std::uint32_t ifindex_[3] = {};
+  UniqueFd links_[RACE_SIDES];
   RaceTally reasons_before_{};
   std::uint64_t forwarded_before_ = 0;
 };
