@@ -16,50 +16,26 @@ namespace {
 
 bool undecided(const Item& item) noexcept { return item.fate == Fate::undecided; }
 
-// What XDP saw. Metadata is our own program's; a frame without it came while no program steered, and has port 0.
-dp_metadata metadata_of(const afxdp::Frame& frame) noexcept {
+// The port as XDP saw it. Metadata is our own program's; a frame without it came while no program steered.
+std::uint16_t ingress_of(const afxdp::Frame& frame) noexcept {
   dp_metadata metadata;
   std::memcpy(&metadata, frame.data - sizeof(metadata), sizeof(metadata));
   const bool ours = metadata.magic == DP_METADATA_MAGIC && metadata.version == DP_LAYOUT_VERSION &&
                     metadata.frame_bytes == frame.length;
-  return ours ? metadata : dp_metadata{};
-}
-
-// The processor that received a frame wrote it, and touched its flow's entry: both lie in that one's cache. Asked for
-// ahead, they come while the frames before are worked on.
-constexpr std::size_t kFramesAhead = 8;
-
-void fetch_frame(const afxdp::Frame& frame) noexcept {
-  __builtin_prefetch(frame.data - sizeof(dp_metadata));
-  __builtin_prefetch(frame.data);
-}
-
-void fetch_flow(dp_env& env, std::uint8_t family, const dp_metadata& metadata) noexcept {
-  if (metadata.control == 0) return;
-  const std::uint32_t bucket = metadata.slot / DP_FLOW_LANES;
-  const std::uint32_t lane = metadata.slot % DP_FLOW_LANES;
-  if (family == DP_FAMILY_V4 && bucket < env.flows4.size()) {
-    __builtin_prefetch(&env.flows4[bucket]);
-    __builtin_prefetch(&env.flows4[bucket].entry[lane], 1);
-  } else if (family == DP_FAMILY_V6 && bucket < env.flows6.size()) {
-    __builtin_prefetch(&env.flows6[bucket]);
-    __builtin_prefetch(&env.flows6[bucket].entry[lane], 1);
-  }
+  return ours ? metadata.port : 0;
 }
 
 }  // namespace
 
 void ReadStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
-  for (std::size_t i = 0; i < burst.size(); ++i) {
-    if (i + kFramesAhead < burst.size()) fetch_frame(burst[i + kFramesAhead].frame);
-    if (undecided(burst[i])) read(burst[i], now);
+  for (Item& item : burst) {
+    if (undecided(item)) read(item, now);
   }
 }
 
 void ReadStage::read(Item& item, std::uint32_t now) noexcept {
   dp_packet& packet = item.context.packet;
-  const dp_metadata metadata = metadata_of(item.frame);
-  const std::uint16_t ingress = metadata.port;
+  const std::uint16_t ingress = ingress_of(item.frame);
   const dp_port* port = dp_env_port(&env_, ingress);
   item.context.known = 0;
   packet.frame_bytes = item.frame.length;
@@ -70,7 +46,6 @@ void ReadStage::read(Item& item, std::uint32_t now) noexcept {
     const int reason = dp_parse(frame, end, item.frame.length, port->mac, &packet);
     if (reason != DP_NONE) return item.drop(reason);
   }
-  fetch_flow(env_, packet.family, metadata);
   packet.ingress = ingress;
   packet.zone = port->zone;
   item.context.now = now;
