@@ -113,8 +113,8 @@ DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_context
 	return DP_NONE;
 }
 
-/* Budget of a steer reason; -1: traffic that the operator or the device sends this way, which has none. What is to be cut is work like fragments, and
- * must not use up the budget of errors. */
+/* Budget of a steer reason; -1: traffic that the operator or the device sends this way, which has
+ * none. What is to be cut is work like fragments, and must not use up the budget of errors. */
 DP_INLINE int twinpath_steer_budget(const struct dp_packet *packet, int reason)
 {
 	if (reason == DP_STEER_TOO_BIG && dp_may_cut(packet))
