@@ -102,13 +102,16 @@ class Bench:
             self._equal_offloads(scenario, lab)
         else:
             lab.receive_by_napi()
-        if peer.stateful and scenario.flows:
+        if peer.stateful and scenario.flows and not peer.preload(scenario.flows):
             with self._answers_arrive(peer, lab, traffic):
                 traffic.prime(scenario.flows, peer.prime_pps)
-        if not scenario.answered:
-            return scenario.send(traffic, self._pace)
-        with self._answers_arrive(peer, lab, traffic):
-            return scenario.send(traffic, self._pace)
+        if scenario.answered:
+            with self._answers_arrive(peer, lab, traffic):
+                figures = scenario.send(traffic, self._pace)
+        else:
+            figures = scenario.send(traffic, self._pace)
+        peer.check()
+        return figures
 
     @contextlib.contextmanager
     def _answers_arrive(self, peer: Peer, lab: Topology, traffic: Traffic) -> Iterator[None]:

@@ -3,25 +3,26 @@
 import json
 import os
 import pathlib
-import typing
 
+import rest
 from peers import PROGRAM_CPU, Peer, Setting
-from shell import on_cpu, run
+from rest import Document
+from shell import Failed, on_cpu, run
 from topology import Topology
 
 PAIRS_LEAST = 262144  # the product's own default
+PAIRS_LOOKED_AT = 100
 RUN_FOLDER = pathlib.Path("/run/twinpath")  # where the daemon's log stays after `down`
-
-Document = dict[str, typing.Any]
 
 
 class Twinpath(Peer):
     stateful, prime_pps = True, 250_000
 
-    def __init__(self, name: str, title: str, place: str = "auto", extra: Document | None = None) -> None:
-        self.name, self.title, self._place, self._extra = name, title, place, extra or {}
+    def __init__(self, name: str, title: str, place: str = "auto") -> None:
+        self.name, self.title, self._place = name, title, place
         self._instance = f"twbench{os.getpid()}"
-        self._program = ""
+        self._program = self._pairs = ""
+        self._socket = pathlib.Path()
         self._netns = ""
         self._mode = ""
 
@@ -50,11 +51,11 @@ class Twinpath(Peer):
                 "half_open_share": 1,
             },
             "api": {"unix": str(setting.pool / "api.sock")},
-            **self._extra,
         }
 
     def start(self, lab: Topology, setting: Setting) -> None:
-        self._program, self._socket = str(setting.programs / "twinpath"), str(setting.pool / "api.sock")
+        self._program, self._pairs = (str(setting.programs / name) for name in ("twinpath", "pairs"))
+        self._socket = setting.pool / "api.sock"
         file = setting.pool / "twinpath.json"
         file.write_text(json.dumps(self.document(setting), indent=1))
         run([self._program, "check", "-c", str(file)])  # says in one line what this version does not know
@@ -62,9 +63,15 @@ class Twinpath(Peer):
         run(on_cpu(PROGRAM_CPU, [self._program, "up", "-c", str(file), "--netns", lab.forwarder]))
         self._mode = self._read_mode()
 
+    def install(self, flows: int, *options: str) -> str:
+        """Puts pairs of these flows into the table, decided and assured; what `pairs` says of it."""
+        return run([self._pairs, self._instance, "--flows", str(flows), *options])
+
+    def get(self, target: str) -> Document:
+        return rest.get(self._socket, target)
+
     def _read_mode(self) -> str:
-        status = json.loads(run([self._program, "--socket", self._socket, "--json", "status"]))
-        ports = status.get("ports", [])
+        ports = self.get("/v1/status").get("ports", [])
         return "; ".join(f"{port.get('name')}: {_describe(port)}" for port in ports)
 
     def mode(self) -> str:
@@ -92,23 +99,33 @@ def _power_of_two(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
-# Masquerading rewrites addresses and ports in both directions: the entries that NAT makes.
-NAT: Document = {
-    "nat": {
-        "source": [
-            {
-                "name": "masquerade",
-                "from": "inside",
-                "to": "outside",
-                "address": "198.20.0.0-198.20.0.255",
-                "ports": "1024-65535",
-            }
-        ]
-    }
-}
+class TwinpathRewrite(Twinpath):
+    """Its flows rewrite addresses and ports: entries as NAT will make them, put into the table by `pairs` (pairs/)."""
+
+    def preload(self, flows: int) -> bool:
+        self.install(flows)
+        self._stamp = self._read_stamp()
+        return True
+
+    def _read_stamp(self) -> tuple[int, int]:
+        status = self.get("/v1/status")
+        return status["generation"], status["epoch"]
+
+    def check(self) -> None:
+        """Entries that count rewrite, none has grown stale since it was made, and packets left by the kernel alone."""
+        pairs = self.get(f"/v1/policies?limit={PAIRS_LOOKED_AT}")["policies"]
+        counted = [pair["forward"] for pair in pairs if pair["forward"]["packets"]]
+        if not counted or any("rewrite" not in forward for forward in counted):
+            raise Failed(f"of {len(pairs)} entries looked at {len(counted)} have counted, and not all of these rewrite")
+        if self._read_stamp() != self._stamp:
+            raise Failed("entries were decided anew while they were measured")
+        out = next(port for port in self.get("/v1/ports")["ports"] if port["name"] == "out")
+        if out["engine_transmitted"]["packets"] > out["forwarded"]["packets"] / 1000:
+            raise Failed(f"user space has sent {out['engine_transmitted']['packets']} packets")
+
 
 TWINPATH = (
     Twinpath("twinpath", "twinpath, kernel datapath"),
-    Twinpath("twinpath-rewrite", "twinpath, kernel datapath + rewrite", extra=NAT),
+    TwinpathRewrite("twinpath-rewrite", "twinpath, kernel datapath + rewrite"),
     Twinpath("twinpath-user", "twinpath, user datapath", place="user"),
 )

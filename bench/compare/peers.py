@@ -46,6 +46,14 @@ class Peer:
     def start(self, lab: Topology, setting: Setting) -> None:
         raise NotImplementedError
 
+    def preload(self, flows: int) -> bool:
+        """Makes the entries of these flows without traffic. False: it cannot, and packets bring them into being."""
+        del flows
+        return False
+
+    def check(self) -> None:
+        """After the measurement: Failed when packets did not go the way that the title says."""
+
     def mode(self) -> str:
         """How it forwards: modes of sockets, what is switched on. Valid while it runs."""
         return ""

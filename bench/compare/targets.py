@@ -51,13 +51,14 @@ def _of(subject: str) -> list[Target]:
             subject,
         ),
         *_kernel("kernel datapath against nftables", "nft", {"flows-1k": 4.5, "flows-100k": 4.0}, subject),
-        *_kernel("new flows against nftables", "nft", {"new-flows": 7.0, "new-flows-default": 7.0}, subject),
     ]
 
 
 TARGETS = (
     *_of("twinpath-rewrite"),
     *_of("twinpath"),
+    Target("new flows against nftables", "new-flows", "twinpath", "nft", 7.0),
+    Target("new flows against nftables", "new-flows-default", "twinpath", "nft", 7.0),
     Target("user datapath against testpmd", "user-1k", "twinpath-user", "testpmd", 2.0),
     Target("user datapath against Open vSwitch + conntrack", "user-1k", "twinpath-user", "ovs-ct", 2.4),
     Target("user datapath against a bare bridge, same transmit", "user-1k", "twinpath-user", "bridge-live", 0.9),

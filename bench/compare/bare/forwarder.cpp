@@ -1,6 +1,5 @@
 #include "bench/compare/bare/forwarder.hpp"
 
-#include <arpa/inet.h>
 #include <linux/if_link.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "afxdp/driver.hpp"
 #include "bench/compare/bare.skel.h"
 #include "bench/compare/bare/bare.h"
+#include "bench/compare/numbered_flow.hpp"
 #include "control/live_sender.hpp"
 #include "kernel/bpf_map.hpp"
 #include "netlink/device.hpp"
@@ -20,11 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPause{100};  // how soon `stop` is seen
-constexpr std::uint32_t kPortsPerAddress = 64512;
-constexpr std::uint16_t kFirstPort = 1024;
-constexpr std::uint32_t kFirstSource = 0xc6120001;  // 198.18.0.1
-constexpr std::uint32_t kDestination = 0xc6130001;  // 198.19.0.1
-constexpr std::uint16_t kDestinationPort = 9;
 constexpr std::uint8_t kUdp = 17;
 constexpr std::uint16_t kFirst = 1;
 constexpr std::uint16_t kSecond = 2;
@@ -33,12 +28,13 @@ struct DestroySkeleton {
   void operator()(bare_bpf* skeleton) const noexcept { bare_bpf__destroy(skeleton); }
 };
 
-bare_key key_of(std::uint32_t flow) {
+bare_key key_of(std::uint32_t number) {
+  const NumberedFlow flow = numbered_flow(number);
   bare_key key{};
-  key.source = htonl(kFirstSource + flow / kPortsPerAddress);
-  key.destination = htonl(kDestination);
-  key.source_port = htons(static_cast<std::uint16_t>(kFirstPort + flow % kPortsPerAddress));
-  key.destination_port = htons(kDestinationPort);
+  key.source = flow.source;
+  key.destination = flow.destination;
+  key.source_port = flow.source_port;
+  key.destination_port = flow.destination_port;
   key.protocol = kUdp;
   return key;
 }

@@ -4,8 +4,7 @@
 //   forwarder->run(stop);
 //
 // Place     the devices of the calling thread's network namespace. Native XDP in all modes.
-// Flows     of Mode::lookup, preloaded: number n is UDP from address 198.18.0.1 + n / 64512, port 1024 + n % 64512, to
-//           198.19.0.1 port 9, as pktgen numbers them with these ranges.
+// Flows     of Mode::lookup, preloaded: those of numbered_flow.hpp.
 // Left      nothing: program, maps and sockets go with the object, or with the process.
 // Thread    one.
 #pragma once

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "bench/compare/bare/forwarder.hpp"
+#include "bench/compare/numbered_flow.hpp"
 
 namespace {
 
@@ -41,7 +42,8 @@ int main(int argc, char** argv) {
   app.add_option("mode", options.mode, "what forwards")->required()->transform(CLI::CheckedTransformer(kModes));
   app.add_option("first", options.devices[0], "device")->required();
   app.add_option("second", options.devices[1], "device")->required();
-  app.add_option("--flows", options.flows, "flows in the map of lookup")->check(CLI::Range(1, 4'194'304));
+  app.add_option("--flows", options.flows, "flows in the map of lookup")
+      ->check(CLI::Range(1U, twinpath::bench::kNumberedFlowsMost));
   app.add_flag("--busy-poll", options.busy_poll, "spin instead of sleeping, in the bridges");
   CLI11_PARSE(app, argc, argv);
 

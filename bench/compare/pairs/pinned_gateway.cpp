@@ -1,0 +1,103 @@
+#include "bench/compare/pairs/pinned_gateway.hpp"
+
+#include <chrono>
+#include <thread>
+
+namespace twinpath::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr auto kBeatPatience = 5s;  // a daemon beats every second
+
+Result<std::uint32_t> entries_of(int map) {
+  bpf_map_info info{};
+  __u32 bytes = sizeof(info);
+  if (bpf_obj_get_info_by_fd(map, &info, &bytes) != 0) return fail(errno, "ask for the size of the map");
+  return info.max_entries;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PinnedGateway>> PinnedGateway::open(const std::string& instance) {
+  std::unique_ptr<PinnedGateway> gateway(new PinnedGateway(pin_directory("/sys/fs/bpf", instance)));
+  if (auto opened = gateway->open_tables(); !opened) return pass_on(std::move(opened.error()));
+  if (auto opened = gateway->open_routes(); !opened) return pass_on(std::move(opened.error()));
+  if (auto learnt = gateway->learn_time(); !learnt) return pass_on(std::move(learnt.error()));
+  return gateway;
+}
+
+Result<int> PinnedGateway::open_map(const std::string& name) {
+  const std::string pin = pins_ + "/" + name;
+  UniqueFd map{bpf_obj_get(pin.c_str())};
+  if (!map) return fail(errno, "open {}", pin);
+  maps_.push_back(std::move(map));
+  return maps_.back().get();
+}
+
+template <class T>
+Status PinnedGateway::map_table(MapMemory<T>& memory, const std::string& name, int protection) {
+  auto map = open_map(name);
+  if (!map) return pass_on(std::move(map.error()));
+  auto entries = entries_of(*map);
+  if (!entries) return pass_on(std::move(entries.error()).in(name));
+  auto mapped = MapMemory<T>::open(*map, *entries, protection);
+  if (!mapped) return pass_on(std::move(mapped.error()).in(name));
+  memory = std::move(*mapped);
+  return {};
+}
+
+Status PinnedGateway::open_tables() {
+  Status status = map_table(memory_.settings, "settings");
+  if (!status) return status;
+  env_.settings = &memory_.settings[0];
+  if (settings().layout_version != DP_LAYOUT_VERSION)
+    return refuse("{} has layout {}, this program knows {}", pins_, settings().layout_version,
+                  static_cast<int>(DP_LAYOUT_VERSION));
+  const auto and_then = [&](auto& memory, const char* name, int protection = PROT_READ) {
+    if (status) status = map_table(memory, name, protection);
+  };
+  and_then(memory_.zone_pairs, "zone_pairs");
+  and_then(memory_.rules, "rules");
+  and_then(memory_.paths, "paths");
+  and_then(memory_.ports, "ports");
+  and_then(memory_.next_hops, "next_hops");
+  and_then(memory_.flows4, "flows4", PROT_READ | PROT_WRITE);
+  if (!status) return status;
+  env_.zone_pairs = memory_.zone_pairs.values();
+  env_.rules = memory_.rules.values();
+  env_.paths = memory_.paths.values();
+  env_.ports = memory_.ports.values();
+  env_.next_hops = memory_.next_hops.values();
+  env_.flows4 = memory_.flows4.values();
+  return {};
+}
+
+Status PinnedGateway::open_routes() {
+  Status status;
+  const auto open = [&](int& map, const char* name) {
+    if (!status) return;
+    if (auto opened = open_map(name); opened)
+      map = *opened;
+    else
+      status = pass_on(std::move(opened.error()));
+  };
+  open(env_.routes4[0], "routes4_a");
+  open(env_.routes4[1], "routes4_b");
+  open(env_.neighbours, "neighbours");
+  return status;
+}
+
+// The daemon has asked the kernel for the tick when it beats, so a beat tells the time to whoever sees it happen.
+Status PinnedGateway::learn_time() {
+  const std::uint32_t before = DP_LOAD(&settings().heartbeat);
+  for (const auto deadline = steady_clock::now() + kBeatPatience; DP_LOAD(&settings().heartbeat) == before;) {
+    if (steady_clock::now() > deadline) return refuse("{}: its daemon does not live", pins_);
+    std::this_thread::sleep_for(1ms);
+  }
+  clock_.calibrate(DP_LOAD(&settings().heartbeat));
+  return {};
+}
+
+}  // namespace twinpath::bench
