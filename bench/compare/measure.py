@@ -62,6 +62,8 @@ class Bench:
         for number in range(rounds):
             began = time.monotonic()
             for scenario in scenarios:
+                if scenario.rounds and number >= scenario.rounds:
+                    continue
                 for name in (name for name in scenario.peers if name in self._peers):
                     self._once(scenario, name, number)
             self.results.rounds = number + 1
@@ -88,12 +90,21 @@ class Bench:
         try:
             with Topology(scenario.queues) as lab:
                 try:
-                    peer.start(lab, Setting(max(scenario.flows, 1), scenario.room, pool, self._programs))
+                    peer.start(lab, self._setting(scenario, pool))
                     return self._send(scenario, peer, lab, Traffic(self._programs, lab, pool))
                 finally:
                     peer.stop()
         finally:
             shutil.rmtree(pool, ignore_errors=True)
+
+    def _setting(self, scenario: Scenario, pool: pathlib.Path) -> Setting:
+        return Setting(
+            flows=max(scenario.flows, 1),
+            room=scenario.room,
+            pool=pool,
+            programs=self._programs,
+            udp_stream_s=scenario.udp_stream_s,
+        )
 
     def _send(self, scenario: Scenario, peer: Peer, lab: Topology, traffic: Traffic) -> Figures:
         self.results.modes[f"{scenario.name}/{peer.name}"] = peer.mode()
@@ -107,9 +118,9 @@ class Bench:
                 traffic.prime(scenario.flows, peer.prime_pps)
         if scenario.answered:
             with self._answers_arrive(peer, lab, traffic):
-                figures = scenario.send(traffic, self._pace)
+                figures = scenario.send(traffic, self._pace, peer)
         else:
-            figures = scenario.send(traffic, self._pace)
+            figures = scenario.send(traffic, self._pace, peer)
         peer.check()
         return figures
 

@@ -12,6 +12,7 @@ from topology import Topology
 
 PAIRS_LEAST = 262144  # the product's own default
 PAIRS_LOOKED_AT = 100
+PINS = pathlib.Path("/sys/fs/bpf/twinpath")
 RUN_FOLDER = pathlib.Path("/run/twinpath")  # where the daemon's log stays after `down`
 
 
@@ -49,6 +50,7 @@ class Twinpath(Peer):
             "flows": {
                 "max_pairs_v4": _power_of_two(max(setting.flows, setting.room, PAIRS_LEAST)),
                 "half_open_share": 1,
+                "timeouts": {"udp_stream_s": setting.udp_stream_s},
             },
             "api": {"unix": str(setting.pool / "api.sock")},
         }
@@ -69,6 +71,15 @@ class Twinpath(Peer):
 
     def get(self, target: str) -> Document:
         return rest.get(self._socket, target)
+
+    def pins(self) -> pathlib.Path:
+        return PINS / self._instance
+
+    def cpu_seconds(self) -> float:
+        """Of the daemon's threads so far, in user space and in the kernel."""
+        status = pathlib.Path(f"/proc/{rest.listener(self._socket)}/stat").read_text()
+        user, system = status.rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _read_mode(self) -> str:
         ports = self.get("/v1/status").get("ports", [])

@@ -26,6 +26,7 @@ class Setting:
     pool: pathlib.Path  # a folder for its files, which goes away afterwards
     programs: pathlib.Path  # build/release/bin
     protocols: tuple[str, ...] = ("udp", "tcp")
+    udp_stream_s: int = 300  # idle time of a decided flow, where the peer has one to set
 
 
 class Peer:

@@ -4,6 +4,7 @@ import http.client
 import json
 import pathlib
 import socket
+import struct
 import typing
 
 from shell import Failed
@@ -38,3 +39,11 @@ def get(path: pathlib.Path, target: str) -> Document:
         raise Failed(f"{target}: {response.status} {body.decode(errors='replace').strip()}")
     document: Document = json.loads(body)
     return document
+
+
+def listener(path: pathlib.Path) -> int:
+    """The process that listens there, by its number."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+        pid: int = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        return pid

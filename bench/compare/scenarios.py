@@ -6,14 +6,18 @@ A scenario returns its figures by name; which of them count, targets.py says.
 import dataclasses
 from collections.abc import Callable
 
+import expiry
+import memory
+from peers import Peer
 from shell import Failed
-from traffic import Pace, Report, Traffic
+from traffic import Figures, Pace, Report, Traffic
 
 PING_PONG_PPS = 50_000
 # More flows than begin while it is measured: no table is to be full, for none of the peers.
 ROOM = 4_194_304
 
-Figures = dict[str, float]
+# Traffic goes through the peer, which some scenarios also ask.
+Measure = Callable[[Traffic, Pace, Peer], Figures]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +26,13 @@ class Scenario:
     title: str
     unit: str  # of the first figure
     peers: tuple[str, ...]
-    send: Callable[[Traffic, Pace], Figures]
-    reference: str  # the peer that the table compares with
+    send: Measure
+    reference: str  # the peer that the table compares with; empty: none
     flows: int = 1000  # decided before the measurement, where the peer is stateful; 0: none are
     room: int = 0  # flows that tables must hold, where that is more
     queues: int = 1
+    udp_stream_s: int = 300  # idle time of a decided UDP flow
+    rounds: int = 0  # the first ones only, of what varies little and takes long; 0: all
     # TCP: all peers get the offloads with which the first one ran.
     same_offloads: bool = False
     answered: bool = False  # the sink sends packets back while it is measured
@@ -40,15 +46,15 @@ def _packets(report: Report) -> Figures:
     return {"Mpps": sink["pps"] / 1e6, "offered Mpps": sent["pps"] / 1e6, "Gbit/s": sink["bits_per_second"] / 1e9}
 
 
-def _decided(flows: int, random: bool = False, size: str = "64", cores: int = 1) -> Callable[[Traffic, Pace], Figures]:
-    return lambda traffic, pace: _packets(traffic.rate(pace, flows, random, size, cores))
+def _decided(flows: int, random: bool = False, size: str = "64", cores: int = 1) -> Measure:
+    return lambda traffic, pace, _: _packets(traffic.rate(pace, flows, random, size, cores))
 
 
-def _new_flows(traffic: Traffic, pace: Pace) -> Figures:
+def _new_flows(traffic: Traffic, pace: Pace, _: Peer) -> Figures:
     return _packets(traffic.new_flows(pace))
 
 
-def _ping_pong(traffic: Traffic, pace: Pace) -> Figures:
+def _ping_pong(traffic: Traffic, pace: Pace, _: Peer) -> Figures:
     report = traffic.ping_pong(pace, PING_PONG_PPS)
     latency = report["replies"]["latency"]
     if not latency["samples"]:
@@ -56,9 +62,24 @@ def _ping_pong(traffic: Traffic, pace: Pace) -> Figures:
     return {"p50 us": latency["p50_ns"] / 1e3, "p99 us": latency["p99_ns"] / 1e3, "samples": latency["samples"]}
 
 
-def _tcp(traffic: Traffic, pace: Pace) -> Figures:
+def _tcp(traffic: Traffic, pace: Pace, _: Peer) -> Figures:
     end = traffic.tcp(pace)["end"]
     return {"Gbit/s": end["sum_received"]["bits_per_second"] / 1e9, "retransmitted": end["sum_sent"]["retransmits"]}
+
+
+def _memory(name: str, pairs: int) -> Scenario:
+    """The table exactly full, and no flow decided before: the measurement installs its own."""
+    return Scenario(
+        name,
+        f"memory of the kernel's tables, {pairs:,} pairs",
+        "bytes per pair",
+        ("twinpath",),
+        lambda traffic, pace, peer: memory.measure(pairs, traffic, pace, peer),
+        "",
+        flows=0,
+        room=pairs,
+        rounds=1,
+    )
 
 
 KERNEL = ("redirect", "lookup", "twinpath", "twinpath-rewrite", "nft")
@@ -159,5 +180,20 @@ SCENARIOS = (
         _decided(1000, cores=2),
         "redirect",
         queues=2,
+    ),
+    _memory("memory", 262_144),
+    _memory("memory-1m", 1_048_576),
+    _memory("memory-4m", ROOM),
+    Scenario(
+        "expiry",
+        f"{expiry.PAIRS:,} pairs that are looked at every second, and go",
+        "% of a core",
+        ("twinpath",),
+        expiry.measure,
+        "",
+        flows=0,
+        room=expiry.PAIRS,
+        udp_stream_s=expiry.TIMEOUT_S,
+        rounds=3,
     ),
 )

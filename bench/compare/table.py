@@ -46,9 +46,10 @@ def _scenario(scenario: Scenario, results: Results) -> str:
             f"{statistics.median(found):.4g}" if (found := results.values(scenario.name, peer, figure)) else "-"
             for figure in _further(scenario, results)
         ]
-        ratio = f"{median / reference:.2f}" if reference else "-"
-        rows.append([PEERS[peer].title, f"{median:.3f}", f"{min(values):.3f}-{max(values):.3f}", ratio, *extra])
-    head = ["", scenario.unit, "spread", f"to {scenario.reference}", *_further(scenario, results)]
+        ratio = [f"{median / reference:.2f}" if reference else "-"] if scenario.reference else []
+        rows.append([PEERS[peer].title, f"{median:.3f}", f"{min(values):.3f}-{max(values):.3f}", *ratio, *extra])
+    ratio_head = [f"to {scenario.reference}"] if scenario.reference else []
+    head = ["", scenario.unit, "spread", *ratio_head, *_further(scenario, results)]
     return f"**{scenario.title}**\n\n{_grid(head, rows)}"
 
 

@@ -14,11 +14,12 @@ class Target:
     what: str
     scenario: str
     peer: str
-    reference: str  # a peer
+    reference: str  # a peer; empty: the figure itself is held against the bound
     bound: float
     figure: str = "Mpps"
     at_most: bool = False
     reference_scenario: str = ""  # empty: the same
+    reference_figure: str = ""  # empty: the same
 
     def reached(self, ratio: float) -> bool:
         return ratio <= self.bound if self.at_most else ratio >= self.bound
@@ -54,6 +55,10 @@ def _of(subject: str) -> list[Target]:
     ]
 
 
+def _bounds(what: str, scenarios: tuple[str, ...], figure: str, bound: float) -> list[Target]:
+    return [Target(what, scenario, "twinpath", "", bound, figure, at_most=True) for scenario in scenarios]
+
+
 TARGETS = (
     *_of("twinpath-rewrite"),
     *_of("twinpath"),
@@ -65,18 +70,24 @@ TARGETS = (
     Target("TCP bulk against nftables, same offloads", "tcp", "twinpath", "nft", 1.2, "Gbit/s"),
     Target("round trip p50 against bare redirect", "latency", "twinpath", "redirect", 1.10, "p50 us", at_most=True),
     Target("round trip p99 against bare redirect", "latency", "twinpath", "redirect", 1.25, "p99 us", at_most=True),
+    *_bounds("memory of a pair, bytes", ("memory", "memory-1m", "memory-4m"), "bytes per pair", 280),
+    *_bounds("scan of a million pairs, % of a core", ("expiry",), "% of a core", 1),
+    *_bounds("lateness of expiry, s", ("expiry",), "latest s", 2),
+    *_bounds("packets lost while a million pairs go", ("expiry",), "lost", 0),
     Target("two cores against one", "two-cores", "twinpath", "twinpath", 1.8, reference_scenario="flows-1k"),
 )
 
 
 def ratio_of(target: Target, samples: Samples) -> Ratio | None:
     """Of medians; least and most are of the rounds, in each of which both stood side by side. None: not measured."""
-    own, others = (
-        _by_round(samples, scenario, peer, target.figure)
-        for scenario, peer in (
-            (target.scenario, target.peer),
-            (target.reference_scenario or target.scenario, target.reference),
-        )
+    own = _by_round(samples, target.scenario, target.peer, target.figure)
+    if not target.reference:
+        return Ratio(statistics.median(own.values()), min(own.values()), max(own.values())) if own else None
+    others = _by_round(
+        samples,
+        target.reference_scenario or target.scenario,
+        target.reference,
+        target.reference_figure or target.figure,
     )
     both = [own[number] / others[number] for number in own.keys() & others.keys() if others[number]]
     if not both:

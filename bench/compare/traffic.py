@@ -13,6 +13,7 @@ TCP_PORT = 5201
 SECONDS_TO_SPARE = 60
 # As `bare` preloads them: pktgen numbers flows by port first, then by source address.
 FLOWS = "--source 198.18.0.1-198.18.0.128 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9"
+LONE_FLOW = "--source 198.18.200.1 --source-port 1024 --destination 198.19.0.1 --destination-port 9"  # none of these
 # Enough that no five-tuple comes twice within minutes.
 ENDLESS_FLOWS = "--source 198.18.0.0/16 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9"
 # The sink counts and does nothing else: what it does would be done on the forwarder's core.
@@ -20,6 +21,7 @@ NO_CHECKS = "--check-order off --checksum-every 0"
 ONLY_COUNT = f"--stamps off --latency off {NO_CHECKS}"
 
 Report = dict[str, typing.Any]
+Figures = dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,17 @@ class Traffic:
         answered = report["replies"]["received"]
         if answered < 0.9 * count:
             raise Failed(f"of {count} packets that begin {flows} flows, only {answered} were answered")
+
+    def once(self, flows: int, pps: int) -> Report:
+        """One packet of each flow."""
+        seconds = 10 + 2 * flows / pps  # more than it takes: the count ends it
+        options = f"--flows {flows} --count {flows} --rate {pps} --duration {seconds} --cpus {PACKET_CPU}"
+        return self._send(f"{FLOWS} {options} {ONLY_COUNT}", seconds)
+
+    def lone(self, seconds: float, pps: int) -> Report:
+        """One flow, one packet at a time; each carries the time of its sending, so none waits unseen."""
+        options = f"--flows 1 --rate {pps} --burst 1 --batch 1 --clock-every 1 --cpus {PACKET_CPU}"
+        return self._send(f"{LONE_FLOW} {options} {NO_CHECKS} --duration {seconds:.2f}", seconds)
 
     def rate(self, pace: Pace, flows: int, random: bool, size: str, cores: int) -> Report:
         order = "random" if random else "sequence"
