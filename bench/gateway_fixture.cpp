@@ -98,17 +98,17 @@ Status GatewayFixture::fill() {
   allow.action = DP_ACTION_ALLOW;
   const dp_zone_pair pair{0, 1, DP_ACTION_DROP, {}};
   Status status;
+  skeleton_->data_settings->settings = settings_for(max_pairs_);
+  skeleton_->data_ports->ports[1] = port_of(lo, kInside);
+  skeleton_->data_ports->ports[2] = port_of(lo, kOutside);
+  skeleton_->data_next_hops->next_hops[1] = hop_to(1);
+  skeleton_->data_next_hops->next_hops[2] = hop_to(2);
+  enter_by(1);
   const auto step = [&status](Status result) {
     if (status && !result) status = std::move(result);
   };
-  step(put(maps.settings, 0, settings_for(max_pairs_)));
   step(put(maps.programs, 0, slow));
-  step(put(maps.ports, 1, port_of(lo, kInside)));
-  step(put(maps.ports, 2, port_of(lo, kOutside)));
-  step(enter_by(1));
   step(put(maps.tx_ports, 2, lo));
-  step(put(maps.next_hops, 1, hop_to(1)));
-  step(put(maps.next_hops, 2, hop_to(2)));
   step(put(maps.rules, 0, allow));
   step(put(maps.zone_pairs, kInside * DP_ZONES_MAX + kOutside, pair));
   step(put(maps.paths, 0, dp_path{1, 1, 0}));
@@ -117,9 +117,9 @@ Status GatewayFixture::fill() {
   return status;
 }
 
-Status GatewayFixture::enter_by(std::uint32_t port) const {
+void GatewayFixture::enter_by(std::uint32_t port) {
   const std::uint32_t lo = if_nametoindex("lo");
-  return put(skeleton_->maps.ingress, lo % DP_INGRESS_SLOTS, dp_ingress{lo, port});
+  skeleton_->data_ingress->ingress[lo % DP_INGRESS_SLOTS] = dp_ingress{lo, port};
 }
 
 // 10.1/16 and 2001:db8:1::/48 are behind port 1, 10.2/16 and 2001:db8:2::/48 behind port 2.

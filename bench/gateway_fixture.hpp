@@ -14,9 +14,13 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "bpf/gateway.skel.h"
 #include "common/model/flow.h"
+#include "common/model/next_hop.h"
+#include "common/model/port.h"
+#include "common/model/settings.h"
 #include "kernel/bpf_map.hpp"
+// behind the structs of its maps
+#include "bpf/gateway.skel.h"
 
 namespace twinpath::bench {
 
@@ -39,7 +43,7 @@ class GatewayFixture {
   // Runs `program` over the frame `repeat` times.
   [[nodiscard]] Result<Run> run(const bpf_program* program, std::span<const std::uint8_t> frame, int repeat) const;
   // Which port frames seem to come in by from now on: 1 or 2.
-  [[nodiscard]] Status enter_by(std::uint32_t port) const;
+  void enter_by(std::uint32_t port);
   [[nodiscard]] gateway_bpf& skeleton() const { return *skeleton_; }
 
  private:

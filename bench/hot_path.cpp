@@ -154,9 +154,9 @@ Status measure_hits(Bench& bench) {
 Status measure_tcp(Bench& bench, GatewayFixture& gateway) {
   constexpr std::uint8_t kSyn = 0x02, kAck = 0x10, kFin = 0x01;
   if (auto done = bench.once(tcp4(kSyn, 1, 0)); !done) return done;
-  if (auto done = gateway.enter_by(2); !done) return done;
+  gateway.enter_by(2);
   if (auto done = bench.once(tcp4_answer(kSyn | kAck, 100, 2)); !done) return done;
-  if (auto done = gateway.enter_by(1); !done) return done;
+  gateway.enter_by(1);
   if (auto done = bench.once(tcp4(kAck, 2, 101)); !done) return done;
   if (auto done = bench.steady("hit, IPv4 TCP", tcp4(kAck, 2, 101), XDP_REDIRECT); !done) return done;
   return bench.steady("slow path, TCP FIN of a live flow", tcp4(kAck | kFin, 2, 101), XDP_REDIRECT);

@@ -23,13 +23,12 @@ DP_INLINE __u32 twinpath_now(void)
 DP_INLINE __u32 twinpath_ingress(__u32 ifindex)
 {
 	const struct dp_ingress *slot;
-	__u32 probe, key;
+	__u32 probe;
 
 	DP_UNROLL
 	for (probe = 0; probe < DP_INGRESS_PROBES; probe++) {
-		key = (ifindex + probe) & (DP_INGRESS_SLOTS - 1);
-		slot = bpf_map_lookup_elem(&ingress, &key);
-		if (!slot || slot->ifindex == 0)
+		slot = &ingress[(ifindex + probe) & (DP_INGRESS_SLOTS - 1)];
+		if (slot->ifindex == 0)
 			return 0;
 		if (slot->ifindex == ifindex)
 			return slot->port;

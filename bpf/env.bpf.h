@@ -8,10 +8,8 @@
 
 DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env)
 {
-	__u32 zero = 0;
-
 	(void)env;
-	return bpf_map_lookup_elem(&settings, &zero);
+	return &settings;
 }
 
 DP_INLINE const struct dp_zone_pair *dp_env_zone_pair(struct dp_env *env, __u32 bank, __u32 index)
@@ -66,13 +64,13 @@ DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, __u32 bank, __
 DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port)
 {
 	(void)env;
-	return bpf_map_lookup_elem(&ports, &port);
+	return port < DP_PORTS_MAX ? &ports[port] : 0;
 }
 
 DP_INLINE const struct dp_next_hop *dp_env_next_hop(struct dp_env *env, __u32 index)
 {
 	(void)env;
-	return bpf_map_lookup_elem(&next_hops, &index);
+	return index < DP_NEXT_HOPS_MAX ? &next_hops[index] : 0;
 }
 
 DP_INLINE __u32 dp_env_neighbour(struct dp_env *env, const struct dp_neighbour_key *key)

@@ -114,7 +114,7 @@ int hit4(struct xdp_md *ctx)
 
 	(void)ctx;
 	key_of(&key, next_number());
-	if (!dp_flow_find4(0, &key, &view, &entry))
+	if (!dp_flow_find_steady4(0, &key, &view, &entry))
 		return XDP_DROP;
 	dp_flow_count4(entry, 60, globals.ticks);
 	__asm__ volatile("" ::"r"(&view) : "memory");
@@ -140,7 +140,7 @@ int hit6(struct xdp_md *ctx)
 	key.protocol = 6;
 	key.zone = 2;
 	key.delta = 0;
-	if (!dp_flow_find6(0, &key, &view, &entry))
+	if (!dp_flow_find_steady6(0, &key, &view, &entry))
 		return XDP_DROP;
 	dp_flow_count6(entry, 60, globals.ticks);
 	__asm__ volatile("" ::"r"(&view) : "memory");

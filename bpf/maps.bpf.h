@@ -26,7 +26,14 @@
 		__type(value, value_type);                                                         \
 	} name SEC(".maps")
 
-DP_ARRAY(settings, struct dp_settings, 1, BPF_F_MMAPABLE);
+/* A section of its own is an array map of one value, which programs address without a lookup: for what every packet
+ * reads. User space maps it as it maps the other arrays. */
+struct dp_settings settings SEC(".data.settings");
+
+/* the host's present state */
+struct dp_next_hop next_hops[DP_NEXT_HOPS_MAX] SEC(".data.next_hops");
+struct dp_port ports[DP_PORTS_MAX] SEC(".data.ports");
+struct dp_ingress ingress[DP_INGRESS_SLOTS] SEC(".data.ingress");
 
 /* flow tables; set at load: set_count / 2 buckets */
 DP_ARRAY(flows4, struct dp_flow_bucket4, 1, BPF_F_MMAPABLE);
@@ -50,11 +57,6 @@ DP_ROUTES(routes4_a, struct dp_route_key4);
 DP_ROUTES(routes4_b, struct dp_route_key4);
 DP_ROUTES(routes6_a, struct dp_route_key6);
 DP_ROUTES(routes6_b, struct dp_route_key6);
-
-/* the host's present state */
-DP_ARRAY(next_hops, struct dp_next_hop, DP_NEXT_HOPS_MAX, BPF_F_MMAPABLE);
-DP_ARRAY(ports, struct dp_port, DP_PORTS_MAX, BPF_F_MMAPABLE);
-DP_ARRAY(ingress, struct dp_ingress, DP_INGRESS_SLOTS, BPF_F_MMAPABLE);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -43,6 +43,8 @@
 #define DP_COMPARE_SWAP(pointer, expected, value)                                                  \
 	__sync_val_compare_and_swap((pointer), (expected), (value))
 #define DP_ATOMIC_ADD(pointer, value) ((void)__sync_fetch_and_add((pointer), (value)))
+/* Returns what was there before. */
+#define DP_FETCH_ADD(pointer, value) __sync_fetch_and_add((pointer), (value))
 #define DP_ATOMIC_OR(pointer, value) ((void)__sync_fetch_and_or((pointer), (value)))
 #define DP_ATOMIC_AND(pointer, value) ((void)__sync_fetch_and_and((pointer), (value)))
 /* Keeps a bound check that the optimiser would prove away but the verifier still needs. */
@@ -79,6 +81,7 @@
 	__sync_val_compare_and_swap((pointer), (expected), (value))
 #define DP_ATOMIC_ADD(pointer, value)                                                              \
 	((void)__atomic_fetch_add((pointer), (value), __ATOMIC_RELAXED))
+#define DP_FETCH_ADD(pointer, value) __atomic_fetch_add((pointer), (value), __ATOMIC_RELAXED)
 #define DP_ATOMIC_OR(pointer, value) ((void)__atomic_fetch_or((pointer), (value), __ATOMIC_RELAXED))
 #define DP_ATOMIC_AND(pointer, value)                                                              \
 	((void)__atomic_fetch_and((pointer), (value), __ATOMIC_RELAXED))

@@ -36,6 +36,17 @@ DP_INLINE __u16 dp_checksum_fold(__u64 sum)
 	return (__u16)sum;
 }
 
+/* Does a sum over a whole header, its check included, come out right: folded, 0xffff? For sums below 2^48. Two steps
+ * leave either what is left to fold or 0xffff, and only 0x1fffe folds to it. */
+DP_INLINE int dp_checksum_right(__u64 sum)
+{
+	__u32 halves;
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	halves = (__u32)(sum & 0xffff) + (__u32)(sum >> 16);
+	return halves == 0xffff || halves == 0x1fffe;
+}
+
 /* Sum of `count` ≤ 8 32-bit words; far from overflow. */
 DP_INLINE __u64 dp_checksum_words(const void *data, __u32 count)
 {

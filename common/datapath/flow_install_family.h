@@ -126,7 +126,8 @@ DP_INLINE __u32 DP_F(empty_ways)(struct dp_env *env, __u32 set)
 	return dp_flow_match(&bucket->control[(set & 1) * DP_FLOW_WAYS], DP_FLOW_EMPTY, DP_FLOW_STATE_MASK);
 }
 
-/* Claims a free way in the emptier of the two candidate sets. */
+/* Claims a free way: in the first set while that is roomy, else in the emptier of the two, and there at home if it can.
+ * So most searches find their flow where they look first (flow_control.h). */
 DP_INLINE enum dp_flow_take DP_F(take_empty)(struct dp_env *env, __u32 first, __u32 second,
 					     struct dp_flow_claim *claim)
 {
@@ -134,13 +135,13 @@ DP_INLINE enum dp_flow_take DP_F(take_empty)(struct dp_env *env, __u32 first, __
 	__u32 other_empty = DP_F(empty_ways)(env, second);
 	__u32 set = first, *word;
 
-	if (dp_flow_ways_in(other_empty) > dp_flow_ways_in(empty)) {
+	if (dp_flow_ways_in(empty) < DP_FLOW_ROOMY && dp_flow_ways_in(other_empty) > dp_flow_ways_in(empty)) {
 		empty = other_empty;
 		set = second;
 	}
 	if (!empty)
 		return DP_TAKE_FULL;
-	claim->slot = set * DP_FLOW_WAYS + dp_flow_lowest_way(empty);
+	claim->slot = set * DP_FLOW_WAYS + dp_flow_free_way(empty, dp_flow_home_way(claim->hash));
 	word = DP_F(control)(env, claim->slot);
 	if (!word)
 		return DP_TAKE_FULL;
@@ -286,8 +287,7 @@ DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u
 	entry->new_source_port = half->new_source_port;
 	entry->new_destination_port = half->new_destination_port;
 	entry->seen = now;
-	entry->packets = 0;
-	entry->bytes = 0;
+	dp_traffic_clear(&entry->traffic);
 }
 
 /* Writes both claimed slots: the link of each names its partner's version. A function of its own: installing calls deep,
@@ -326,18 +326,6 @@ DP_INLINE int DP_F(settle)(struct dp_env *env, const struct dp_flow_pair *pair, 
 	}
 	DP_F(release)(env, pair);
 	return result;
-}
-
-/* Overlaps the cache misses of an installation: touches the control words of all candidate sets before the first
- * locked operation, which would otherwise wait for each in turn. */
-DP_INLINE void DP_F(touch)(struct dp_env *env, __u64 hash, __u32 set_count)
-{
-	__u32 *first = DP_F(control)(env, dp_flow_first_set(hash, set_count) * DP_FLOW_WAYS);
-	__u32 *second = DP_F(control)(env, dp_flow_second_set(hash, set_count) * DP_FLOW_WAYS);
-	__u32 touched = (first ? DP_LOAD(first) : 0) + (second ? DP_LOAD(second) : 0);
-
-	DP_LAUNDER(touched);
-	(void)touched;
 }
 
 DP_INLINE __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
@@ -386,8 +374,9 @@ DP_VERB int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward
 		return DP_INSTALL_FULL;
 	master_hash = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
 	slave_hash = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
-	DP_F(touch)(env, slave_hash, DP_F(shape)(settings)->set_count);
-	DP_F(touch)(env, master_hash, DP_F(shape)(settings)->set_count);
+	/* before the first locked operation, which would wait for each miss in turn */
+	DP_F(ask_for_sets)(env, slave_hash, DP_F(shape)(settings)->set_count);
+	DP_F(ask_for_sets)(env, master_hash, DP_F(shape)(settings)->set_count);
 	if (!DP_F(claim_pair)(env, master_hash, slave_hash, io, &pair))
 		return DP_INSTALL_FULL;
 	master = DP_F(control)(env, pair.master);

@@ -49,7 +49,7 @@ DP_INLINE void dp_flow_half_key4(const struct dp_flow_half *half, struct dp_flow
 	key->delta = half->delta;
 }
 
-DP_INLINE void dp_flow_key4_of(const struct dp_packet *packet, struct dp_flow_key4 *key)
+DP_INLINE void dp_flow_key_of4(const struct dp_packet *packet, struct dp_flow_key4 *key)
 {
 	key->source = packet->source.word[0];
 	key->destination = packet->destination.word[0];
@@ -101,7 +101,7 @@ DP_INLINE void dp_flow_half_key6(const struct dp_flow_half *half, struct dp_flow
 	key->delta = half->delta;
 }
 
-DP_INLINE void dp_flow_key6_of(const struct dp_packet *packet, struct dp_flow_key6 *key)
+DP_INLINE void dp_flow_key_of6(const struct dp_packet *packet, struct dp_flow_key6 *key)
 {
 	DP_UNROLL
 	for (int i = 0; i < 4; i++) {

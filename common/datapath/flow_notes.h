@@ -57,64 +57,53 @@ DP_INLINE __u8 dp_flow_partner_zone(struct dp_env *env, __u8 family, const struc
 	return dp_flow_still(env, family, view->partner, view->link) ? zone : (__u8)DP_ZONE_NONE;
 }
 
-/* The byte counter of a half: its upper half carries the responder's first sequence number + 1 while the pair is
- * half-open (DP_FLOW_SEQUENCE). No half-open flow reaches 4 GiB. */
-DP_INLINE __u64 *dp_flow_bytes_word(struct dp_env *env, __u8 family, __u32 slot)
+/* Where a half-open slave keeps the responder's first sequence number + 1 (DP_FLOW_SEQUENCE). */
+DP_INLINE __u32 *dp_flow_sequence_word(struct dp_env *env, __u8 family, __u32 slot)
 {
 	if (family == DP_FAMILY_V4) {
 		struct dp_flow_entry4 *entry = dp_flow_entry4(env, slot);
 
-		return entry ? &entry->bytes : 0;
+		return entry ? &entry->traffic.bytes_high : 0;
 	} else {
 		struct dp_flow_entry6 *entry = dp_flow_entry6(env, slot);
 
-		return entry ? &entry->bytes : 0;
+		return entry ? &entry->traffic.bytes_high : 0;
 	}
 }
 
 /* On the slave: `sequence`, host order, is what the originator must acknowledge. A repeated SYN-ACK replaces it. */
 DP_INLINE void dp_flow_store_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 sequence)
 {
-	__u64 *word = dp_flow_bytes_word(env, family, view->slot);
-	__u64 before;
+	__u32 *word = dp_flow_sequence_word(env, family, view->slot);
 
 	if (!word)
 		return;
-	for (int i = 0; i < DP_FLOW_SWAPS; i++) {
-		before = DP_LOAD(word);
-		if (DP_COMPARE_SWAP(word, before, (before & 0xffffffffull) | (__u64)sequence << 32) == before)
-			break;
-	}
+	DP_STORE_RELEASE(word, sequence);
 	dp_flow_change_flags(env, family, view->slot, view->control, DP_FLOW_SEQUENCE, 0);
 }
 
 /* From the master: what the slave remembers. */
 DP_INLINE int dp_flow_load_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 *sequence)
 {
-	const __u64 *word = dp_flow_bytes_word(env, family, view->partner);
+	const __u32 *word = dp_flow_sequence_word(env, family, view->partner);
 	__u32 link = 0;
 
 	if (!word)
 		return 0;
-	*sequence = (__u32)(DP_LOAD(word) >> 32);
+	*sequence = DP_LOAD(word);
 	return dp_flow_partner_link(env, family, view, &link) && (link & DP_FLOW_SEQUENCE);
 }
 
 /* From the master, once assured: the counter is a counter again. Two packets may both get here: the second finds
- * another upper half and leaves it. */
+ * another number and leaves it. */
 DP_INLINE void dp_flow_forget_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view)
 {
-	__u64 *word = dp_flow_bytes_word(env, family, view->partner);
+	__u32 *word = dp_flow_sequence_word(env, family, view->partner);
 	__u32 sequence;
-	__u64 before;
 
 	if (!word || !dp_flow_load_sequence(env, family, view, &sequence))
 		return;
-	for (int i = 0; i < DP_FLOW_SWAPS; i++) {
-		before = DP_LOAD(word);
-		if (before >> 32 != sequence || DP_COMPARE_SWAP(word, before, before & 0xffffffffull) == before)
-			break;
-	}
+	(void)DP_COMPARE_SWAP(word, sequence, 0);
 	dp_flow_change_flags(env, family, view->partner, view->link, 0, DP_FLOW_SEQUENCE);
 }
 

@@ -17,10 +17,11 @@
  * Why      docs/flow-table.md; the model is tests/model/flow_table.pml.
  *
  * Per family, from the three *_family.h files (4 and 6 alike):
- *   dp_flow_key4_of(packet, key)      what this packet is searched by
+ *   dp_flow_key_of4(packet, key)      what this packet is searched by
  *   dp_flow_hash4(key, seed)          64 bits of it
- *   dp_flow_find4(env, key, view, entry)
- *                                     1 and a whole copy when a usable half is found; `entry` for counting, may be NULL
+ *   dp_flow_find4(env, key, view)     1 and a whole copy when a usable half is found
+ *   dp_flow_find_steady4(env, key, view, entry)
+ *                                     the same with fewer questions, for the plain hit; `entry` for counting
  *   dp_flow_count4(entry, bytes, now) one packet more. An entry recycled since the search may get it: counters are
  *                                     honest to within that moment
  */
@@ -29,6 +30,7 @@
 
 #include "env.h"
 #include "flow_control.h"
+#include "flow_traffic.h"
 
 enum dp_install_result {
 	DP_INSTALL_OK = 0,
@@ -97,14 +99,36 @@ DP_VERB int dp_flow_find(struct dp_env *env, const struct dp_packet *packet, str
 	if (packet->family == DP_FAMILY_V4) {
 		struct dp_flow_key4 key;
 
-		dp_flow_key4_of(packet, &key);
-		return dp_flow_find4(env, &key, view, 0);
+		dp_flow_key_of4(packet, &key);
+		return dp_flow_find4(env, &key, view);
 	} else {
 		struct dp_flow_key6 key;
 
-		dp_flow_key6_of(packet, &key);
-		return dp_flow_find6(env, &key, view, 0);
+		dp_flow_key_of6(packet, &key);
+		return dp_flow_find6(env, &key, view);
 	}
+}
+
+/* Fetches the lines in which the answers to `packet` will lie if a pair is installed for it without NAT. They come from
+ * `zone`. Called before the decision, whose work then hides the wait. */
+DP_VERB int dp_flow_expect_answers(struct dp_env *env, const struct dp_packet *packet, __u8 zone)
+{
+	struct dp_packet answer;
+
+	DP_LAUNDER(env);
+	if (!packet)
+		return 0;
+	answer.source = packet->destination;
+	answer.destination = packet->source;
+	answer.source_port = packet->destination_port;
+	answer.destination_port = packet->source_port;
+	answer.protocol = packet->protocol;
+	answer.zone = zone;
+	if (packet->family == DP_FAMILY_V4)
+		dp_flow_ask_for4(env, &answer);
+	else
+		dp_flow_ask_for6(env, &answer);
+	return 1;
 }
 
 /* Copies the half in `slot` while its version is that of `expected` (a control word, or a partner's link word): 1 when

@@ -14,6 +14,7 @@
 
 struct dp_hit {
 	struct dp_flow_view view;
+	struct dp_next_hop hop; /* a copy: all questions and the rewrite see the same */
 	union {
 		struct dp_flow_entry4 *v4;
 		struct dp_flow_entry6 *v6;
@@ -37,35 +38,40 @@ DP_INLINE int dp_hit_find(struct dp_env *env, const struct dp_packet *packet, st
 	struct dp_flow_key4 key4;
 	struct dp_flow_key6 key6;
 
+	hit->family = packet->family;
 	if (packet->family == DP_FAMILY_V4) {
-		dp_flow_key4_of(packet, &key4);
-		return dp_flow_find4(env, &key4, &hit->view, &hit->entry.v4);
+		dp_flow_key_of4(packet, &key4);
+		return dp_flow_find_steady4(env, &key4, &hit->view, &hit->entry.v4);
 	}
-	dp_flow_key6_of(packet, &key6);
-	return dp_flow_find6(env, &key6, &hit->view, &hit->entry.v6);
+	dp_flow_key_of6(packet, &key6);
+	return dp_flow_find_steady6(env, &key6, &hit->view, &hit->entry.v6);
 }
 
-/* The next hop to send `packet` to, or NULL: not a plain hit. packet->zone is set. */
-DP_INLINE const struct dp_next_hop *dp_hit(struct dp_env *env, const struct dp_settings *settings,
-					   const struct dp_packet *packet, struct dp_hit *hit)
+/* Can the next hop take this packet as it is? */
+DP_INLINE int dp_hit_hop(struct dp_env *env, const struct dp_packet *packet, struct dp_hit *hit)
 {
-	const struct dp_next_hop *hop;
+	const struct dp_next_hop *hop = dp_env_next_hop(env, hit->view.next_hop);
 
+	if (!hop)
+		return 0;
+	hit->hop = *hop;
+	return hit->hop.flags == (DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP) && hit->hop.vlan == 0 &&
+	       packet->l3_bytes <= hit->hop.mtu;
+}
+
+/* Is this a plain hit? 1 with all that the rewrite needs. packet->zone is set. */
+DP_INLINE int dp_hit(struct dp_env *env, const struct dp_settings *settings,
+		     const struct dp_packet *packet, struct dp_hit *hit)
+{
 	if (!(packet->flags & DP_PACKET_TO_US) || packet->ttl <= 1)
 		return 0;
 	if (packet->tcp_flags & (DP_TCP_SYN | DP_TCP_FIN | DP_TCP_RST))
 		return 0;
-	hit->family = packet->family;
 	if (!dp_hit_find(env, packet, hit))
 		return 0;
 	if (hit->view.stamp != DP_LOAD(&settings->stamp) || !dp_hit_settled(packet, &hit->view))
 		return 0;
-	if (hit->view.link & (DP_FLOW_USER | DP_FLOW_HELD))
-		return 0;
-	hop = dp_env_next_hop(env, hit->view.next_hop);
-	if (!hop || hop->flags != (DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP) || hop->vlan)
-		return 0;
-	return packet->l3_bytes <= hop->mtu ? hop : 0;
+	return !(hit->view.link & (DP_FLOW_USER | DP_FLOW_HELD)) && dp_hit_hop(env, packet, hit);
 }
 
 DP_INLINE void dp_hit_count(struct dp_hit *hit, __u32 bytes, __u32 now)

@@ -17,7 +17,7 @@ DP_INLINE int dp_plain_ipv4(const struct dp_ipv4 *ip, __u32 left, struct dp_pack
 		return 0;
 	if (ip->fragment & dp_htons(DP_IPV4_MORE_FRAGMENTS | DP_IPV4_OFFSET_MASK))
 		return 0;
-	if (dp_checksum_fold(dp_checksum_words(ip, sizeof(*ip) / 4)) != 0xffff)
+	if (!dp_checksum_right(dp_checksum_words(ip, sizeof(*ip) / 4)))
 		return 0;
 	dp_note_ipv4(packet, ip);
 	packet->l4_offset = DP_ETHERNET_BYTES + sizeof(*ip);
@@ -72,31 +72,50 @@ DP_INLINE int dp_plain_transport(const __u8 *l4, const __u8 *end, __u32 bytes, s
 	return whole && packet->source_port != 0 && packet->destination_port != 0 && !dp_packet_land(packet);
 }
 
-/* Untagged, to our MAC, IPv4 without options or IPv6 without extension headers, not a fragment, TCP or UDP, and nothing
- * to object to. DP_PACKET_TO_US is always set. */
-DP_INLINE int dp_parse_plain(const void *frame, const void *end, __u32 frame_bytes, const __u8 *mac,
-			     struct dp_packet *packet)
+/* Of one family: untagged, without options or extension headers, not a fragment, TCP or UDP, and nothing to object to.
+ * The destination MAC has been looked at. DP_PACKET_TO_US is always set. */
+DP_INLINE int dp_parse_plain4(const __u8 *frame, const __u8 *end, __u32 frame_bytes, struct dp_packet *packet)
 {
-	const struct dp_ethernet *ethernet = (const struct dp_ethernet *)frame;
-	const __u8 *l3 = (const __u8 *)frame + sizeof(*ethernet);
-	const __u8 *limit = (const __u8 *)end;
+	const __u8 *l3 = frame + DP_ETHERNET_BYTES;
 
-	if (l3 + DP_IPV4_BYTES > limit || !dp_mac_equal(ethernet->destination, mac))
+	if (l3 + DP_IPV4_BYTES > end || ((const struct dp_ethernet *)frame)->type != dp_htons(DP_ETHERTYPE_IPV4))
 		return 0;
 	dp_packet_clear(packet, frame_bytes);
 	packet->flags = DP_PACKET_TO_US;
-	packet->ether_type = dp_ntohs(ethernet->type);
+	packet->ether_type = DP_ETHERTYPE_IPV4;
 	packet->l3_offset = DP_ETHERNET_BYTES;
-	if (ethernet->type == dp_htons(DP_ETHERTYPE_IPV4)) {
-		if (!dp_plain_ipv4((const struct dp_ipv4 *)l3, frame_bytes - DP_ETHERNET_BYTES, packet))
-			return 0;
-		return dp_plain_transport(l3 + DP_IPV4_BYTES, limit, packet->l3_bytes - DP_IPV4_BYTES, packet);
-	}
-	if (ethernet->type != dp_htons(DP_ETHERTYPE_IPV6) || l3 + DP_IPV6_BYTES > limit)
+	return dp_plain_ipv4((const struct dp_ipv4 *)l3, frame_bytes - DP_ETHERNET_BYTES, packet) &&
+	       dp_plain_transport(l3 + DP_IPV4_BYTES, end, packet->l3_bytes - DP_IPV4_BYTES, packet);
+}
+
+DP_INLINE int dp_parse_plain6(const __u8 *frame, const __u8 *end, __u32 frame_bytes, struct dp_packet *packet)
+{
+	const __u8 *l3 = frame + DP_ETHERNET_BYTES;
+
+	if (l3 + DP_IPV6_BYTES > end || ((const struct dp_ethernet *)frame)->type != dp_htons(DP_ETHERTYPE_IPV6))
 		return 0;
-	if (!dp_plain_ipv6((const struct dp_ipv6 *)l3, frame_bytes - DP_ETHERNET_BYTES, packet))
-		return 0;
-	return dp_plain_transport(l3 + DP_IPV6_BYTES, limit, packet->l3_bytes - DP_IPV6_BYTES, packet);
+	dp_packet_clear(packet, frame_bytes);
+	packet->flags = DP_PACKET_TO_US;
+	packet->ether_type = DP_ETHERTYPE_IPV6;
+	packet->l3_offset = DP_ETHERNET_BYTES;
+	return dp_plain_ipv6((const struct dp_ipv6 *)l3, frame_bytes - DP_ETHERNET_BYTES, packet) &&
+	       dp_plain_transport(l3 + DP_IPV6_BYTES, end, packet->l3_bytes - DP_IPV6_BYTES, packet);
+}
+
+/* Whole, and to our MAC: the condition of the two above. */
+DP_INLINE int dp_plain_link(const __u8 *frame, const __u8 *end, const __u8 *mac)
+{
+	return frame + DP_ETHERNET_BYTES <= end &&
+	       dp_mac_equal(((const struct dp_ethernet *)frame)->destination, mac);
+}
+
+DP_INLINE int dp_parse_plain(const void *frame, const void *end, __u32 frame_bytes, const __u8 *mac,
+			     struct dp_packet *packet)
+{
+	const __u8 *first = (const __u8 *)frame, *limit = (const __u8 *)end;
+
+	return dp_plain_link(first, limit, mac) && (dp_parse_plain4(first, limit, frame_bytes, packet) ||
+						    dp_parse_plain6(first, limit, frame_bytes, packet));
 }
 
 #endif

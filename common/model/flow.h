@@ -9,7 +9,7 @@
  * Writers  The kernel datapath on every CPU and the engine, with the protocol of datapath/flow_table.h. The expiry
  *          scan deletes. Everybody else maps the table read-only.
  * Order    addresses, ports and checksum deltas: network. The rest: host.
- * Units    seen: ticks (settings.h). packets and bytes: whole frames, as received.
+ * Units    seen: ticks (settings.h). Traffic: whole frames, as received.
  *
  * Control word: bits 0-2 state, 3-14 tag (part of the hash), 15-31 version (one more at every release).
  * Link word:    bits 0-14 flags, 15-31 the version of the partner's control word that this half belongs to.
@@ -58,11 +58,23 @@ enum dp_flow_flag {
 	DP_FLOW_ALIVE = 1 << 7,    /* this direction has sent something else after a RST */
 	DP_FLOW_ENGINE = 1 << 8,   /* on the master: installed by the engine (origin) */
 	DP_FLOW_PICKUP = 1 << 9,   /* on the master: TCP seen without its SYN */
-	DP_FLOW_SEQUENCE = 1 << 10, /* on the slave, until assured: the upper half of `bytes` is the responder's first
-				       sequence number + 1, host order */
+	DP_FLOW_SEQUENCE = 1 << 10, /* on the slave, until assured: `bytes_high` is the responder's first sequence
+				       number + 1, host order */
 	DP_FLOW_LOG = 1 << 11,    /* the rule says log */
 	DP_FLOW_PROVEN = 1 << 12, /* has been assured: a RST that is contradicted leads back there */
 };
+
+/* Packets and bytes of a half. `recent` takes both in one addition: bytes in bits 0 to 39, packets in the others. The top
+ * bit of each field is carried off at once into the high words, which count 2^39 bytes and 2^23 packets
+ * (datapath/flow_traffic.h). */
+enum { DP_TRAFFIC_BYTE_BITS = 40 };
+
+struct dp_flow_traffic {
+	__u64 recent;
+	__u32 packets_high;
+	__u32 bytes_high; /* with DP_FLOW_SEQUENCE something else, and no half-open flow needs it */
+};
+DP_STATIC_ASSERT(sizeof(struct dp_flow_traffic) == 16, "what an entry has room for");
 
 /* What a table is searched for: the packets of one direction as they look on arrival.
  * `delta` is no part of the key and is never compared or hashed: in a table entry it is the one's complement sum that the rewrite of
@@ -104,8 +116,7 @@ struct dp_flow_entry4 {
 	__be16 new_source_port;
 	__be16 new_destination_port;
 	__u32 seen;
-	__u64 packets;
-	__u64 bytes;
+	struct dp_flow_traffic traffic;
 } __attribute__((aligned(64)));
 DP_STATIC_ASSERT(sizeof(struct dp_flow_entry4) == 64, "one cache line");
 
@@ -123,8 +134,7 @@ struct dp_flow_entry6 {
 	__be16 new_source_port;
 	__be16 new_destination_port;
 	__u32 created; /* tick of installation, for the age shown to users */
-	__u64 packets;
-	__u64 bytes;
+	struct dp_flow_traffic traffic;
 	__u64 pad2;
 } __attribute__((aligned(64)));
 DP_STATIC_ASSERT(sizeof(struct dp_flow_entry6) == 128, "two cache lines");

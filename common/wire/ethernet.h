@@ -41,6 +41,10 @@ struct dp_mac {
 } DP_WIRE __attribute__((may_alias));
 DP_STATIC_ASSERT(sizeof(struct dp_mac) == 6, "one address");
 
+struct dp_mac_front {
+	__u32 word;
+} DP_WIRE __attribute__((may_alias));
+
 struct dp_mac_pair {
 	__u32 word[3];
 } DP_WIRE __attribute__((may_alias));
@@ -51,8 +55,8 @@ DP_INLINE int dp_mac_equal(const __u8 *a, const __u8 *b)
 	const struct dp_mac *left = (const struct dp_mac *)a;
 	const struct dp_mac *right = (const struct dp_mac *)b;
 
-	return ((left->half[0] ^ right->half[0]) | (left->half[1] ^ right->half[1]) |
-		(left->half[2] ^ right->half[2])) == 0;
+	return ((((const struct dp_mac_front *)a)->word ^ ((const struct dp_mac_front *)b)->word) |
+		(__u32)(left->half[2] ^ right->half[2])) == 0;
 }
 
 /* Multicast, and broadcast with it: the first bit on the wire is set. */

@@ -61,15 +61,15 @@ void KernelSide::open_memory(std::uint32_t buckets4, std::uint32_t buckets6) {
     if (!opened) throw std::runtime_error(std::string("map ") + name);
     memory = std::move(*opened);
   };
-  open(settings, "settings", 1);
+  open(settings, ".data.settings", 1);
   open(flows4, "flows4", buckets4);
   open(flows6, "flows6", buckets6);
   open(zone_pairs, "zone_pairs", DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX);
   open(rules, "rules", DP_BANKS * DP_RULES_MAX);
   open(paths, "paths", DP_BANKS * DP_PATHS_MAX);
-  open(next_hops, "next_hops", DP_NEXT_HOPS_MAX);
-  open(ports, "ports", DP_PORTS_MAX);
-  open(ingress, "ingress", DP_INGRESS_SLOTS);
+  open(next_hops, ".data.next_hops", DP_NEXT_HOPS_MAX);
+  open(ports, ".data.ports", DP_PORTS_MAX);
+  open(ingress, ".data.ingress", DP_INGRESS_SLOTS);
 }
 
 int KernelSide::map(const char* name) const {

@@ -64,7 +64,7 @@ bool TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return false;
   if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return false;
   packet.zone = port.zone;
-  return ::dp_hit(&env_, env_.settings, &packet, &hit) != nullptr;
+  return ::dp_hit(&env_, env_.settings, &packet, &hit) != 0;
 }
 
 bool TwinSide::host_waits_for(const dp_packet& packet) const {

@@ -170,7 +170,11 @@ class GatewayTables {
     return read(frame, ingress, ctx) == DP_NONE && dp_flow_find(&env, &ctx.packet, &view) != 0;
   }
   [[nodiscard]] std::uint64_t packets_of(std::uint8_t family, std::uint32_t slot) {
-    return family == DP_FAMILY_V4 ? dp_flow_entry4(&env, slot)->packets : dp_flow_entry6(&env, slot)->packets;
+    __u64 packets = 0, bytes = 0;
+    const bool v4 = family == DP_FAMILY_V4;
+    dp_traffic_read(v4 ? &dp_flow_entry4(&env, slot)->traffic : &dp_flow_entry6(&env, slot)->traffic, 1, &packets,
+                    &bytes);
+    return packets;
   }
 
   dp_settings settings{};

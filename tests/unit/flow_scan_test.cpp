@@ -203,7 +203,9 @@ TEST_CASE("a sequence number kept in the byte counter is not shown as bytes") {
   FlowTable table{DP_FAMILY_V4};
   table.install(1);
   const dp_flow_view slave = find(table, 1, true);
-  dp_flow_entry4(table.env(), slave.slot)->bytes = 0xdeadbeefull << 32 | 60;
+  dp_flow_traffic& traffic = dp_flow_entry4(table.env(), slave.slot)->traffic;
+  dp_traffic_add(&traffic, 60);
+  traffic.bytes_high = 0xdeadbeef;
   dp_flow_change_flags(table.env(), DP_FAMILY_V4, slave.slot, slave.control, DP_FLOW_SEQUENCE, 0);
   CHECK(flow_at(table.view(), id_of(table, 1))->reverse.bytes == 60);
 }

@@ -487,7 +487,29 @@ TEST_CASE("the branch-free match and the bit counts agree with loops for every s
     }
     CHECK(dp_flow_match(control, DP_FLOW_DYING, DP_FLOW_STATE_MASK) == bits);
     CHECK(dp_flow_ways_in(bits) == ways);
-    if (bits != 0) CHECK(dp_flow_lowest_way(bits) == lowest);
+    if (bits == 0) continue;
+    CHECK(dp_flow_lowest_way(bits) == lowest);
+    for (std::uint32_t home = 0; home < DP_FLOW_WAYS; ++home)
+      CHECK(dp_flow_free_way(bits, home) == ((bits >> home & 1) != 0 ? home : lowest));
+  }
+}
+
+TEST_CASE("flows lie at home in their first set while there is room") {
+  FOR_EACH_FAMILY {
+    constexpr std::uint32_t kPairs = 2000;  // 4,000 of 65,536 ways
+    FlowTable table{family, 4096};
+    std::uint32_t at_home = 0;
+    for (std::uint32_t number = 0; number < kPairs; ++number) {
+      REQUIRE(table.install(number) == DP_INSTALL_OK);
+      dp_flow_view view;
+      REQUIRE(table.find(number, false, view));
+      const dp_flow_half half = flow_half(family, number, false);
+      const auto hash = family == DP_FAMILY_V4 ? dp_flow_half_hash4(&half, FlowTable::kSeed)
+                                               : dp_flow_half_hash6(&half, FlowTable::kSeed);
+      at_home += view.slot == dp_flow_first_set(hash, 8192) * DP_FLOW_WAYS + dp_flow_home_way(hash);
+    }
+    MESSAGE(at_home, " of ", kPairs, " at home");
+    CHECK(at_home > kPairs * 9 / 10);
   }
 }
 

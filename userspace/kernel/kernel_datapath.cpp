@@ -58,6 +58,12 @@ bool holds_hook(const UniqueFd& link, int ifindex) {
          info.xdp.ifindex == static_cast<std::uint32_t>(ifindex) && info.prog_id == program_on(ifindex);
 }
 
+// A section's map has the section's name, ".data.settings"; bpffs keeps names with dots for itself.
+std::string_view pin_name(const bpf_map* map) {
+  const std::string_view name = bpf_map__name(map);
+  return name.substr(name.rfind('.') + 1);
+}
+
 // libbpf finds pinned maps by itself, but compares their flags, and the kernel adds one of its own (BPF_F_RDONLY_PROG) to
 // every device map. A map given by hand brings its flags along.
 Status reuse_pinned(bpf_map* map, const std::string& pins) {
@@ -106,7 +112,7 @@ Result<KernelDatapath> KernelDatapath::load(const std::string& pins, std::uint32
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton.obj) {
     if (map == skeleton.maps.scratch) continue;
-    if (bpf_map__set_pin_path(map, fmt::format("{}/{}", pins, bpf_map__name(map)).c_str()) != 0)
+    if (bpf_map__set_pin_path(map, fmt::format("{}/{}", pins, pin_name(map)).c_str()) != 0)
       return fail(errno, "pin map {}", bpf_map__name(map));
   }
   if (auto taken = reuse_pinned(skeleton.maps.tx_ports, pins); !taken) return pass_on(std::move(taken.error()));
@@ -131,7 +137,7 @@ int KernelDatapath::tick_program() const { return bpf_program__fd(skeleton_->pro
 
 void KernelDatapath::collect_fds() {
   const auto& maps = skeleton_->maps;
-  fds_ = MapFds{.settings = bpf_map__fd(maps.settings),
+  fds_ = MapFds{.settings = bpf_map__fd(maps.data_settings),
                 .flows4 = bpf_map__fd(maps.flows4),
                 .flows6 = bpf_map__fd(maps.flows6),
                 .zone_pairs = bpf_map__fd(maps.zone_pairs),
@@ -139,9 +145,9 @@ void KernelDatapath::collect_fds() {
                 .paths = bpf_map__fd(maps.paths),
                 .routes4 = {bpf_map__fd(maps.routes4_a), bpf_map__fd(maps.routes4_b)},
                 .routes6 = {bpf_map__fd(maps.routes6_a), bpf_map__fd(maps.routes6_b)},
-                .next_hops = bpf_map__fd(maps.next_hops),
-                .ports = bpf_map__fd(maps.ports),
-                .ingress = bpf_map__fd(maps.ingress),
+                .next_hops = bpf_map__fd(maps.data_next_hops),
+                .ports = bpf_map__fd(maps.data_ports),
+                .ingress = bpf_map__fd(maps.data_ingress),
                 .neighbours = bpf_map__fd(maps.neighbours),
                 .vlan_ports = bpf_map__fd(maps.vlan_ports),
                 .tx_ports = bpf_map__fd(maps.tx_ports),

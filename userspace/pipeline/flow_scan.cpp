@@ -198,6 +198,13 @@ bool let_go(flow_env* env, const TableView& table, std::uint32_t slot, std::uint
 
 // ---- snapshots
 
+void read_traffic(const dp_flow_traffic& traffic, FlowHalfSnapshot& half) {
+  __u64 packets = 0, bytes = 0;
+  dp_traffic_read(&traffic, (half.flags & DP_FLOW_SEQUENCE) == 0 ? 1 : 0, &packets, &bytes);
+  half.packets = packets;
+  half.bytes = bytes;
+}
+
 template <class Family>
 FlowHalfSnapshot copy_half(const typename Family::Entry& entry) {
   typename Family::Entry copy{};
@@ -217,9 +224,7 @@ FlowHalfSnapshot copy_half(const typename Family::Entry& entry) {
   half.flags = copy.link & DP_FLOW_FLAGS_MASK;
   half.stamp = copy.stamp;
   half.seen = copy.seen;
-  half.packets = copy.packets;
-  // the upper half of a young slave's byte count is a TCP sequence number (model/flow.h)
-  half.bytes = (half.flags & DP_FLOW_SEQUENCE) != 0 ? copy.bytes & 0xffffffff : copy.bytes;
+  read_traffic(entry.traffic, half);
   return half;
 }
 

@@ -11,11 +11,6 @@
 namespace twinpath {
 namespace {
 
-// While half-open the upper half of a slave's byte counter is a sequence number (common/datapath/flow_notes.h).
-std::uint64_t bytes_of(const FlowHalfSnapshot& half) {
-  return (half.flags & DP_FLOW_SEQUENCE) != 0 ? half.bytes & 0xffffffffU : half.bytes;
-}
-
 nlohmann::json next_hop_json(const FlowHalfSnapshot& half, const PolicyNames& names) {
   if (half.next_hop == 0 || half.next_hop >= names.next_hops.size()) return nullptr;
   const dp_next_hop& hop = names.next_hops[half.next_hop];
@@ -33,7 +28,7 @@ nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half,
                         {"destination_port", ntohs(half.destination_port)},
                         {"next_hop", next_hop_json(half, names)},
                         {"packets", half.packets},
-                        {"bytes", bytes_of(half)}};
+                        {"bytes", half.bytes}};
   if ((half.flags & DP_FLOW_REWRITE) != 0) {
     out["rewrite"] = {{"source", address_text(flow.family, half.new_source)},
                       {"destination", address_text(flow.family, half.new_destination)},
