@@ -1,15 +1,32 @@
 // memory_io.hpp - frames in plain memory instead of sockets, and an account of where each is: the engine's other side.
 #pragma once
 
+#include <cstring>
 #include <deque>
 #include <set>
 #include <vector>
 
 #include "afxdp/frame_io.hpp"
 #include "common/model/metadata.h"
+#include "common/model/settings.h"
 #include "harness/packet.hpp"
 
 namespace twinpath::test {
+
+// Lays `packet` into `frame` as XDP would steer it: with its metadata in front.
+inline void steer(afxdp::Frame& frame, std::span<const std::uint8_t> packet, std::uint16_t port, std::uint16_t queue) {
+  std::copy(packet.begin(), packet.end(), frame.data);
+  frame.length = static_cast<std::uint32_t>(packet.size());
+  frame.port = port;
+  frame.queue = queue;
+  dp_metadata metadata{};
+  metadata.magic = DP_METADATA_MAGIC;
+  metadata.version = DP_LAYOUT_VERSION;
+  metadata.port = port;
+  metadata.queue = queue;
+  metadata.frame_bytes = frame.length;
+  std::memcpy(frame.data - sizeof(metadata), &metadata, sizeof(metadata));
+}
 
 class MemoryIo final : public afxdp::FrameIo {
  public:
@@ -24,20 +41,9 @@ class MemoryIo final : public afxdp::FrameIo {
     std::uint16_t port;
   };
 
-  // A frame as XDP would steer it: with its metadata in front.
   void arrive(const Bytes& bytes, std::uint16_t port, std::uint16_t queue = 0) {
     afxdp::Frame frame = take();
-    std::copy(bytes.begin(), bytes.end(), frame.data);
-    frame.length = static_cast<std::uint32_t>(bytes.size());
-    frame.port = port;
-    frame.queue = queue;
-    dp_metadata metadata{};
-    metadata.magic = DP_METADATA_MAGIC;
-    metadata.version = DP_LAYOUT_VERSION;
-    metadata.port = port;
-    metadata.queue = queue;
-    metadata.frame_bytes = frame.length;
-    std::memcpy(frame.data - sizeof(metadata), &metadata, sizeof(metadata));
+    steer(frame, bytes, port, queue);
     arriving_.push_back(frame);
   }
 

@@ -75,12 +75,9 @@ Status Publisher::settle() {
 
 void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
   constexpr std::size_t kPairs = std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX;
-  const std::span<dp_zone_pair> pairs = datapath_.memory().zone_pairs.values().subspan(bank * kPairs, kPairs);
-  std::fill(pairs.begin(), pairs.end(), dp_zone_pair{});
-  std::copy(policy.zone_pairs.begin(), policy.zone_pairs.end(), pairs.begin());
-  const std::span<dp_rule> rules =
-      datapath_.memory().rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX);
-  std::copy(policy.rules.begin(), policy.rules.end(), rules.begin());
+  const TableMemory& memory = datapath_.memory();
+  write_image(policy, memory.zone_pairs.values().subspan(bank * kPairs, kPairs),
+              memory.rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX));
 }
 
 // Only what differs from what the bank holds: a change of one route among many thousand is two system calls.

@@ -130,6 +130,12 @@ Result<PolicyImage> compile(const Config& config, const NumberBook& previous) {
   return image;
 }
 
+void write_image(const PolicyImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules) {
+  std::ranges::fill(zone_pairs, dp_zone_pair{});
+  std::ranges::copy(image.zone_pairs, zone_pairs.begin());
+  std::ranges::copy(image.rules, rules.begin());
+}
+
 dp_timeouts ticks_of(const TimeoutsConfig& timeouts, std::uint32_t ticks_per_second) {
   return {timeouts.tcp_syn_s * ticks_per_second,     timeouts.tcp_established_s * ticks_per_second,
           timeouts.tcp_closing_s * ticks_per_second, timeouts.tcp_reset_s * ticks_per_second,

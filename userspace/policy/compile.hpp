@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,9 @@ struct PolicyImage {
 
 // `previous` is the book of the image in force, or an empty one. Fails with nothing changed.
 [[nodiscard]] Result<PolicyImage> compile(const Config& config, const NumberBook& previous);
+
+// Writes the image into one bank's tables, which nobody reads meanwhile: all zone pairs, and as many rules as there are.
+void write_image(const PolicyImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules);
 
 // Seconds of the document in ticks of the kernel.
 [[nodiscard]] dp_timeouts ticks_of(const TimeoutsConfig& timeouts, std::uint32_t ticks_per_second);
