@@ -1,4 +1,4 @@
-// hot_path - what each path of the kernel datapath costs: verified instructions, size, nanoseconds per packet.
+// hot_path - what each path of the kernel datapath costs: instructions, size, nanoseconds per packet.
 //
 //   hot_path [--repetitions N] [--json]
 //
@@ -43,7 +43,8 @@ struct Row {
 
 struct ProgramCost {
   std::string name;
-  std::uint32_t verified = 0;  // instructions the verifier walked
+  std::uint32_t verified = 0;    // instructions the verifier walked, on all paths
+  std::uint32_t translated = 0;  // instructions the program has in the kernel
   std::uint32_t jited_bytes = 0;
 };
 
@@ -75,7 +76,8 @@ ProgramCost cost_of(const bpf_program* program) {
   bpf_prog_info info{};
   __u32 bytes = sizeof(info);
   if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) return {bpf_program__name(program)};
-  return {bpf_program__name(program), info.verified_insns, info.jited_prog_len};
+  return {bpf_program__name(program), info.verified_insns,
+          info.xlated_prog_len / static_cast<std::uint32_t>(sizeof(bpf_insn)), info.jited_prog_len};
 }
 
 // An XDP program that does nothing: what a test run itself costs.
@@ -183,9 +185,10 @@ Status measure_decisions(Bench& bench) {
 }
 
 void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
-  fmt::print("{:<16} {:>10} {:>12}\n", "PROGRAM", "VERIFIED", "JITED BYTES");
+  fmt::print("{:<16} {:>10} {:>12} {:>12}\n", "PROGRAM", "VERIFIED", "INSTRUCTIONS", "JITED BYTES");
   for (const ProgramCost& program : programs)
-    fmt::print("{:<16} {:>10} {:>12}\n", program.name, program.verified, program.jited_bytes);
+    fmt::print("{:<16} {:>10} {:>12} {:>12}\n", program.name, program.verified, program.translated,
+               program.jited_bytes);
   fmt::print("\nns per packet above an empty program ({:.0f} ns); median of repetitions\n", empty);
   fmt::print("{:<36} {:>8} {:>8} {:>8}\n", "PATH", "MEDIAN", "LEAST", "MOST");
   for (const Row& row : rows)
@@ -195,8 +198,10 @@ void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row
 void print_json(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
   nlohmann::json out = {{"empty_ns", empty}, {"programs", nlohmann::json::array()}, {"paths", nlohmann::json::array()}};
   for (const ProgramCost& program : programs)
-    out["programs"].push_back(
-        {{"name", program.name}, {"verified_instructions", program.verified}, {"jited_bytes", program.jited_bytes}});
+    out["programs"].push_back({{"name", program.name},
+                               {"verified_instructions", program.verified},
+                               {"instructions", program.translated},
+                               {"jited_bytes", program.jited_bytes}});
   for (const Row& row : rows)
     out["paths"].push_back(
         {{"path", row.path}, {"median_ns", row.nanoseconds}, {"least_ns", row.least}, {"most_ns", row.most}});

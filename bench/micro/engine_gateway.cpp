@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <random>
 
@@ -83,6 +84,7 @@ void EngineGateway::arrive_next() {
     io_.arrive(packets_[order_[next_]], kLan);
     next_ = next_ + 1 < order_.size() ? next_ + 1 : 0;
   }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // what is measured next does not wait for these stores
 }
 
 std::span<Item> EngineGateway::next_items() {
