@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""main - reads the options of scripts/bench, which has installed and built everything, and runs the comparison."""
+"""main - reads the options of scripts/bench and scripts/bench-nics, which have installed and built everything, and runs
+the comparison.
+"""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -12,9 +15,12 @@ from collections.abc import Callable
 import machine
 import plot
 import table
+from leftovers import remove_leftovers
 from measure import PEERS, Bench, progress
+from nics import ROLES, Nics
 from scenarios import SCENARIOS, Scenario
-from topology import leftovers, remove_namespaces
+from shell import Failed
+from topology import Veths, Wiring
 from traffic import Pace
 
 WHOLE = Pace(seconds=1.5, warmup_seconds=0.7, latency_seconds=5, tcp_seconds=4)
@@ -34,7 +40,9 @@ def names_of(known: list[str]) -> Callable[[str], list[str]]:
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="measures twinpath beside others")
+    nics = "--nics" in words
+    prog = "scripts/bench-nics" if nics else "scripts/bench"
+    parser = argparse.ArgumentParser(prog=prog, usage="%(prog)s --help", allow_abbrev=False)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--root", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--clang", default="clang", help=argparse.SUPPRESS)
@@ -47,7 +55,20 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--plot", type=pathlib.Path)
+    parser.add_argument("--nics", action="store_true", help=argparse.SUPPRESS)
+    if nics:
+        parser.add_argument("--give-back", action="store_true")
+        parser.add_argument("--force", action="store_true")
+        needs_devices = not {"--give-back", "--list"} & set(words)
+        for role in ROLES:
+            parser.add_argument(f"--{role}", metavar="DEVICE", required=needs_devices)
     return parser.parse_args(words)
+
+
+def wiring_of(options: argparse.Namespace) -> contextlib.AbstractContextManager[Wiring]:
+    if options.nics:
+        return Nics({role: getattr(options, role) for role in ROLES}, options.force)
+    return contextlib.nullcontext(Veths())
 
 
 def chosen_scenarios(options: argparse.Namespace) -> list[Scenario]:
@@ -72,13 +93,19 @@ def list_all() -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    for why in remove_leftovers():
+        progress(f"left by a run that was killed: {why}")
+    facts = machine.facts(options.root, options.clang)
+    with wiring_of(options) as wiring:
+        return compare(options, wiring, facts | wiring.facts())
+
+
+def compare(options: argparse.Namespace, wiring: Wiring, facts: dict[str, str]) -> int:
     pace = SMOKE if options.smoke else QUICK if options.quick else WHOLE
     rounds = options.repetitions or (1 if options.smoke else 3 if options.quick else 5)
     scenarios = chosen_scenarios(options)
     peers = chosen_peers(options, scenarios)
-    remove_namespaces(leftovers())
-    facts = machine.facts(options.root, options.clang)
-    bench = Bench(options.programs, pace, peers)
+    bench = Bench(options.programs, pace, peers, wiring)
     bench.find_peers()
     stopped = False
     try:
@@ -91,6 +118,14 @@ def run(options: argparse.Namespace) -> int:
     if options.smoke and {key[:2] for key in bench.results.samples} != expected:
         return 1
     return 130 if stopped else 0 if bench.results.samples else 1
+
+
+def give_back() -> int:
+    """Devices of runs that were killed, and whatever else is left of them."""
+    complaints = remove_leftovers()
+    for why in complaints:
+        progress(why)
+    return 1 if complaints else 0
 
 
 def write(
@@ -122,7 +157,13 @@ def main() -> int:
         return 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    return run(options)
+    try:
+        return give_back() if options.nics and options.give_back else run(options)
+    except Failed as error:
+        progress(f"{'bench-nics' if options.nics else 'bench'}: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from peers import Peer, Setting
 from scenarios import Figures, Scenario
 from shell import Failed, Process, inside
 from targets import Samples
-from topology import Offloads, Topology
+from topology import Offloads, Topology, Wiring
 from traffic import Pace, Traffic
 
 PEERS: dict[str, Peer] = {peer.name: peer for peer in (*BARE, *LINUX, *OPEN_VSWITCH, *TESTPMD, *TWINPATH)}
@@ -45,8 +45,8 @@ class Results:
 
 
 class Bench:
-    def __init__(self, programs: pathlib.Path, pace: Pace, peers: list[str]) -> None:
-        self._programs, self._pace, self._peers = programs, pace, peers
+    def __init__(self, programs: pathlib.Path, pace: Pace, peers: list[str], wiring: Wiring) -> None:
+        self._programs, self._pace, self._peers, self._wiring = programs, pace, peers, wiring
         self._offloads: dict[str, Offloads] = {}  # by scenario: those of its first peer
         self.results = Results()
 
@@ -88,12 +88,13 @@ class Bench:
     def _measure(self, scenario: Scenario, peer: Peer) -> Figures:
         pool = pathlib.Path(tempfile.mkdtemp(prefix="twbench-"))
         try:
-            with Topology(scenario.queues) as lab:
+            with Topology(scenario.queues, self._wiring) as lab:
                 try:
                     peer.start(lab, self._setting(scenario, pool))
+                    lab.wait_for_links()
                     return self._send(scenario, peer, lab, Traffic(self._programs, lab, pool))
                 finally:
-                    peer.stop()
+                    self._stop(peer)
         finally:
             shutil.rmtree(pool, ignore_errors=True)
 
@@ -105,6 +106,13 @@ class Bench:
             programs=self._programs,
             udp_stream_s=scenario.udp_stream_s,
         )
+
+    def _stop(self, peer: Peer) -> None:
+        """A complaint must not take the place of what ended the measurement; the topology's end is thorough."""
+        try:
+            peer.stop()
+        except Failed as error:
+            progress(f"{peer.name} was not stopped in order: {error}")
 
     def _send(self, scenario: Scenario, peer: Peer, lab: Topology, traffic: Traffic) -> Figures:
         self.results.modes[f"{scenario.name}/{peer.name}"] = peer.mode()

@@ -4,7 +4,7 @@ import os
 
 from peers import PACKET_CPU, PROGRAM_CPU, Peer, Setting
 from shell import Process, inside
-from topology import GENERATOR_MAC, SINK_MAC, Topology
+from topology import Topology
 
 
 class Testpmd(Peer):
@@ -20,7 +20,8 @@ class Testpmd(Peer):
         devices = "--vdev net_af_xdp0,iface=f0 --vdev net_af_xdp1,iface=f1"
         cores = f"-l {PACKET_CPU},{PROGRAM_CPU} --main-lcore {PACKET_CPU}"
         files = f"--no-shconf --no-telemetry --file-prefix twbench{os.getpid()}"
-        forward = f"--nb-cores=1 --forward-mode=mac --eth-peer=0,{GENERATOR_MAC} --eth-peer=1,{SINK_MAC} --auto-start"
+        others = f"--eth-peer=0,{lab.macs['g0']} --eth-peer=1,{lab.macs['s0']}"
+        forward = f"--nb-cores=1 --forward-mode=mac {others} --auto-start"
         command = (
             f"stdbuf --output=L dpdk-testpmd {files} --no-huge -m 512 --no-pci {cores} {devices} "
             f"-- --total-num-mbufs=65536 {forward}"

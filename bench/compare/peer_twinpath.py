@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import rest
+from namespaces import RUN_FOLDER  # where the daemon's log stays after `down`
 from peers import PROGRAM_CPU, Peer, Setting
 from rest import Document
 from shell import Failed, on_cpu, run
@@ -13,7 +14,6 @@ from topology import Topology
 PAIRS_LEAST = 262144  # the product's own default
 PAIRS_LOOKED_AT = 100
 PINS = pathlib.Path("/sys/fs/bpf/twinpath")
-RUN_FOLDER = pathlib.Path("/run/twinpath")  # where the daemon's log stays after `down`
 
 
 class Twinpath(Peer):

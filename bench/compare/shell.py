@@ -7,9 +7,10 @@ enters execs the program, so the number of a process is the program's own, and i
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class Failed(Exception):
@@ -61,6 +62,16 @@ def eventually(holds: Callable[[], bool], patience_s: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise Failed(f"{what}: not within {patience_s:.0f} s")
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """What wants to end us waits until this is done; commands run inside inherit it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Process:

@@ -5,22 +5,21 @@
 
 A fresh one each time, so that no measurement meets the flows, offloads or programs of the one before it. All neighbours
 are static: nobody asks for an address while packets are counted.
+
+What the wires are is another's business: veth pairs of our own (Veths), or NICs of the host (nics.py).
 """
 
-import contextlib
 import os
-import pathlib
-import re
-import time
-from collections.abc import Iterable
+import typing
 
+from device import link_of
+from namespaces import name_of, remove
 from shell import Failed, eventually, run
 
-PREFIX = "twbench"
-GENERATOR_MAC, SINK_MAC = "02:74:77:01:00:02", "02:74:77:02:00:02"
-INGRESS_MAC, EGRESS_MAC = "02:74:77:01:00:01", "02:74:77:02:00:01"
 SOURCES, DESTINATIONS = "198.18.0.0/16", "198.19.0.0/16"
-NETNS_FOLDER = pathlib.Path("/run/netns")
+WIRES = (("f0", "g0", SOURCES), ("f1", "s0", DESTINATIONS))  # the forwarder's end, the other, what is behind that
+LINK_PATIENCE_S = 30  # some NICs and switches take their time
+PACKET_PATIENCE_S = 5
 # As ethtool prints them, and as it wants them.
 OFFLOADS = {
     "rx-checksumming": "rx",
@@ -34,13 +33,58 @@ OFFLOADS = {
 Offloads = dict[str, dict[str, str]]  # device → offload → "on" or "off"
 
 
+class Wiring(typing.Protocol):
+    """Where the devices g0, f0, f1 and s0 come from."""
+
+    def lay(self, lab: "Topology") -> None:
+        """Puts them into their namespaces (lab.devices), with lab.queues, down."""
+
+    def lift(self, lab: "Topology") -> None:
+        """Takes out what shall outlive the namespaces, which are deleted next. Safe after a lay() that failed."""
+
+    def title(self, device: str) -> str:
+        """What the user calls it."""
+
+    def facts(self) -> dict[str, str]:
+        """What a figure depends on besides the machine. Raises Failed where the wires do not serve."""
+
+
+class Veths:
+    """Made with both ends in their namespaces, and destroyed with them."""
+
+    _macs: typing.ClassVar = {
+        "f0": "02:74:77:01:00:01",
+        "g0": "02:74:77:01:00:02",
+        "f1": "02:74:77:02:00:01",
+        "s0": "02:74:77:02:00:02",
+    }
+
+    def lay(self, lab: "Topology") -> None:
+        for near, far, _ in WIRES:
+            run(f"ip link add {self._end(lab, near)} type veth peer {self._end(lab, far)}".split())
+
+    def _end(self, lab: "Topology", device: str) -> str:
+        queues = f"numrxqueues {lab.queues} numtxqueues {lab.queues}"
+        return f"name {device} netns {lab.devices[device]} address {self._macs[device]} {queues}"
+
+    def lift(self, lab: "Topology") -> None:
+        pass
+
+    def title(self, device: str) -> str:
+        return device
+
+    def facts(self) -> dict[str, str]:
+        return {}
+
+
 class Topology:
     """Use with `with`. `queues` is per device and direction."""
 
-    def __init__(self, queues: int = 1) -> None:
-        self.queues = queues
-        self.generator, self.forwarder, self.sink = (f"{PREFIX}{os.getpid()}-{part}" for part in ("gen", "fwd", "sink"))
+    def __init__(self, queues: int, wiring: Wiring) -> None:
+        self.queues, self._wiring = queues, wiring
+        self.generator, self.forwarder, self.sink = (name_of(os.getpid(), part) for part in ("gen", "fwd", "sink"))
         self.devices = {"g0": self.generator, "f0": self.forwarder, "f1": self.forwarder, "s0": self.sink}
+        self.macs: dict[str, str] = {}
 
     def __enter__(self) -> "Topology":
         try:
@@ -63,39 +107,51 @@ class Topology:
             no_ipv6 = "net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
             run(f"sysctl -qw net.ipv4.ip_forward=0 {no_ipv6}".split(), netns=name)
             run("ip link set lo up".split(), netns=name)
-        self._wire(1, ("f0", INGRESS_MAC), ("g0", GENERATOR_MAC), SOURCES)
-        self._wire(2, ("f1", EGRESS_MAC), ("s0", SINK_MAC), DESTINATIONS)
-        eventually(self._links_up, 10, "the links are up")
+        self._wiring.lay(self)
+        self.macs = {device: link_of(device, netns)["address"] for device, netns in self.devices.items()}
+        for net, (near, far, behind) in enumerate(WIRES, 1):
+            self._end(near, f"10.{net}.0.1", far, f"10.{net}.0.2", behind)
+            self._end(far, f"10.{net}.0.2", near, f"10.{net}.0.1", "default")
+        self.wait_for_links()
+        self._try_wires()
 
-    def _wire(self, net: int, near: tuple[str, str], far: tuple[str, str], behind: str) -> None:
-        """Device and MAC address of the forwarder's end and of the other; `behind` is what the other is the way to."""
-        (device, mac), (peer, peer_mac) = near, far
-        here, there = self.devices[device], self.devices[peer]
-        queues = f"numrxqueues {self.queues} numtxqueues {self.queues}"
-        ends = [
-            f"name {device} netns {here} address {mac} {queues}",
-            f"name {peer} netns {there} address {peer_mac} {queues}",
-        ]
-        run(f"ip link add {ends[0]} type veth peer {ends[1]}".split())
-        self._end(here, device, f"10.{net}.0.1", f"10.{net}.0.2", peer_mac, behind)
-        self._end(there, peer, f"10.{net}.0.2", f"10.{net}.0.1", mac, "default")
-
-    def _end(self, netns: str, device: str, address: str, other: str, other_mac: str, behind: str) -> None:
+    def _end(self, device: str, address: str, other: str, other_address: str, behind: str) -> None:
+        """`behind` is what the other end is the way to."""
         for command in (
             f"address add {address}/24 dev {device}",
             f"link set {device} up",
-            f"neighbour replace {other} lladdr {other_mac} dev {device} nud permanent",
-            f"route add {behind} via {other}",
+            f"neighbour replace {other_address} lladdr {self.macs[other]} dev {device} nud permanent",
+            f"route add {behind} via {other_address}",
         ):
-            run(["ip", *command.split()], netns=netns)
+            run(["ip", *command.split()], netns=self.devices[device])
 
-    def _links_up(self) -> bool:
-        lines = [
-            line.split()
-            for name in self.namespaces()
-            for line in run(["ip", "-brief", "link", "show", "type", "veth"], netns=name).splitlines()
-        ]
-        return all(words[1] == "UP" for words in lines)
+    def wait_for_links(self) -> None:
+        """Also after an XDP program has come or gone: for that, many a NIC takes its link down for a moment."""
+        for near, far, _ in WIRES:
+            eventually(
+                lambda near=near, far=far: self._carries(near) and self._carries(far),
+                LINK_PATIENCE_S,
+                f"a link between {self._wiring.title(near)} and {self._wiring.title(far)}",
+            )
+
+    def _carries(self, device: str) -> bool:
+        return "LOWER_UP" in link_of(device, self.devices[device])["flags"]
+
+    def _try_wires(self) -> None:
+        """A link says that there is a wire, not where it leads to."""
+        for net, (near, far, _) in enumerate(WIRES, 1):
+            eventually(
+                lambda net=net, far=far: self._answered(self.devices[far], f"10.{net}.0.1"),
+                PACKET_PATIENCE_S,
+                f"a packet from {self._wiring.title(far)} to {self._wiring.title(near)} and back",
+            )
+
+    def _answered(self, netns: str, address: str) -> bool:
+        try:
+            run(["ping", "-n", "-q", "-c", "1", "-W", "1", address], netns=netns)
+        except Failed:
+            return False
+        return True
 
     def receive_by_napi(self) -> None:
         """A redirect into a veth is dropped without a word unless the other end has NAPI: an XDP program or GRO."""
@@ -116,38 +172,4 @@ class Topology:
             run(["ethtool", "-K", device, *words], netns=self.devices[device])
 
     def remove(self) -> None:
-        remove_namespaces(self.namespaces())
-
-
-def remove_namespaces(names: Iterable[str]) -> None:
-    for name in names:
-        if (NETNS_FOLDER / name).exists():
-            _end_processes(name)
-            with contextlib.suppress(Failed):
-                run(["ip", "netns", "delete", name])
-
-
-def _end_processes(name: str) -> None:
-    """What still runs in a namespace would keep it alive behind its name."""
-    for signal in (15, 9):
-        pids = _pids(name)
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal)
-        deadline = time.monotonic() + 5
-        while pids and _pids(name) and time.monotonic() < deadline:
-            time.sleep(0.05)
-
-
-def _pids(name: str) -> list[int]:
-    try:
-        return [int(word) for word in run(["ip", "netns", "pids", name]).split() if int(word) != os.getpid()]
-    except Failed:
-        return []
-
-
-def leftovers() -> list[str]:
-    """Namespaces of benchmarks that were killed: nobody has the number in their names any more."""
-    names = [path.name for path in NETNS_FOLDER.glob(f"{PREFIX}*")] if NETNS_FOLDER.exists() else []
-    matches = ((name, re.fullmatch(PREFIX + r"(\d+)-.*", name)) for name in names)
-    return [name for name, match in matches if match and not pathlib.Path(f"/proc/{match[1]}").exists()]
+        remove(os.getpid(), self.namespaces(), lambda: self._wiring.lift(self))

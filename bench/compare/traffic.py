@@ -7,7 +7,7 @@ import typing
 
 from peers import PACKET_CPU
 from shell import Failed, Process, inside, run
-from topology import INGRESS_MAC, Topology
+from topology import Topology
 
 TCP_PORT = 5201
 SECONDS_TO_SPARE = 60
@@ -41,7 +41,7 @@ class Traffic:
     def _send(self, options: str, seconds: float) -> Report:
         lab = self._lab
         places = f"--netns {lab.generator} --device g0 --sink-netns {lab.sink} --sink-device s0"
-        command = f"{self._pktgen} --driver live --json {places} --destination-mac {INGRESS_MAC} {options}"
+        command = f"{self._pktgen} --driver live --json {places} --destination-mac {lab.macs['f0']} {options}"
         report: Report = json.loads(run(command.split(), timeout_s=seconds + SECONDS_TO_SPARE))
         return report
 
