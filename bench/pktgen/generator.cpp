@@ -96,6 +96,7 @@ struct Generator::Parts {
   std::vector<int> cpus;
   Skeleton skeleton;
   PrivateLoopback loopback;
+  UniqueFd hold;  // the program on a NIC
   std::uint64_t drops_before = 0;
   std::vector<std::unique_ptr<Lane>> lanes;
   std::chrono::steady_clock::time_point started;
@@ -103,6 +104,7 @@ struct Generator::Parts {
   ~Parts() { lanes.clear(); }  // threads end before what they use goes
 
   [[nodiscard]] Status load(std::uint32_t ifindex);
+  [[nodiscard]] Status hold_device(std::uint32_t ifindex);
   [[nodiscard]] Status fill_lanes();
   [[nodiscard]] std::vector<pktgen_lane> read_lanes() const;
   [[nodiscard]] std::uint64_t drops() const;
@@ -118,6 +120,16 @@ Status Generator::Parts::load(std::uint32_t ifindex) {
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.out), &kOnly, &ifindex, BPF_ANY) != 0)
       return fail(errno, "redirect to {}", options.device);
     return {};
+  });
+}
+
+Status Generator::Parts::hold_device(std::uint32_t ifindex) {
+  return in_netns(options.netns, [&]() -> Status {
+    LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+    const int program = bpf_program__fd(skeleton->progs.pktgen_hold);
+    hold.reset(bpf_link_create(program, static_cast<int>(ifindex), BPF_XDP, &native));
+    if (!hold && errno != EBUSY) return fail(errno, "attach to {}, which a NIC needs to send", options.device);
+    return {};  // busy: somebody else's program is there, which serves as well
   });
 }
 
@@ -152,15 +164,19 @@ Result<Generator> Generator::open(const GeneratorOptions& wanted) {
   parts->cpus = std::move(*cpus);
 
   std::uint32_t ifindex = 0;
+  bool is_nic = false;
   auto found = in_netns(wanted.netns, [&]() -> Status {
     auto link = netlink::find_device(wanted.device);
     if (!link) return pass_on(std::move(link.error()));
     ifindex = link->ifindex;
+    is_nic = link->kind.empty() && !link->loopback;
     if (wanted.traffic.source_mac == MacAddress{}) parts->options.traffic.source_mac = link->mac;
     return {};
   });
   if (!found) return pass_on(std::move(found.error()));
   if (auto done = parts->load(ifindex); !done) return pass_on(std::move(done.error()));
+  if (is_nic && wanted.hold_device)
+    if (auto done = parts->hold_device(ifindex); !done) return pass_on(std::move(done.error()));
   if (auto done = parts->fill_lanes(); !done) return pass_on(std::move(done.error()));
   auto loopback = make_loopback(bpf_program__fd(parts->skeleton->progs.pktgen_generate));
   if (!loopback) return pass_on(std::move(loopback.error()));

@@ -7,7 +7,8 @@
 // How       BPF_PROG_TEST_RUN with live frames: a BPF program writes each packet into a recycled page and redirects it to
 //           the device through a devmap. No socket, no copy, no allocation per packet.
 // Needs     root. The device, or a veth's other end, must take XDP redirects: a veth's peer has an XDP program (the sink's
-//           will do) or GRO on, else everything is dropped without a word.
+//           will do) or GRO on, else everything is dropped without a word. A NIC must have an XDP program itself: it gets
+//           one that passes everything, unless `hold_device` says that another is there.
 // Left      nothing: maps, program and its attachment die with the object, or with the process.
 // Threads   open/start/stop/result belong to one thread. Each lane is a thread of its own, pinned to its own CPU; a veth
 //           gives it the queue of that CPU.
@@ -35,6 +36,7 @@ struct GeneratorOptions {
   std::vector<int> cpus{};   // one per thread; empty: 0, 1, 2, ...
   std::uint32_t burst = 0;   // packets per call when a rate is kept; 0: what keeps calls 0.5 ms apart, at most 256
   std::uint32_t batch = 64;  // packets the kernel makes at a time, 1 to 256
+  bool hold_device = true;   // no effect on veths and other virtual devices
 };
 
 struct GeneratorResult {

@@ -82,6 +82,23 @@ class OwnGenerator : public Sender {
   Generator generator_;
 };
 
+// Many a NIC takes its link down for a moment when an XDP program comes. A device that never gets one is used all the same.
+constexpr std::chrono::seconds kLinkPatience{15};
+
+void wait_for_link(const std::string& netns, const std::string& device, const std::atomic<bool>* stop) {
+  const auto has_link = [&] {
+    bool carrier = true;
+    static_cast<void>(in_netns(netns, [&]() -> Status {
+      if (const auto link = netlink::find_device(device)) carrier = link->carrier || !link->admin_up;
+      return {};
+    }));
+    return carrier;
+  };
+  const auto deadline = steady_clock::now() + kLinkPatience;
+  while (!has_link() && steady_clock::now() < deadline && (stop == nullptr || !*stop))
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+}
+
 Result<MacAddress> mac_of(const std::string& netns, const std::string& device) {
   MacAddress mac{};
   auto found = in_netns(netns, [&]() -> Status {
@@ -122,6 +139,8 @@ Result<Report> measure_with(Sender& sender, const RunOptions& options, const std
     if (*replies) visit(**replies);
   };
 
+  wait_for_link(options.generator.netns, options.generator.device, stop);
+  if (has_sink) wait_for_link(options.sink_netns, options.sink_device, stop);
   if (auto started = sender.start(); !started) return pass_on(std::move(started.error()));
   pass_time(options.warmup_seconds, sender, stop);
   const auto begin = steady_clock::now();
@@ -154,6 +173,8 @@ Result<Report> measure_with(Sender& sender, const RunOptions& options, const std
 Result<Report> measure(const RunOptions& wanted, const std::atomic<bool>* stop) {
   auto options = with_addresses(wanted);
   if (!options) return pass_on(std::move(options.error()));
+  // The replies' sink is a program on the sending device.
+  options->generator.hold_device = !options->replies || options->sink_device.empty();
   auto generator = Generator::open(options->generator);
   if (!generator) return pass_on(std::move(generator.error()));
   OwnGenerator sender{std::move(*generator)};

@@ -274,4 +274,14 @@ int pktgen_generate(struct xdp_md *xdp)
 	return (int)bpf_redirect_map(&out, 0, XDP_ABORTED);
 }
 
+/* Does nothing, on the device to send by: a NIC's driver makes the rings that redirected frames
+ * leave by only for a device with a program.
+ */
+SEC("xdp")
+int pktgen_hold(struct xdp_md *xdp)
+{
+	(void)xdp;
+	return XDP_PASS;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
