@@ -6,9 +6,11 @@ The kernel forgets a device's addresses, routes and sysctls when it moves; the r
 
 import contextlib
 import dataclasses
+import functools
 import json
 import pathlib
 import typing
+from collections.abc import Callable, Iterator
 
 from shell import Failed, eventually, run
 
@@ -52,24 +54,40 @@ class Device:
         )
 
     def restore(self) -> None:
-        """Once it is in our namespace again, by its old name."""
-        drop_program(self.name)
-        set_features(self.name, self.features)
-        set_channels(self.name, self.channels)
+        """Once it is in our namespace again, by its old name: all that can be, whatever else fails."""
+        complaints = []
+        for step in self._steps():
+            try:
+                step()
+            except Failed as error:
+                complaints.append(str(error))
+        if complaints:
+            raise Failed("; ".join(complaints))
+
+    def _steps(self) -> Iterator[Callable[[], None]]:
+        yield lambda: drop_program(self.name)
+        yield lambda: set_features(self.name, self.features)
+        yield lambda: set_channels(self.name, self.channels)
+        yield self._restore_link
+        yield self._restore_sysctls
+        yield lambda: _ip(["link", "set", "dev", self.name, "up" if self.up else "down"])
+        for address in (address for address in self.addresses if not address.get("temporary")):
+            yield functools.partial(_ip, ["address", "replace", *_address_words(address), "dev", self.name])
+        for route in self.routes:
+            words = ["route", "replace", *_route_words(route), "dev", self.name]
+            yield functools.partial(_ip, [f"-{route['family']}", *words])
+
+    def _restore_link(self) -> None:
         words = ["mtu", str(self.mtu), "promisc", "on" if self.promiscuous else "off"]
         if link_of(self.name)["address"] != self.mac:
             words += ["address", self.mac]
         _ip(["link", "set", "dev", self.name, *words])
+
+    def _restore_sysctls(self) -> None:
         for file, value in self.sysctls.items():
             with contextlib.suppress(OSError):  # some can only be read, some are gone
                 if pathlib.Path(file).read_text() != value:
                     pathlib.Path(file).write_text(value)
-        _ip(["link", "set", "dev", self.name, "up" if self.up else "down"])
-        for address in self.addresses:
-            if not address.get("temporary"):
-                _ip(["address", "replace", *_address_words(address), "dev", self.name])
-        for route in self.routes:
-            _ip([f"-{route['family']}", "route", "replace", *_route_words(route), "dev", self.name])
 
 
 def _ip(words: list[str]) -> None:

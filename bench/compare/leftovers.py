@@ -25,7 +25,6 @@ def _remove(number: int) -> list[str]:
     if loan and loan.home != home():
         names = ", ".join(device.name for device in loan.devices.values())
         return [f"{names}: taken by a run that was killed, from another network namespace: give them back from there"]
-
     try:
         remove(number, namespaces_of(number), loan.give_back if loan else lambda: None)
     except Failed as error:

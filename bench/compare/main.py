@@ -94,7 +94,7 @@ def list_all() -> None:
 
 def run(options: argparse.Namespace) -> int:
     for why in remove_leftovers():
-        progress(f"left by a run that was killed: {why}")
+        progress(why)
     facts = machine.facts(options.root, options.clang)
     with wiring_of(options) as wiring:
         return compare(options, wiring, facts | wiring.facts())

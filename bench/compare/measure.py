@@ -142,6 +142,7 @@ class Bench:
         helper = Process(inside(lab.forwarder, words), traffic.pool / "pass.log")
         try:
             helper.wait_for(lambda: "\n" in helper.output())
+            lab.wait_for_links()
             yield
         finally:
             helper.end()

@@ -2,6 +2,7 @@
 # bench.sh - what the tests of scripts/bench and scripts/bench-nics share; sourced. Sets `root`, and `work`, a folder of
 # this test that goes with it; skips where benchmarks cannot run.
 
+# shellcheck disable=SC2034 # for who sources this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [[ $(id -u) -ne 0 ]] || ! unshare --net true 2>/dev/null; then
   echo "SKIPPED: needs root and network namespaces"
