@@ -24,6 +24,7 @@
 
 #include "base/mapping.hpp"
 #include "harness/flow_env.hpp"
+#include "pipeline/flow_expiry.hpp"
 #include "model/flow_inspection.hpp"
 
 #define dp_env flow_env  // as in flow_env.hpp
@@ -212,8 +213,9 @@ class FlowStress {
     }
   }
   void run_expiry() {
+    FlowExpiry expiry;
     while (!stop_) {
-      expired_ += expire_flows(table_.view(), ticks_, table_.settings()->timeouts, 0x00010001).expired;
+      expired_ += expiry.pass(table_.view(), ticks_, table_.settings()->timeouts, 0x00010001).expired;
       std::this_thread::yield();
     }
   }

@@ -269,10 +269,14 @@ void Control::every_second() {
 
 void Control::expire() {
   dp_settings& settings = datapath_->memory().settings[0];
-  pairs4_ = expire_flows(table(DP_FAMILY_V4), clock_.now(), settings.timeouts, settings.stamp);
-  pairs6_ = expire_flows(table(DP_FAMILY_V6), clock_.now(), settings.timeouts, settings.stamp);
-  ages4_.update(table(DP_FAMILY_V4), clock_.now());
-  ages6_.update(table(DP_FAMILY_V6), clock_.now());
+  const auto pass = [&](std::uint8_t family, FlowExpiry& expiry, FlowAges& ages) {
+    const TableView flows = table(family);
+    const std::uint32_t now = clock_.now();
+    return expiry.pass(flows, now, settings.timeouts, settings.stamp,
+                       [&](std::uint32_t bucket) { ages.update(flows, bucket, now); });
+  };
+  pairs4_ = pass(DP_FAMILY_V4, expiry4_, ages4_);
+  pairs6_ = pass(DP_FAMILY_V6, expiry6_, ages6_);
   const auto crowded = [&](const ExpiryCounts& pairs, const dp_table_shape& shape) {
     const double half_open_max = config_.flows.half_open_share * shape.max_pairs;
     return pairs.live >= shape.max_pairs || static_cast<double>(pairs.half_open) > half_open_max;

@@ -26,7 +26,7 @@
 #include "control/reload_plan.hpp"
 #include "control/reports.hpp"
 #include "pipeline/engine.hpp"
-#include "pipeline/flow_scan.hpp"
+#include "pipeline/flow_expiry.hpp"
 #include "rest/gateway.hpp"
 #include "telemetry/flow_ages.hpp"
 
@@ -133,6 +133,8 @@ class Control final : public rest::Gateway {
   std::thread engine_thread_;
   ExpiryCounts pairs4_;
   ExpiryCounts pairs6_;
+  FlowExpiry expiry4_;
+  FlowExpiry expiry6_;
   FlowAges ages4_;
   FlowAges ages6_;
   OnExit exit_ = OnExit::keep;

@@ -11,7 +11,7 @@
 #include "control/port_set.hpp"
 #include "kernel/kernel_datapath.hpp"
 #include "pipeline/engine.hpp"
-#include "pipeline/flow_scan.hpp"
+#include "pipeline/flow_expiry.hpp"
 #include "policy/compile.hpp"
 #include "policy/config.hpp"
 

@@ -1,65 +1,13 @@
 #include "pipeline/flow_scan.hpp"
 
-#include <algorithm>
 #include <cstring>
 
-#include "pipeline/flow_env.hpp"
+#include "pipeline/flow_family.hpp"
 
 namespace twinpath {
 namespace {
 
-// What the two families call their verbs.
-struct V4 {
-  using Entry = struct dp_flow_entry4;
-  static std::span<dp_flow_bucket4> buckets(const TableView& table) { return table.v4; }
-  static Entry* entry(flow_env* env, std::uint32_t slot) { return dp_flow_entry4(env, slot); }
-  static std::uint32_t* control(flow_env* env, std::uint32_t slot) { return dp_flow_control4(env, slot); }
-  static int pair_at(flow_env* env, std::uint32_t slot, std::uint32_t control, dp_flow_pair* pair) {
-    return dp_flow_pair_at4(env, slot, control, pair);
-  }
-  static void mirror(flow_env* env, const dp_flow_pair* pair) { dp_flow_mirror4(env, pair); }
-  static int delete_idle(flow_env* env, const dp_flow_view* view, std::uint32_t now) {
-    return dp_flow_delete_idle4(env, view, now);
-  }
-  static bool expired(flow_env* env, std::uint32_t slot, std::uint32_t state, std::uint32_t now) {
-    return dp_flow_expired4(env, slot, state, now) != 0;
-  }
-  static dp_address address(const __be32& word) { return {{word, 0, 0, 0}}; }
-  static std::uint32_t created(const Entry&) { return 0; }
-};
-
-struct V6 {
-  using Entry = struct dp_flow_entry6;
-  static std::span<dp_flow_bucket6> buckets(const TableView& table) { return table.v6; }
-  static Entry* entry(flow_env* env, std::uint32_t slot) { return dp_flow_entry6(env, slot); }
-  static std::uint32_t* control(flow_env* env, std::uint32_t slot) { return dp_flow_control6(env, slot); }
-  static int pair_at(flow_env* env, std::uint32_t slot, std::uint32_t control, dp_flow_pair* pair) {
-    return dp_flow_pair_at6(env, slot, control, pair);
-  }
-  static void mirror(flow_env* env, const dp_flow_pair* pair) { dp_flow_mirror6(env, pair); }
-  static int delete_idle(flow_env* env, const dp_flow_view* view, std::uint32_t now) {
-    return dp_flow_delete_idle6(env, view, now);
-  }
-  static bool expired(flow_env* env, std::uint32_t slot, std::uint32_t state, std::uint32_t now) {
-    return dp_flow_expired6(env, slot, state, now) != 0;
-  }
-  static dp_address address(const __be32 (&word)[4]) { return {{word[0], word[1], word[2], word[3]}}; }
-  static std::uint32_t created(const Entry& entry) { return DP_LOAD(&entry.created); }
-};
-
-template <class Work>
-auto for_family(const TableView& table, Work work) {
-  return table.family == DP_FAMILY_V4 ? work(V4{}) : work(V6{});
-}
-
-dp_settings settings_for(const TableView& table, const dp_timeouts& timeouts) {
-  dp_settings settings{};
-  settings.v4 = settings.v6 = table.shape;
-  settings.timeouts = timeouts;
-  return settings;
-}
-
-flow_env env_for(const TableView& table, const dp_settings& settings) { return {&settings, table.v4, table.v6}; }
+using namespace flow_detail;
 
 // Calls visit(slot, control) for each slot whose control word `wanted` accepts, in memory order.
 template <class Family, class Wanted, class Visit>
@@ -74,76 +22,11 @@ void each_slot(const TableView& table, Wanted wanted, Visit visit) {
   }
 }
 
-bool is_live(std::uint32_t control) { return dp_flow_is_live(control) != 0; }
-
 bool is_transitional(std::uint32_t control) { return !is_live(control) && dp_flow_state_of(control) != DP_FLOW_EMPTY; }
 
 // Swaps only when the word is still what it was when the decision was made.
 bool swap_word(std::uint32_t* word, std::uint32_t before, std::uint32_t after) {
   return word != nullptr && DP_COMPARE_SWAP(word, before, after) == before;
-}
-
-// ---- expiry
-
-bool far_behind(std::uint16_t current, std::uint16_t then) {
-  return static_cast<std::uint16_t>(current - then) > 1 << 14;
-}
-
-template <class Entry>
-void retire_stamp(Entry& entry, std::uint32_t current) {
-  const std::uint32_t stamp = DP_LOAD(&entry.stamp);
-  if (stamp == 0) return;
-  const auto high = [](std::uint32_t word) { return static_cast<std::uint16_t>(word >> 16); };
-  const auto low = [](std::uint32_t word) { return static_cast<std::uint16_t>(word); };
-  if (far_behind(high(current), high(stamp)) || far_behind(low(current), low(stamp)))
-    (void)DP_COMPARE_SWAP(&entry.stamp, stamp, 0);
-}
-
-std::uint32_t shortest(const dp_timeouts& t) {
-  return std::min({t.tcp_syn, t.tcp_established, t.tcp_closing, t.tcp_reset, t.udp, t.udp_stream, t.icmp, t.other});
-}
-
-void count_state(ExpiryCounts& counts, std::uint32_t control) {
-  ++counts.live;
-  switch (dp_flow_state_of(control)) {
-    case DP_FLOW_HALF_OPEN: ++counts.half_open; break;
-    case DP_FLOW_ASSURED: ++counts.assured; break;
-    default: ++counts.closing; break;
-  }
-}
-
-template <class Family>
-bool expire_master(flow_env* env, std::uint32_t slot, std::uint32_t control, std::uint32_t now) {
-  dp_flow_pair pair{};
-  if (!Family::expired(env, slot, dp_flow_state_of(control), now) || !Family::pair_at(env, slot, control, &pair))
-    return false;
-  dp_flow_view view{};
-  view.slot = slot;
-  view.control = control;
-  view.partner = pair.slave;
-  view.link = pair.slave_version | DP_FLOW_MASTER;
-  return Family::delete_idle(env, &view, now) != 0;
-}
-
-template <class Family>
-ExpiryCounts expire_family(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts,
-                           std::uint32_t stamp) {
-  const dp_settings settings = settings_for(table, timeouts);
-  flow_env env = env_for(table, settings);
-  const std::uint32_t soonest = shortest(timeouts);
-  ExpiryCounts counts;
-  each_slot<Family>(table, is_live, [&](std::uint32_t slot, std::uint32_t control) {
-    auto& entry = *Family::entry(&env, slot);
-    retire_stamp(entry, stamp);
-    if ((DP_LOAD(&entry.link) & DP_FLOW_MASTER) == 0) return;
-    // most flows are far from any timeout: they need no look at the other half, which lies elsewhere in memory
-    const bool old = dp_flow_idle(now, DP_LOAD(&entry.seen)) >= soonest;
-    if (old && expire_master<Family>(&env, slot, control, now))
-      ++counts.expired;
-    else
-      count_state(counts, control);
-  });
-  return counts;
 }
 
 // ---- recovery
@@ -268,10 +151,6 @@ constexpr dp_timeouts kNoTimeouts{};
 constexpr std::uint64_t slot_of(std::uint64_t id) { return id >> kFlowVersionBits; }
 
 }  // namespace
-
-ExpiryCounts expire_flows(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts, std::uint32_t stamp) {
-  return for_family(table, [&](auto family) { return expire_family<decltype(family)>(table, now, timeouts, stamp); });
-}
 
 std::size_t FlowRecovery::note() {
   noted_.clear();

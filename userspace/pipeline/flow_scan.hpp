@@ -1,9 +1,8 @@
-// flow_scan.hpp - walking a flow table in memory: expiry, recovery after a crash, and lists for people.
+// flow_scan.hpp - walking a flow table in memory: recovery after a crash, and lists for people. Expiry: flow_expiry.hpp.
 //
 // Source   docs/flow-table.md. Kernel and engine keep writing while these run; nothing here stops or locks them.
 // Thread   one scan of a table at a time for expiry and recovery (the control plane's); walking, any number.
 // Errors   none: a table of the wrong size is a broken invariant of whoever mapped it.
-// Cost     expiry reads the table once in memory order; a million entries take a few milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -28,19 +27,6 @@ struct TableView {
     return static_cast<std::uint32_t>(v4.size() + v6.size()) * DP_FLOW_LANES;
   }
 };
-
-// Pairs, as one pass met them.
-struct ExpiryCounts {
-  std::uint64_t live = 0;
-  std::uint64_t half_open = 0;
-  std::uint64_t assured = 0;
-  std::uint64_t closing = 0;
-  std::uint64_t expired = 0;  // deleted; not counted in the others
-};
-
-// Deletes the pairs that have been idle for their timeout, if they are still idle when they are already out of sight.
-// `now` in ticks. `stamp` is the current one: stamps more than 2^14 generations or epochs behind it become 0.
-ExpiryCounts expire_flows(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts, std::uint32_t stamp);
 
 struct RecoveryCounts {
   std::uint64_t released = 0;    // slots that a dead writer had left half-way

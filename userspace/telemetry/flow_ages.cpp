@@ -1,31 +1,22 @@
 #include "telemetry/flow_ages.hpp"
 
 namespace twinpath {
-namespace {
 
-template <class Buckets, class Visit>
-void each_control(const Buckets& buckets, Visit visit) {
-  std::uint32_t slot = 0;
-  for (auto& bucket : buckets) {
-    for (const std::uint32_t& word : bucket.control) visit(slot++, __atomic_load_n(&word, __ATOMIC_RELAXED));
+void FlowAges::note(std::uint32_t slot, std::uint32_t control, std::uint32_t now) {
+  Seen& seen = seen_[slot];
+  if ((control & DP_FLOW_LIVE) == 0) {
+    seen.version = 0;
+    return;
   }
+  const std::uint32_t version = (control >> DP_FLOW_VERSION_SHIFT) + 1;
+  if (seen.version != version) seen = {version, now};
 }
 
-}  // namespace
-
-void FlowAges::update(const TableView& table, std::uint32_t now) {
+void FlowAges::update(const TableView& table, std::uint32_t bucket, std::uint32_t now) {
   seen_.resize(table.slot_count());
-  const auto note = [&](std::uint32_t slot, std::uint32_t control) {
-    Seen& seen = seen_[slot];
-    if ((control & DP_FLOW_LIVE) == 0) {
-      seen.version = 0;
-      return;
-    }
-    const std::uint32_t version = (control >> DP_FLOW_VERSION_SHIFT) + 1;
-    if (seen.version != version) seen = {version, now};
-  };
-  each_control(table.v4, note);
-  each_control(table.v6, note);
+  const auto& words = table.v4.empty() ? table.v6[bucket].control : table.v4[bucket].control;
+  for (std::uint32_t lane = 0; lane < DP_FLOW_LANES; ++lane)
+    note(bucket * DP_FLOW_LANES + lane, __atomic_load_n(&words[lane], __ATOMIC_RELAXED), now);
 }
 
 std::uint32_t FlowAges::age(std::uint64_t id, std::uint32_t now) const {
