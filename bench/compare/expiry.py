@@ -19,8 +19,9 @@ from shell import Failed
 from traffic import Figures, Pace, Report, Traffic
 
 PAIRS = 1_000_000
-TIMEOUT_S = 20
+TIMEOUT_S = 22
 LONE_PPS = 50_000
+SETTLE_SECONDS = 2  # until the scan has seen that they are new
 SCAN_SECONDS = 11  # of quiet scans
 LONE_START_S = 1.5  # what pktgen takes at most until it sends
 LONE_MARGIN_S = 2  # the lone flow is sent from so long before the first pair may go until so long after the last
@@ -45,6 +46,7 @@ def measure(traffic: Traffic, pace: Pace, peer: Peer) -> Figures:
     assert isinstance(peer, Twinpath)
     with _out_of_the_way():
         installed = _install(peer)
+        time.sleep(SETTLE_SECONDS)
         share, quiet = _quiet(traffic, peer)
         first = installed.deadline(0) - LONE_START_S - LONE_MARGIN_S
         if time.monotonic() > first:
