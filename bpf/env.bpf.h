@@ -61,16 +61,23 @@ DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, __u32 bank, __
 	return family == DP_FAMILY_V4 ? dp_env_route4(bank, address) : dp_env_route6(bank, address);
 }
 
+/* Masked, too: clang-14 computes an address before the check, which the verifier refuses. */
 DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port)
 {
 	(void)env;
-	return port < DP_PORTS_MAX ? &ports[port] : 0;
+	if (port >= DP_PORTS_MAX)
+		return 0;
+	DP_LAUNDER(port);
+	return &ports[port & (DP_PORTS_MAX - 1)];
 }
 
 DP_INLINE const struct dp_next_hop *dp_env_next_hop(struct dp_env *env, __u32 index)
 {
 	(void)env;
-	return index < DP_NEXT_HOPS_MAX ? &next_hops[index] : 0;
+	if (index >= DP_NEXT_HOPS_MAX)
+		return 0;
+	DP_LAUNDER(index);
+	return &next_hops[index & (DP_NEXT_HOPS_MAX - 1)];
 }
 
 DP_INLINE __u32 dp_env_neighbour(struct dp_env *env, const struct dp_neighbour_key *key)

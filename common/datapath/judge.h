@@ -64,8 +64,6 @@ DP_INLINE enum dp_reason dp_source_valid(struct dp_env *env, const struct dp_con
 		return DP_NONE;
 	if (port->source_check == DP_SOURCE_CHECK_LOOSE)
 		return back->kind == DP_ROUTE_NONE ? DP_SOURCE_CHECK_FAILED : DP_NONE;
-	if (back->kind == DP_ROUTE_ON_LINK)
-		return back->port == ctx->packet.ingress ? DP_NONE : DP_SOURCE_CHECK_FAILED;
 	return dp_route_uses_port(env, back, ctx->packet.ingress) ? DP_NONE : DP_SOURCE_CHECK_FAILED;
 }
 
@@ -184,7 +182,7 @@ DP_INLINE void dp_plan_pair(struct dp_context *ctx, const struct dp_way *there,
 DP_INLINE void dp_way_there(const struct dp_settings *settings, const struct dp_context *ctx, struct dp_way *way)
 {
 	way->address = ctx->packet.destination;
-	way->bank = ctx->bank;
+	way->bank = (__u16)ctx->bank;
 	way->family = ctx->packet.family;
 	way->pad = 0;
 	way->hash = dp_path_hash(settings, &ctx->packet.source, &ctx->packet.destination,
@@ -194,7 +192,7 @@ DP_INLINE void dp_way_there(const struct dp_settings *settings, const struct dp_
 DP_INLINE void dp_way_back(const struct dp_settings *settings, const struct dp_context *ctx, struct dp_way *way)
 {
 	way->address = ctx->packet.source;
-	way->bank = ctx->bank;
+	way->bank = (__u16)ctx->bank;
 	way->family = ctx->packet.family;
 	way->pad = 0;
 	way->hash = dp_path_hash(settings, &ctx->packet.destination, &ctx->packet.source,

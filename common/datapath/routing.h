@@ -11,13 +11,15 @@
 /* A question and its answer, in one struct so that the verb can be a BPF global function. */
 struct dp_way {
 	struct dp_address address; /* asked */
-	__u32 bank;
+	__u16 bank;
+	__u16 first_path; /* answered, of DP_ROUTE_VIA */
 	__u32 hash; /* picks among equal paths; equal for all packets of a direction of a flow */
 	__u8 family;
 	__u8 kind; /* answered: enum dp_route_kind */
 	__u16 port;
 	__u16 next_hop; /* 0: the neighbour is not known to Linux yet */
-	__u16 pad;
+	__u8 path_count;
+	__u8 pad;
 };
 
 DP_INLINE __u32 dp_way_next_hop_on_link(struct dp_env *env, const struct dp_way *way)
@@ -42,6 +44,8 @@ DP_VERB int dp_route_find(struct dp_env *env, struct dp_way *way)
 	way->kind = DP_ROUTE_NONE;
 	way->port = 0;
 	way->next_hop = 0;
+	way->first_path = 0;
+	way->path_count = 0;
 	route = dp_env_route(env, way->bank, way->family, &way->address);
 	if (!route)
 		return DP_ROUTE_NONE;
@@ -50,6 +54,8 @@ DP_VERB int dp_route_find(struct dp_env *env, struct dp_way *way)
 	if (route->kind == DP_ROUTE_ON_LINK) {
 		way->next_hop = (__u16)dp_way_next_hop_on_link(env, way);
 	} else if (route->kind == DP_ROUTE_VIA) {
+		way->first_path = route->first_path;
+		way->path_count = route->path_count;
 		/* high bits of hash × count: a division would differ between the targets at zero */
 		path = dp_env_path(env, way->bank,
 				   route->first_path + (__u32)(((__u64)way->hash * route->path_count) >> 32));
@@ -61,27 +67,22 @@ DP_VERB int dp_route_find(struct dp_env *env, struct dp_way *way)
 	return way->kind;
 }
 
-/* Does any path of the route to `address` leave by `port`? The question of strict reverse path validation
+/* Does any path of the route that was found leave by `port`? The question of strict reverse path validation
  * (RFC 3704, 2.2 feasible path). */
-DP_VERB int dp_route_uses_port(struct dp_env *env, struct dp_way *way, __u32 port)
+DP_VERB int dp_route_uses_port(struct dp_env *env, const struct dp_way *way, __u32 port)
 {
-	const struct dp_route *route;
 	const struct dp_path *path;
 	__u32 i;
 
+	DP_LAUNDER(env);
 	if (!way)
 		return 0;
-	route = dp_env_route(env, way->bank, way->family, &way->address);
-	if (!route)
-		return 0;
-	if (route->kind == DP_ROUTE_ON_LINK)
-		return route->port == port;
-	if (route->kind != DP_ROUTE_VIA)
-		return 0;
+	if (way->kind == DP_ROUTE_ON_LINK)
+		return way->port == port;
 	for (i = 0; i < DP_ROUTE_PATHS_MAX; i++) {
-		if (i >= route->path_count)
+		if (i >= way->path_count)
 			break;
-		path = dp_env_path(env, way->bank, route->first_path + i);
+		path = dp_env_path(env, way->bank, way->first_path + i);
 		if (path && path->port == port)
 			return 1;
 	}
