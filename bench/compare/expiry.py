@@ -1,8 +1,8 @@
 """expiry - a million pairs that grow old: what looking at them costs, how late they go, and who has to wait meanwhile.
 
-    install                 measure the scan, and a lone flow        the lone flow again      a second after the last one
-    |--------|--------------------------------------------------|----------|========|----------------|
-    begin   end                                              begin + timeout    end + timeout
+    install     measure the scan, and a lone flow        the lone flow again, while they go
+    |-----|   |-----------------------------------|    |------|=====|------|
+    begin end                                         begin + timeout  end + timeout
 """
 
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""memory - what a pair costs the kernel when the table holds as many as it is made for, and whether each of them works."""
+"""memory - what a pair costs the kernel in a table that holds as many as it is made for, and whether all of them work."""
 
 import dataclasses
 import json

@@ -24,8 +24,8 @@
 
 #include "base/mapping.hpp"
 #include "harness/flow_env.hpp"
-#include "pipeline/flow_expiry.hpp"
 #include "model/flow_inspection.hpp"
+#include "pipeline/flow_expiry.hpp"
 
 #define dp_env flow_env  // as in flow_env.hpp
 #include "tests/model/flow_stress.h"
