@@ -1,4 +1,4 @@
-"""memory - what a pair costs the kernel in a table that holds as many as it is made for, and whether all of them work."""
+"""memory - what a pair costs the kernel in a table that holds as many as it is made for, and whether all work."""
 
 import dataclasses
 import json
