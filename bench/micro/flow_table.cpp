@@ -45,7 +45,7 @@ std::vector<dp_flow_key4> keys_of(const std::vector<std::uint32_t>& numbers) {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const dp_packet packet =
         test::flow_packet(DP_FAMILY_V4, test::flow_half(DP_FAMILY_V4, numbers[i], numbers[i] % 2 != 0));
-    dp_flow_key4_of(&packet, &keys[i]);
+    dp_flow_key_of4(&packet, &keys[i]);
   }
   return keys;
 }
@@ -59,7 +59,7 @@ void find(benchmark::State& state, const Tables& tables, bool present) {
   for (auto _ : state) {
     dp_flow_view view;
     benchmark::DoNotOptimize(&view);
-    if ((dp_flow_find4(table->env(), &keys[next], &view, nullptr) != 0) != present) {
+    if ((dp_flow_find4(table->env(), &keys[next], &view) != 0) != present) {
       state.SkipWithError(present ? "a pair was not found" : "a pair was found that is not there");
       break;
     }

@@ -11,11 +11,12 @@ using std::chrono::steady_clock;
 
 constexpr auto kBeatPatience = 5s;  // a daemon beats every second
 
-Result<std::uint32_t> entries_of(int map) {
+// Of `entry_bytes` each: some tables are arrays of many values, others one value that holds them all (bpf/maps.bpf.h).
+Result<std::size_t> entries_of(int map, std::size_t entry_bytes) {
   bpf_map_info info{};
   __u32 bytes = sizeof(info);
   if (bpf_obj_get_info_by_fd(map, &info, &bytes) != 0) return fail(errno, "ask for the size of the map");
-  return info.max_entries;
+  return std::size_t{info.max_entries} * info.value_size / entry_bytes;
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ template <class T>
 Status PinnedGateway::map_table(MapMemory<T>& memory, const std::string& name, int protection) {
   auto map = open_map(name);
   if (!map) return pass_on(std::move(map.error()));
-  auto entries = entries_of(*map);
+  auto entries = entries_of(*map, sizeof(T));
   if (!entries) return pass_on(std::move(entries.error()).in(name));
   auto mapped = MapMemory<T>::open(*map, *entries, protection);
   if (!mapped) return pass_on(std::move(mapped.error()).in(name));
