@@ -73,6 +73,17 @@ DP_INLINE void twinpath_log(const struct dp_context *ctx, int reason)
 	bpf_ringbuf_submit(event, 0);
 }
 
+/* Sends a plain hit out of `egress`. */
+DP_INLINE int twinpath_cross(__u32 ingress, __u32 egress, __u32 bytes)
+{
+	__u32 crossing = dp_crossing(ingress, egress);
+	struct dp_counter *counter = bpf_map_lookup_elem(&crossings, &crossing);
+
+	if (counter)
+		twinpath_add(counter, bytes);
+	return (int)bpf_redirect_map(&tx_ports, egress, XDP_DROP);
+}
+
 /* Sends the frame out of `port`. A redirect can still fail behind our back (ring full, device gone): the device's own
  * statistics tell. */
 DP_INLINE int twinpath_send(__u32 port, __u32 bytes)

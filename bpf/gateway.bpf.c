@@ -22,7 +22,7 @@ DP_INLINE int send_hit(__u8 *frame, const __u8 *end, const struct dp_packet *pac
 	dp_hit_count(&hit, packet->frame_bytes, twinpath_now());
 	if (!dp_rewrite(frame, end, packet, &hit.view, &hit.hop))
 		return XDP_ABORTED;
-	return twinpath_send(hit.hop.port, packet->frame_bytes);
+	return twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
 }
 
 SEC("xdp")
@@ -30,20 +30,17 @@ int twinpath_hit(struct xdp_md *xdp)
 {
 	__u8 *frame = FRAME(xdp), *end = FRAME_END(xdp);
 	__u32 frame_bytes = (__u32)(end - frame);
-	struct dp_port_counters *counters;
-	const struct dp_port *port;
-	struct dp_packet packet;
 	__u32 number = twinpath_ingress(xdp->ingress_ifindex);
+	const struct dp_port *port = dp_env_port(0, number);
+	struct dp_packet packet;
 	int action = -1;
 
-	counters = bpf_map_lookup_elem(&port_counters, &number);
-	port = dp_env_port(0, number);
-	if (!counters || !port)
+	if (!port)
 		return XDP_ABORTED;
-	twinpath_add(&counters->received, frame_bytes);
 	if (port->flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS) || !dp_plain_link(frame, end, port->mac))
 		goto slow;
 	packet.zone = port->zone;
+	packet.ingress = (__u16)number;
 	if (dp_parse_plain4(frame, end, frame_bytes, &packet))
 		action = send_hit(frame, end, &packet);
 	else if (dp_parse_plain6(frame, end, frame_bytes, &packet))
@@ -73,8 +70,11 @@ static __attribute__((noinline)) int read_frame(struct xdp_md *xdp, struct dp_co
 {
 	__u32 number = twinpath_ingress(xdp->ingress_ifindex);
 	const struct dp_port *port = dp_env_port(0, number);
+	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
 	int reason;
 
+	if (counters)
+		twinpath_add(&counters->received, (__u32)(FRAME_END(xdp) - FRAME(xdp)));
 	ctx->packet.frame_bytes = (__u32)(FRAME_END(xdp) - FRAME(xdp));
 	ctx->packet.ingress = (__u16)number;
 	ctx->packet.zone = 0;

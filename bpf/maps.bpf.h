@@ -100,6 +100,7 @@ struct {
 DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
 DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
 DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
+DP_PER_CPU(crossings, struct dp_counter, DP_CROSSINGS);
 DP_PER_CPU(scratch, struct dp_context, 1);
 
 struct {

@@ -3,6 +3,7 @@
 #define DP_COUNTERS_H
 
 #include "../target.h"
+#include "limits.h"
 
 /* Index: enum dp_reason (`reasons` map); rule id (`rule_hits` map: packets that were judged, so flows and drops). */
 struct dp_counter {
@@ -10,7 +11,16 @@ struct dp_counter {
 	__u64 bytes;
 };
 
-/* Index: port number (`port_counters` map). Frames as seen by XDP. */
+/* Plain hits are counted once, by the two ports they crossed (`crossings` map): received by the one, forwarded by the
+ * other. */
+enum { DP_CROSSINGS = DP_PORTS_MAX * DP_PORTS_MAX };
+
+DP_INLINE __u32 dp_crossing(__u32 ingress, __u32 egress)
+{
+	return ingress * DP_PORTS_MAX + egress;
+}
+
+/* Index: port number (`port_counters` map). Frames as seen by XDP; in the map without the plain hits. */
 struct dp_port_counters {
 	struct dp_counter received;
 	struct dp_counter forwarded; /* left by this port, sent by the kernel datapath */

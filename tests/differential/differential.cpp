@@ -83,7 +83,7 @@ Differential::Differential(const std::string& object_file, std::uint64_t seed)
       generator_(world_, random_),
       reasons_(kernel_.map("reasons")),
       rule_hits_(kernel_.map("rule_hits")),
-      port_counters_(kernel_.map("port_counters")) {}
+      port_counters_{kernel_.map("port_counters"), kernel_.map("crossings")} {}
 
 // What happens between packets: the control plane's changes, flows that somebody else installs or deletes.
 void Differential::disturb() {
@@ -207,7 +207,7 @@ std::string Differential::counter_difference() const {
   }
   for (const std::uint32_t number : {last.parent, last.ingress, last.egress}) {
     if (!what.empty()) break;
-    const auto port = kernel_.counter<dp_port_counters>(port_counters_, number);
+    const auto port = read_port_counters(port_counters_, number);
     what = counter_text("port_counters", number, &port, &twin_.port_counters[number], sizeof(port));
   }
   return what;

@@ -274,8 +274,8 @@ void FlowRace::inspect(const RaceKind& kind, std::uint32_t first, std::uint32_t 
 
 std::uint64_t FlowRace::forwarded_by_kernel() const {
   std::uint64_t sum = 0;
-  for (std::uint32_t port = 1; port <= kHops; ++port)
-    sum += kernel_.counter<dp_port_counters>(kernel_.map("port_counters"), port).forwarded.packets;
+  const PortCounterMaps maps{kernel_.map("port_counters"), kernel_.map("crossings")};
+  for (std::uint32_t port = 1; port <= kHops; ++port) sum += read_port_counters(maps, port).forwarded.packets;
   return sum;
 }
 

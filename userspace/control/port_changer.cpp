@@ -111,11 +111,9 @@ void PortChanger::restore_others() {
 
 // Work for the engine is done in the order it is posted: the port's first packet finds zeros.
 void PortChanger::zero_counters(const std::vector<std::uint16_t>& numbers) {
-  const std::vector<dp_port_counters> zeros(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
   for (const std::uint16_t number : numbers) {
-    const std::uint32_t key = number;
-    if (bpf_map_update_elem(parts_.datapath.maps().port_counters, &key, zeros.data(), BPF_ANY) != 0)
-      complain_(fmt::format("the counters of port number {} are not cleared", number));
+    if (auto cleared = clear_port_counters(parts_.datapath.maps().port_counters, number); !cleared)
+      complain_(fmt::format("the counters of port number {}: {}", number, cleared.error().text));
     parts_.engine.post([&engine = parts_.engine, number] { engine.clear_port(number); });
   }
 }

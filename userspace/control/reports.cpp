@@ -134,7 +134,7 @@ json report_ports(const ReportSources& sources) {
   json out = json::array();
   for (const Port& port : sources.ports.ports()) {
     json entry = port_json(port, sources.driver);
-    const auto counters = sum_per_cpu<dp_port_counters>(sources.datapath.maps().port_counters, port.number);
+    const auto counters = read_port_counters(sources.datapath.maps().port_counters, port.number);
     entry["received"] = counter_json(counters.received);
     entry["forwarded"] = counter_json(counters.forwarded);
     entry["steered"] = counter_json(counters.steered);
@@ -220,7 +220,7 @@ std::string report_metrics(const ReportSources& sources) {
   }
   Metric forwarded(out, "forwarded_packets_total", "counter", "Packets sent out of a port, by datapath.");
   for (const Port& port : sources.ports.ports()) {
-    const auto counters = sum_per_cpu<dp_port_counters>(sources.datapath.maps().port_counters, port.number);
+    const auto counters = read_port_counters(sources.datapath.maps().port_counters, port.number);
     forwarded.add(fmt::format("port=\"{}\",datapath=\"kernel\"", port.config.name), counters.forwarded.packets);
     forwarded.add(fmt::format("port=\"{}\",datapath=\"engine\"", port.config.name),
                   sources.engine.counters().transmitted[port.number].read().packets);

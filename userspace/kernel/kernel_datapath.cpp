@@ -154,8 +154,8 @@ void KernelDatapath::collect_fds() {
                 .sockets = bpf_map__fd(maps.sockets),
                 .reasons = bpf_map__fd(maps.reasons),
                 .rule_hits = bpf_map__fd(maps.rule_hits),
-                .port_counters = bpf_map__fd(maps.port_counters),
-                .events = bpf_map__fd(maps.events)};
+                .events = bpf_map__fd(maps.events),
+                .port_counters = {bpf_map__fd(maps.port_counters), bpf_map__fd(maps.crossings)}};
 }
 
 Status KernelDatapath::open_memory(std::uint32_t sets4, std::uint32_t sets6) {

@@ -21,6 +21,7 @@
 #include "common/model/rule.h"
 #include "common/model/settings.h"
 #include "kernel/bpf_map.hpp"
+#include "kernel/port_counters.hpp"
 
 struct gateway_bpf;
 
@@ -34,7 +35,8 @@ struct MapFds {
   int settings, flows4, flows6, zone_pairs, rules, paths;
   int routes4[DP_BANKS], routes6[DP_BANKS];
   int next_hops, ports, ingress, neighbours, vlan_ports, tx_ports, sockets;
-  int reasons, rule_hits, port_counters, events;
+  int reasons, rule_hits, events;
+  PortCounterMaps port_counters;
 };
 
 // The memory of the mmapped ones, writable.
