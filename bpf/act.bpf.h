@@ -95,9 +95,17 @@ DP_INLINE int twinpath_send(__u32 port, __u32 bytes)
 	return (int)bpf_redirect_map(&tx_ports, port, XDP_DROP);
 }
 
-/* To the engine, with what is known in front of the frame. Returns the reason it cannot, or DP_NONE after which
- * `twinpath_steer_action` is the program's result. */
-DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_context *ctx, int reason, __u32 socket)
+/* What was found out about a packet that is steered, beside its facts. */
+struct twinpath_note {
+	__u32 slot; /* of the flow's half; control 0: none was found */
+	__u32 control;
+	__u32 stamp;
+	__u32 now;
+};
+
+/* Writes what is known in front of the frame. Returns the reason it cannot go to the engine, or DP_NONE. */
+DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_packet *packet,
+				     const struct twinpath_note *note, int reason, __u32 socket)
 {
 	struct dp_metadata *metadata;
 
@@ -111,15 +119,15 @@ DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_context
 	metadata->magic = DP_METADATA_MAGIC;
 	metadata->reason = (__u8)reason;
 	metadata->version = DP_LAYOUT_VERSION;
-	metadata->port = ctx->packet.ingress;
+	metadata->port = packet->ingress;
 	metadata->queue = (__u16)xdp->rx_queue_index;
-	metadata->slot = ctx->view.slot;
-	metadata->control = ctx->known ? ctx->view.control : 0;
-	metadata->stamp = ctx->stamp;
-	metadata->frame_bytes = ctx->packet.frame_bytes;
-	metadata->l3_offset = ctx->packet.l3_offset;
-	metadata->l4_offset = ctx->packet.l4_offset;
-	metadata->tick = ctx->now;
+	metadata->slot = note->slot;
+	metadata->control = note->control;
+	metadata->stamp = note->stamp;
+	metadata->frame_bytes = packet->frame_bytes;
+	metadata->l3_offset = packet->l3_offset;
+	metadata->l4_offset = packet->l4_offset;
+	metadata->tick = note->now;
 	return DP_NONE;
 }
 
@@ -146,6 +154,32 @@ DP_INLINE int twinpath_steer_budget(const struct dp_packet *packet, int reason)
 	default:
 		return -1;
 	}
+}
+
+/* To the engine, if it is there and has the budget: the program's result. */
+DP_INLINE int twinpath_steer(struct xdp_md *xdp, const struct dp_packet *packet,
+			     const struct twinpath_note *note, int reason, struct dp_port_counters *counters)
+{
+	const struct dp_port *port = dp_env_port(0, packet->ingress);
+	int budget = twinpath_steer_budget(packet, reason), refused = DP_NONE;
+	__u32 socket;
+
+	if (!port)
+		return XDP_ABORTED;
+	socket = port->first_socket + xdp->rx_queue_index;
+	if (xdp->rx_queue_index >= port->queue_count)
+		refused = DP_ENGINE_ABSENT;
+	else if (budget >= 0 && !dp_env_budget(0, (__u32)budget, note->now))
+		refused = DP_STEER_BUDGET;
+	else
+		refused = twinpath_prepare_steer(xdp, packet, note, reason, socket);
+	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, packet->frame_bytes);
+	if (refused) {
+		twinpath_add(&counters->dropped, packet->frame_bytes);
+		return XDP_DROP;
+	}
+	twinpath_add(&counters->steered, packet->frame_bytes);
+	return (int)bpf_redirect_map(&sockets, socket, XDP_DROP);
 }
 
 #endif

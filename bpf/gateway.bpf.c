@@ -11,14 +11,34 @@
 #define FRAME(xdp) ((__u8 *)(long)(xdp)->data)
 #define FRAME_END(xdp) ((__u8 *)(long)(xdp)->data_end)
 
+/* A plain hit whose rule says place: user. */
+DP_INLINE int steer_hit(struct xdp_md *xdp, const struct dp_packet *packet, const struct dp_flow_view *view)
+{
+	__u32 number = packet->ingress;
+	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
+	struct twinpath_note note;
+
+	if (!counters)
+		return XDP_ABORTED;
+	twinpath_add(&counters->received, packet->frame_bytes);
+	note.slot = view->slot;
+	note.control = view->control;
+	note.stamp = view->stamp;
+	note.now = twinpath_now();
+	return twinpath_steer(xdp, packet, &note, DP_STEER_PLACE_USER, counters);
+}
+
 /* A parsed frame, if it is a plain hit: the program's result. Otherwise -1, with the frame unchanged. Inlined once per
  * family, so that the compiler knows which it is: one straight line each, in registers. */
-DP_INLINE int send_hit(__u8 *frame, const __u8 *end, const struct dp_packet *packet)
+DP_INLINE int take_hit(struct xdp_md *xdp, __u8 *frame, const __u8 *end, const struct dp_packet *packet)
 {
 	struct dp_hit hit;
+	enum dp_hit_verdict verdict = dp_hit(0, &settings, packet, &hit);
 
-	if (!dp_hit(0, &settings, packet, &hit))
+	if (verdict == DP_HIT_NOT)
 		return -1;
+	if (verdict == DP_HIT_USER)
+		return steer_hit(xdp, packet, &hit.view);
 	dp_hit_count(&hit, packet->frame_bytes, twinpath_now());
 	if (!dp_rewrite(frame, end, packet, &hit.view, &hit.hop))
 		return XDP_ABORTED;
@@ -42,9 +62,9 @@ int twinpath_hit(struct xdp_md *xdp)
 	packet.zone = port->zone;
 	packet.ingress = (__u16)number;
 	if (dp_parse_plain4(frame, end, frame_bytes, &packet))
-		action = send_hit(frame, end, &packet);
+		action = take_hit(xdp, frame, end, &packet);
 	else if (dp_parse_plain6(frame, end, frame_bytes, &packet))
-		action = send_hit(frame, end, &packet);
+		action = take_hit(xdp, frame, end, &packet);
 	if (action >= 0)
 		return action;
 slow:
@@ -168,26 +188,13 @@ static __attribute__((noinline)) int prepare_forward(struct xdp_md *xdp, const s
 static __attribute__((noinline)) int steer(struct xdp_md *xdp, struct dp_context *ctx, int reason,
 					   struct dp_port_counters *counters)
 {
-	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
-	int budget = twinpath_steer_budget(&ctx->packet, reason), refused = DP_NONE;
-	__u32 socket;
+	struct twinpath_note note;
 
-	if (!port)
-		return XDP_ABORTED;
-	socket = port->first_socket + xdp->rx_queue_index;
-	if (xdp->rx_queue_index >= port->queue_count)
-		refused = DP_ENGINE_ABSENT;
-	else if (budget >= 0 && !dp_env_budget(0, (__u32)budget, ctx->now))
-		refused = DP_STEER_BUDGET;
-	else
-		refused = twinpath_prepare_steer(xdp, ctx, reason, socket);
-	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, ctx->packet.frame_bytes);
-	if (refused) {
-		twinpath_add(&counters->dropped, ctx->packet.frame_bytes);
-		return XDP_DROP;
-	}
-	twinpath_add(&counters->steered, ctx->packet.frame_bytes);
-	return (int)bpf_redirect_map(&sockets, socket, XDP_DROP);
+	note.slot = ctx->view.slot;
+	note.control = ctx->known ? ctx->view.control : 0;
+	note.stamp = ctx->stamp;
+	note.now = ctx->now;
+	return twinpath_steer(xdp, &ctx->packet, &note, reason, counters);
 }
 
 SEC("xdp")

@@ -1,7 +1,7 @@
-/* hit.h - the plain hit: a packet of a decided flow that changes nothing. One lookup, one next hop.
+/* hit.h - the plain hit: a packet of a decided flow that changes nothing. One lookup, one next hop, or the engine.
  *
  * Everything that is not plain is refused here and decided by decide.h, which knows the reasons. So this file is only
- * a list of conditions; whatever it lets through, dp_decide would forward in the same way (the differential test holds
+ * a list of conditions; whatever it lets through, dp_decide would forward or steer in the same way (the differential test holds
  * the two against each other).
  */
 #ifndef DP_HIT_H
@@ -59,19 +59,23 @@ DP_INLINE int dp_hit_hop(struct dp_env *env, const struct dp_packet *packet, str
 	       packet->l3_bytes <= hit->hop.mtu;
 }
 
-/* Is this a plain hit? 1 with all that the rewrite needs. packet->zone is set. */
-DP_INLINE int dp_hit(struct dp_env *env, const struct dp_settings *settings,
-		     const struct dp_packet *packet, struct dp_hit *hit)
+/* Is this a plain hit? packet->zone is set. */
+DP_INLINE enum dp_hit_verdict dp_hit(struct dp_env *env, const struct dp_settings *settings,
+				     const struct dp_packet *packet, struct dp_hit *hit)
 {
 	if (!(packet->flags & DP_PACKET_TO_US) || packet->ttl <= 1)
-		return 0;
+		return DP_HIT_NOT;
 	if (packet->tcp_flags & (DP_TCP_SYN | DP_TCP_FIN | DP_TCP_RST))
-		return 0;
+		return DP_HIT_NOT;
 	if (!dp_hit_find(env, packet, hit))
-		return 0;
+		return DP_HIT_NOT;
 	if (hit->view.stamp != DP_LOAD(&settings->stamp) || !dp_hit_settled(packet, &hit->view))
-		return 0;
-	return !(hit->view.link & (DP_FLOW_USER | DP_FLOW_HELD)) && dp_hit_hop(env, packet, hit);
+		return DP_HIT_NOT;
+	if (hit->view.link & DP_FLOW_HELD)
+		return DP_HIT_NOT;
+	if (hit->view.link & DP_FLOW_USER)
+		return DP_HIT_USER;
+	return dp_hit_hop(env, packet, hit) ? DP_HIT_FORWARD : DP_HIT_NOT;
 }
 
 DP_INLINE void dp_hit_count(struct dp_hit *hit, __u32 bytes, __u32 now)

@@ -83,7 +83,8 @@ Differential::Differential(const std::string& object_file, std::uint64_t seed)
       generator_(world_, random_),
       reasons_(kernel_.map("reasons")),
       rule_hits_(kernel_.map("rule_hits")),
-      port_counters_{kernel_.map("port_counters"), kernel_.map("crossings")} {}
+      port_counters_(kernel_.map("port_counters")),
+      crossings_(kernel_.map("crossings")) {}
 
 // What happens between packets: the control plane's changes, flows that somebody else installs or deletes.
 void Differential::disturb() {
@@ -135,12 +136,13 @@ void Differential::copy_tables() {
   std::memcpy(kernel_.flows6.values().data(), twin_.flows6.data(), kernel_.flows6.values().size_bytes());
 }
 
-// The tick that the kernel side used: noted in the entry by the short way, in the context by the slow one.
-std::uint32_t Differential::tick_of(const struct dp_hit* hit) const {
-  if (hit == nullptr) return kernel_.scratch().now;
-  const std::uint32_t bucket = hit->view.slot / DP_FLOW_LANES, lane = hit->view.slot % DP_FLOW_LANES;
-  return hit->family == DP_FAMILY_V4 ? kernel_.flows4[bucket].entry[lane].seen
-                                     : kernel_.flows6[bucket].entry[lane].seen;
+// The tick that the kernel side used: noted in the entry or in front of the frame by the short way, in the context by the
+// slow one.
+std::uint32_t Differential::tick_of(const Step& step, const struct dp_hit& hit) const {
+  if (step.hit == DP_HIT_USER && step.kernel.metadata) return step.kernel.metadata->tick;
+  if (step.hit != DP_HIT_FORWARD) return kernel_.scratch().now;
+  const std::uint32_t bucket = hit.view.slot / DP_FLOW_LANES, lane = hit.view.slot % DP_FLOW_LANES;
+  return hit.family == DP_FAMILY_V4 ? kernel_.flows4[bucket].entry[lane].seen : kernel_.flows6[bucket].entry[lane].seen;
 }
 
 Differential::Step Differential::step() {
@@ -150,9 +152,10 @@ Differential::Step Differential::step() {
   step.hit = twin_.hits(arrival, hit);
   step.kernel = kernel_.run(arrival);
   step.events = kernel_.take_events();
-  step.twin = twin_.run(arrival, tick_of(step.hit ? &hit : nullptr), step.hit);
+  step.twin = twin_.run(arrival, tick_of(step, hit), step.hit);
   seen_.frames++;
-  seen_.hits += step.hit ? 1 : 0;
+  seen_.hits += step.hit == DP_HIT_FORWARD ? 1 : 0;
+  seen_.user_hits += step.hit == DP_HIT_USER ? 1 : 0;
   seen_.by_reason[static_cast<std::size_t>(twin_.last().reason)]++;
   return step;
 }
@@ -207,8 +210,13 @@ std::string Differential::counter_difference() const {
   }
   for (const std::uint32_t number : {last.parent, last.ingress, last.egress}) {
     if (!what.empty()) break;
-    const auto port = read_port_counters(port_counters_, number);
+    const auto port = kernel_.counter<dp_port_counters>(port_counters_, number);
     what = counter_text("port_counters", number, &port, &twin_.port_counters[number], sizeof(port));
+  }
+  if (what.empty() && last.egress != 0) {
+    const std::uint32_t crossing = dp_crossing(last.parent, last.egress);
+    const auto hits = kernel_.counter<dp_counter>(crossings_, crossing);
+    what = counter_text("crossings", crossing, &hits, &twin_.crossings[crossing], sizeof(hits));
   }
   return what;
 }
@@ -227,8 +235,8 @@ std::string Differential::report(const Step& step, const std::string& what) cons
       "{}\n  TWINPATH_SEED={} frame {} ({}), last event: {}\n  twin: reason {}, rule {}, ports {} -> {}, {}\n"
       "  arrived, port device {} queue {}: {}\n  kernel: action {} {}\n  twin:   action {} {}",
       what, seed_, seen_.frames, story, last_event_, kReasonNames[twin_.last().reason], twin_.last().rule,
-      twin_.last().ingress, twin_.last().egress, step.hit ? "hit" : "slow path", arrival.ifindex, arrival.queue,
-      hex(arrival.frame.data(), arrival.frame.size()), step.kernel.action,
+      twin_.last().ingress, twin_.last().egress, step.hit != DP_HIT_NOT ? "hit" : "slow path", arrival.ifindex,
+      arrival.queue, hex(arrival.frame.data(), arrival.frame.size()), step.kernel.action,
       hex(step.kernel.frame.data(), step.kernel.frame.size()), step.twin.action,
       hex(step.twin.frame.data(), step.twin.frame.size()));
 }

@@ -21,8 +21,9 @@ namespace twinpath::test {
 
 struct Seen {
   std::uint64_t frames = 0;
-  std::uint64_t hits = 0;     // by the kernel's short way
-  std::uint64_t planted = 0;  // pairs with a rewrite
+  std::uint64_t hits = 0;       // forwarded by the kernel's short way
+  std::uint64_t user_hits = 0;  // steered by it
+  std::uint64_t planted = 0;    // pairs with a rewrite
   std::array<std::uint64_t, DP_REASONS> by_reason{};
 };
 
@@ -41,14 +42,14 @@ class Differential {
     Outcome kernel;
     Outcome twin;
     std::vector<dp_event> events;
-    bool hit = false;
+    dp_hit_verdict hit = DP_HIT_NOT;
   };
   void disturb();
   void plant();
   void remove_one();
   void copy_tables();
   Step step();
-  std::uint32_t tick_of(const struct dp_hit* hit) const;
+  [[nodiscard]] std::uint32_t tick_of(const Step& step, const struct dp_hit& hit) const;
   [[nodiscard]] std::string difference(const Step& step) const;
   [[nodiscard]] std::string outcome_difference(const Step& step) const;
   [[nodiscard]] std::string event_difference(const Step& step) const;
@@ -62,8 +63,7 @@ class Differential {
   World world_;
   TwinSide twin_;
   Generator generator_;
-  int reasons_, rule_hits_;
-  PortCounterMaps port_counters_;
+  int reasons_, rule_hits_, port_counters_, crossings_;
   std::string last_event_ = "none";
   Seen seen_;
 };

@@ -26,7 +26,6 @@
 #include "common/model/route.h"
 #include "common/model/settings.h"
 #include "kernel/bpf_map.hpp"
-#include "kernel/port_counters.hpp"
 #include "tests/harness/layers.hpp"
 
 namespace twinpath::test {

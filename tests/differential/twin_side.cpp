@@ -56,15 +56,15 @@ std::uint32_t TwinSide::port_of(std::uint32_t ifindex) const {
   return 0;
 }
 
-bool TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
+dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   const dp_port& port = env_.ports[port_of(arrival.ifindex)];
   const std::uint8_t* frame = arrival.frame.data();
   const std::uint8_t* end = frame + arrival.frame.size();
   dp_packet packet{};
-  if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return false;
-  if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return false;
+  if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return DP_HIT_NOT;
+  if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return DP_HIT_NOT;
   packet.zone = port.zone;
-  return ::dp_hit(&env_, env_.settings, &packet, &hit) != 0;
+  return ::dp_hit(&env_, env_.settings, &packet, &hit);
 }
 
 bool TwinSide::host_waits_for(const dp_packet& packet) const {
@@ -111,7 +111,7 @@ int TwinSide::read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t 
   return DP_NONE;
 }
 
-Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival) {
+Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival, bool hit) {
   const dp_next_hop* hop = dp_env_next_hop(&env_, ctx.next_hop);
   if (hop == nullptr) return stay(ctx, arrival, DP_INTERNAL);
   Bytes room(kHeadroom + arrival.frame.size());
@@ -124,7 +124,8 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival) {
   if (!dp_rewrite(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
   dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, ctx.packet.frame_bytes, ctx.now);
   last_.egress = hop->port;
-  add(port_counters[hop->port].forwarded, ctx.packet.frame_bytes);
+  add(hit ? crossings[dp_crossing(last_.parent, hop->port)] : port_counters[hop->port].forwarded,
+      ctx.packet.frame_bytes);
   return {attachments_.sends[hop->port] ? XDP_REDIRECT : XDP_DROP, Bytes(frame, end), {}};
 }
 
@@ -168,12 +169,13 @@ Outcome TwinSide::stay(const dp_context& ctx, const Arrival& arrival, int reason
   return {passes ? XDP_PASS : XDP_DROP, arrival.frame, {}};
 }
 
-Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, bool hit) {
+Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit) {
   dp_context own = slow_;
-  dp_context& ctx = hit ? own : slow_;  // the short way leaves the context of the slow one alone
+  dp_context& ctx = hit != DP_HIT_NOT ? own : slow_;  // the short way leaves the context of the slow one alone
   last_ = {};
   last_.parent = port_of(arrival.ifindex);
-  add(port_counters[last_.parent].received, static_cast<std::uint32_t>(arrival.frame.size()));
+  if (hit != DP_HIT_FORWARD)
+    add(port_counters[last_.parent].received, static_cast<std::uint32_t>(arrival.frame.size()));
   ctx.now = now;
   ctx.side = DP_SIDE_KERNEL;
   ctx.match.rule = 0;
@@ -187,7 +189,7 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, bool hit) {
   if (ctx.match.rule) add(rule_hits[ctx.match.rule], ctx.packet.frame_bytes);
   if (ctx.match.flags & DP_RULE_LOG) log(ctx, reason);
   const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(reason));
-  if (verdict == DP_FORWARD) return forward(ctx, arrival);
+  if (verdict == DP_FORWARD) return forward(ctx, arrival, hit == DP_HIT_FORWARD);
   if (verdict == DP_STEER) return steer(ctx, arrival, reason);
   return stay(ctx, arrival, reason);
 }

@@ -46,8 +46,8 @@ class TwinSide {
   TwinSide& operator=(const TwinSide&) = delete;
 
   // Would the kernel's short way take it? Changes nothing. `hit` then says in which entry the kernel notes the tick.
-  bool hits(const Arrival& arrival, struct dp_hit& hit);
-  Outcome run(const Arrival& arrival, std::uint32_t now, bool hit);
+  dp_hit_verdict hits(const Arrival& arrival, struct dp_hit& hit);
+  Outcome run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit);
 
   [[nodiscard]] const dp_context& context() const { return slow_; }
   [[nodiscard]] dp_env* env() { return &env_; }
@@ -67,13 +67,14 @@ class TwinSide {
   std::array<dp_counter, DP_REASONS> reasons{};
   std::array<dp_counter, DP_RULE_IDS_MAX> rule_hits{};
   std::array<dp_port_counters, DP_PORTS_MAX> port_counters{};
+  std::array<dp_counter, DP_CROSSINGS> crossings{};
 
  private:
   [[nodiscard]] std::uint32_t port_of(std::uint32_t ifindex) const;
   [[nodiscard]] bool host_waits_for(const dp_packet& packet) const;
   void log(const dp_context& ctx, int reason);
   int read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t number);
-  Outcome forward(dp_context& ctx, const Arrival& arrival);
+  Outcome forward(dp_context& ctx, const Arrival& arrival, bool hit);
   Outcome steer(dp_context& ctx, const Arrival& arrival, int reason);
   Outcome stay(const dp_context& ctx, const Arrival& arrival, int reason);
 

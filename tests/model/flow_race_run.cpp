@@ -14,6 +14,7 @@
 
 #include "bpf/flow_race_test.skel.h"
 #include "differential/differential.hpp"
+#include "kernel/port_counters.hpp"
 #include "tests/harness/namespace.hpp"
 #include "tests/harness/packet.hpp"
 
