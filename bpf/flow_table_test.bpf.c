@@ -116,7 +116,7 @@ int hit4(struct xdp_md *ctx)
 	key_of(&key, next_number());
 	if (!dp_flow_find_steady4(0, &key, &view, &entry))
 		return XDP_DROP;
-	dp_flow_count4(entry, 60, globals.ticks);
+	dp_flow_count4(entry, 1, 60, globals.ticks);
 	__asm__ volatile("" ::"r"(&view) : "memory");
 	return XDP_PASS;
 }
@@ -142,7 +142,7 @@ int hit6(struct xdp_md *ctx)
 	key.delta = 0;
 	if (!dp_flow_find_steady6(0, &key, &view, &entry))
 		return XDP_DROP;
-	dp_flow_count6(entry, 60, globals.ticks);
+	dp_flow_count6(entry, 1, 60, globals.ticks);
 	__asm__ volatile("" ::"r"(&view) : "memory");
 	return XDP_PASS;
 }

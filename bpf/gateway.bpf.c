@@ -231,7 +231,7 @@ int twinpath_slow(struct xdp_md *xdp)
 		reason = hop ? prepare_forward(xdp, ctx, hop) : (int)DP_INTERNAL;
 	switch (dp_reason_verdict(reason)) {
 	case DP_FORWARD:
-		dp_flow_count(0, ctx->packet.family, ctx->view.slot, ctx->packet.frame_bytes, ctx->now);
+		dp_flow_count(0, ctx->packet.family, ctx->view.slot, 1, ctx->packet.frame_bytes, ctx->now);
 		return hop ? twinpath_send(hop->port, ctx->packet.frame_bytes) : XDP_ABORTED;
 	case DP_STEER:
 		return steer(xdp, ctx, reason, counters);

@@ -22,7 +22,8 @@
  *   dp_flow_find4(env, key, view)     1 and a whole copy when a usable half is found
  *   dp_flow_find_steady4(env, key, view, entry)
  *                                     the same with fewer questions, for the plain hit; `entry` for counting
- *   dp_flow_count4(entry, bytes, now) one packet more. An entry recycled since the search may get it: counters are
+ *   dp_flow_count4(entry, packets, bytes, now)
+ *                                     so many packets more. An entry recycled since the search may get it: counters are
  *                                     honest to within that moment
  */
 #ifndef DP_FLOW_TABLE_H
@@ -152,19 +153,19 @@ DP_INLINE int dp_flow_install(struct dp_env *env, const struct dp_flow_half *for
 	return dp_flow_install6(env, forward, reverse, io);
 }
 
-/* Counts one packet of `bytes` in the half at `slot`. */
-DP_INLINE void dp_flow_count(struct dp_env *env, __u8 family, __u32 slot, __u32 bytes, __u32 now)
+/* Counts `packets` with `bytes` in all in the half at `slot`, the last of them at `now`. */
+DP_INLINE void dp_flow_count(struct dp_env *env, __u8 family, __u32 slot, __u64 packets, __u64 bytes, __u32 now)
 {
 	if (family == DP_FAMILY_V4) {
 		struct dp_flow_entry4 *entry = dp_flow_entry4(env, slot);
 
 		if (entry)
-			dp_flow_count4(entry, bytes, now);
+			dp_flow_count4(entry, packets, bytes, now);
 	} else {
 		struct dp_flow_entry6 *entry = dp_flow_entry6(env, slot);
 
 		if (entry)
-			dp_flow_count6(entry, bytes, now);
+			dp_flow_count6(entry, packets, bytes, now);
 	}
 }
 

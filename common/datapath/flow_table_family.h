@@ -221,12 +221,12 @@ DP_INLINE int DP_F(view_slot)(struct dp_env *env, __u32 slot, __u32 expected,
 	return dp_flow_recheck(before, view->control);
 }
 
-DP_INLINE void DP_F(count)(DP_ENTRY *entry, __u32 bytes, __u32 now)
+DP_INLINE void DP_F(count)(DP_ENTRY *entry, __u64 packets, __u64 bytes, __u32 now)
 {
 	/* an unchanged tick is not written: the line stays shared between readers of a busy second */
 	if (DP_LOAD(&entry->seen) != now)
 		DP_STORE_RELEASE(&entry->seen, now);
-	dp_traffic_add(&entry->traffic, bytes);
+	dp_traffic_add(&entry->traffic, packets, bytes);
 }
 
 /* The pair that the half in `slot` belongs to, while its control word is still `control`: 1 when so. */

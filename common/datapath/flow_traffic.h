@@ -28,10 +28,10 @@ DP_INLINE void dp_traffic_carry(struct dp_flow_traffic *traffic, __u64 reached)
 	DP_ATOMIC_ADD(&traffic->recent, -reached);
 }
 
-/* One packet more, of `bytes`. */
-DP_INLINE void dp_traffic_add(struct dp_flow_traffic *traffic, __u32 bytes)
+/* So many packets more, below 2^22, with `bytes` in all, below 2^38. */
+DP_INLINE void dp_traffic_add(struct dp_flow_traffic *traffic, __u64 packets, __u64 bytes)
 {
-	__u64 more = DP_TRAFFIC_PACKET + bytes;
+	__u64 more = packets * DP_TRAFFIC_PACKET + bytes;
 	__u64 before = DP_FETCH_ADD(&traffic->recent, more);
 	__u64 reached = (before + more) & ~before & DP_TRAFFIC_CARRIES;
 

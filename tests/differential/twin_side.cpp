@@ -122,7 +122,7 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival, bool hit) {
     return steer(ctx, arrival, DP_STEER_CHECKSUM);
   frame -= dp_rewrite_vlan_growth(&ctx.packet, hop);
   if (!dp_rewrite(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
-  dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, ctx.packet.frame_bytes, ctx.now);
+  dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, 1, ctx.packet.frame_bytes, ctx.now);
   last_.egress = hop->port;
   add(hit ? crossings[dp_crossing(last_.parent, hop->port)] : port_counters[hop->port].forwarded,
       ctx.packet.frame_bytes);

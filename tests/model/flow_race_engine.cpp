@@ -45,7 +45,7 @@ int decide(dp_env& env, const std::array<std::uint8_t, RACE_FRAME_BYTES>& frame,
 // As the engine does with a packet that left: counts it, and the flow need not wait for it any more.
 void send(dp_env& env, const dp_context& ctx) {
   const std::uint8_t family = ctx.packet.family;
-  dp_flow_count(&env, family, ctx.view.slot, RACE_FRAME_BYTES, kTick);
+  dp_flow_count(&env, family, ctx.view.slot, 1, RACE_FRAME_BYTES, kTick);
   if (ctx.view.link & DP_FLOW_HELD)
     dp_flow_change_flags(&env, family, ctx.view.slot, ctx.view.control, 0, DP_FLOW_HELD);
 }

@@ -74,7 +74,7 @@ DP_INLINE void flow_stress_hit(struct dp_env* env, struct flow_stress* s, struct
   counts->hits++;
   if (!whole) counts->torn++;
   if (flow_stress_half_used(env, family, &s->view)) counts->half_used++;
-  dp_flow_count(env, family, s->view.slot, 60, s->install.now);
+  dp_flow_count(env, family, s->view.slot, 1, 60, s->install.now);
   if (number < STRESS_PROTECTED) return;
   if (dice < 2)
     counts->deleted += (__u32)dp_flow_delete(env, family, &s->view);

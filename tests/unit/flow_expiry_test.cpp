@@ -32,7 +32,7 @@ void set_state(FlowTable& table, std::uint32_t number, std::uint32_t state) {
 }
 
 void packet(FlowTable& table, std::uint32_t number, bool reverse, std::uint32_t now) {
-  dp_flow_count(table.env(), table.family(), find(table, number, reverse).slot, 60, now);
+  dp_flow_count(table.env(), table.family(), find(table, number, reverse).slot, 1, 60, now);
 }
 
 void flag_reset(FlowTable& table, std::uint32_t number, bool reverse) {

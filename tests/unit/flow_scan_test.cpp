@@ -34,7 +34,7 @@ void set_state(FlowTable& table, std::uint32_t number, std::uint32_t state) {
 }
 
 void packet(FlowTable& table, std::uint32_t number, bool reverse, std::uint32_t now) {
-  dp_flow_count(table.env(), table.family(), find(table, number, reverse).slot, 60, now);
+  dp_flow_count(table.env(), table.family(), find(table, number, reverse).slot, 1, 60, now);
 }
 
 std::uint64_t id_of(FlowTable& table, std::uint32_t number) {
@@ -119,7 +119,7 @@ TEST_CASE("a sequence number kept in the byte counter is not shown as bytes") {
   table.install(1);
   const dp_flow_view slave = find(table, 1, true);
   dp_flow_traffic& traffic = dp_flow_entry4(table.env(), slave.slot)->traffic;
-  dp_traffic_add(&traffic, 60);
+  dp_traffic_add(&traffic, 1, 60);
   traffic.bytes_high = 0xdeadbeef;
   dp_flow_change_flags(table.env(), DP_FAMILY_V4, slave.slot, slave.control, DP_FLOW_SEQUENCE, 0);
   CHECK(flow_at(table.view(), id_of(table, 1))->reverse.bytes == 60);

@@ -259,7 +259,7 @@ TEST_CASE("a packet of either direction keeps a pair from expiring") {
       assure(table, number);
       dp_flow_view view;
       table.find(number, true, view);
-      dp_flow_count(table.env(), family, view.slot, 60, 1500);
+      dp_flow_count(table.env(), family, view.slot, 1, 60, 1500);
     }
     CHECK(table.install(50, 2000, true, true) == DP_INSTALL_FULL);
     CHECK(table.install(50, 2500, true, true) == DP_INSTALL_OK);
@@ -365,8 +365,8 @@ TEST_CASE("counters add up and the tick of the last packet stays") {
     table.install(7, 5);
     dp_flow_view view;
     REQUIRE(table.find(7, false, view));
-    dp_flow_count(table.env(), family, view.slot, 60, 9);
-    dp_flow_count(table.env(), family, view.slot, 1500, 12);
+    dp_flow_count(table.env(), family, view.slot, 1, 60, 9);
+    dp_flow_count(table.env(), family, view.slot, 1, 1500, 12);
     const auto flow = twinpath::flow_at(table.view(), twinpath::flow_id(view.slot, view.control));
     REQUIRE(flow.has_value());
     CHECK(flow->forward.packets == 2);

@@ -32,8 +32,8 @@ dp_flow_traffic after(__u64 packets, __u64 bytes) {
 
 TEST_CASE("packets and bytes are counted in one word") {
   dp_flow_traffic traffic{};
-  dp_traffic_add(&traffic, 60);
-  dp_traffic_add(&traffic, 1514);
+  dp_traffic_add(&traffic, 1, 60);
+  dp_traffic_add(&traffic, 1, 1514);
   CHECK(read(traffic).packets == 2);
   CHECK(read(traffic).bytes == 1574);
   CHECK(traffic.packets_high == 0);
@@ -60,7 +60,7 @@ TEST_CASE("no count is lost where a field of the word is full") {
         CHECK(read(traffic).packets == c.packets + sent);
         CHECK(read(traffic).bytes == c.bytes + sent * 100);
         CHECK((traffic.recent & DP_TRAFFIC_CARRIES) == 0);
-        dp_traffic_add(&traffic, 100);
+        dp_traffic_add(&traffic, 1, 100);
       }
     }
   }
@@ -68,7 +68,7 @@ TEST_CASE("no count is lost where a field of the word is full") {
 
 TEST_CASE("a sequence number in the high word is not taken for bytes") {
   dp_flow_traffic traffic{};
-  dp_traffic_add(&traffic, 60);
+  dp_traffic_add(&traffic, 1, 60);
   traffic.bytes_high = 0xdeadbeef;
   CHECK(read(traffic, false).bytes == 60);
   CHECK(read(traffic, false).packets == 1);
@@ -82,7 +82,7 @@ TEST_CASE(
   std::vector<std::thread> writers;
   for (int i = 0; i < 3; ++i)
     writers.emplace_back([&] {
-      for (__u64 sent = 0; sent < kEach; ++sent) dp_traffic_add(&traffic, kBytes);
+      for (__u64 sent = 0; sent < kEach; ++sent) dp_traffic_add(&traffic, 1, kBytes);
     });
   Amount before;
   bool fell = false;

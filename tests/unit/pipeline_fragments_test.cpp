@@ -41,6 +41,8 @@ TEST_CASE("fragments follow the decision on the first one and are counted on its
   CHECK(offsets(test.io.take_sent()) == std::vector<std::uint16_t>{0, 100, 200});
   dp_flow_view view{};
   REQUIRE(test.tables.find((Eth{} / Ipv4{} / Udp{}).bytes(), kLan, view));
+  test.later(test.clock.per_second());
+  test.turn();
   CHECK(test.tables.packets_of(DP_FAMILY_V4, view.slot) == 3);
   CHECK(test.adds_up());
 }

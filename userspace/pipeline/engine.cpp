@@ -15,6 +15,7 @@ constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, when nobo
 constexpr std::size_t kDepartingMax = 65536;
 constexpr std::uint32_t kHandOverSeconds = 1;  // longer than any transmit ring takes
 constexpr std::uint32_t kBurstsPerFlush = 4;
+constexpr std::uint32_t kTalliesPerSecond = 50;
 constexpr std::uint32_t kFragmentsWaiting = 512;
 
 }  // namespace
@@ -35,7 +36,8 @@ Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, Neighbou
       answer_(env, io, *counters_),
       rewrite_(env),
       cut_(env, io, *counters_),
-      stages_{&read_, &fragments_, &judge_, &hold_, &answer_, &rewrite_, &cut_} {
+      stages_{&read_, &fragments_, &judge_, &hold_, &answer_, &rewrite_, &cut_},
+      tally_(env) {
   burst_.reserve(afxdp::kBurstMax);
   again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
   departing_.reserve(kDepartingMax);
@@ -47,7 +49,7 @@ void Engine::run() noexcept {
   while (!stop_.load(std::memory_order_relaxed)) {
     run_posted();
     if (turn()) continue;
-    const bool waiting = !pen_.empty() || !fragments_.empty() || !departing_.empty();
+    const bool waiting = !pen_.empty() || !fragments_.empty() || !departing_.empty() || !tally_.empty();
     (void)io_.wait(waiting ? kWaiting : kIdle);
   }
 }
@@ -127,6 +129,7 @@ bool Engine::turn() noexcept {
     unsent_bursts_ = 0;
   }
   let_go(now, drained);
+  settle_counts(now);
   return !frames.empty();
 }
 
@@ -200,7 +203,7 @@ void Engine::send(Item& item, std::uint32_t now) noexcept {
 void Engine::account(const Item& item, std::uint32_t now) noexcept {
   const dp_context& context = item.context;
   if (item.related) return;
-  dp_flow_count(&env_, context.packet.family, context.view.slot, context.packet.frame_bytes, now);
+  tally_.count(context.packet.family, context.view, context.packet.frame_bytes, now);
   if ((context.view.link & DP_FLOW_HELD) == 0 || departing_.size() >= kDepartingMax) return;
   const std::uint16_t queue = egress_queue(env_, item.egress, item.frame.queue);
   departing_.push_back({io_.sent(item.egress, queue).queued, now, context.view.slot, context.view.control, item.egress,
@@ -210,6 +213,12 @@ void Engine::account(const Item& item, std::uint32_t now) noexcept {
 void Engine::drop(const Item& item) noexcept {
   counters_->reasons[static_cast<std::size_t>(item.reason)].add(item.context.packet.frame_bytes);
   io_.release(item.frame.index);
+}
+
+void Engine::settle_counts(std::uint32_t now) noexcept {
+  if (tally_.empty() || now - last_settled_ < clock_.per_second() / kTalliesPerSecond + 1) return;
+  tally_.settle();
+  last_settled_ = now;
 }
 
 // `drained`: nothing was left to receive. Otherwise more packets of these flows, steered meanwhile, may stand in line.

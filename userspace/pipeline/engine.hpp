@@ -10,6 +10,7 @@
 //               or released under a reason.
 // Quiet point   post() runs a function on the engine's thread between two bursts; a caller that waits for it knows that
 //               no burst works on tables it read before.
+// Counters      of flows are in the table within a fiftieth of a second (flow_tally.hpp).
 // Owner         the daemon. Thread: run() is the engine's, post() and stop() any.
 #pragma once
 
@@ -23,6 +24,7 @@
 #include "afxdp/frame_io.hpp"
 #include "base/tick_clock.hpp"
 #include "pipeline/counters.hpp"
+#include "pipeline/flow_tally.hpp"
 #include "pipeline/fragment_stage.hpp"
 #include "pipeline/holding_pen.hpp"
 #include "pipeline/neighbour_requests.hpp"
@@ -89,6 +91,7 @@ class Engine {
   void account(const Item& item, std::uint32_t now) noexcept;
   void drop(const Item& item) noexcept;
   void let_go(std::uint32_t now, bool drained) noexcept;
+  void settle_counts(std::uint32_t now) noexcept;
 
   afxdp::FrameIo& io_;
   dp_env& env_;
@@ -107,7 +110,9 @@ class Engine {
   std::vector<Item> burst_;
   std::vector<Item> again_;
   std::vector<Departing> departing_;
+  FlowTally tally_;
   std::uint32_t last_retry_ = 0;
+  std::uint32_t last_settled_ = 0;
   std::uint32_t unsent_bursts_ = 0;
 
   std::atomic<bool> stop_{false};
