@@ -26,7 +26,8 @@ enum dp_budget_kind {
 enum dp_pickup { DP_PICKUP_STRICT = 0, DP_PICKUP_LOOSE = 1 };
 
 /* Tables in which half-open pairs have reached their share, or all pairs max_pairs: a new flow takes the place of a
- * half-open or expired one where it can, instead of a free one. Told by the scan, so up to a second late. */
+ * half-open or expired one where it can, instead of a free one. Told by the scan, so up to a second late; in tables far
+ * above the default size, in which little happens, some seconds. */
 enum dp_crowded { DP_CROWDED_V4 = 1 << 0, DP_CROWDED_V6 = 1 << 1 };
 
 /* Seconds converted to ticks. */
