@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "harness/flow_env.hpp"
+#include "harness/flow_steps.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
@@ -21,21 +21,6 @@ using namespace twinpath::test;
   for (const auto& [name, family] : kFamilies) SUBCASE(name)
 
 namespace {
-
-dp_flow_view find(FlowTable& table, std::uint32_t number, bool reverse = false) {
-  dp_flow_view view{};
-  REQUIRE(table.find(number, reverse, view));
-  return view;
-}
-
-void set_state(FlowTable& table, std::uint32_t number, std::uint32_t state) {
-  const dp_flow_view view = find(table, number);
-  REQUIRE(dp_flow_set_state(table.env(), table.family(), &view, state) == 1);
-}
-
-void packet(FlowTable& table, std::uint32_t number, bool reverse, std::uint32_t now) {
-  dp_flow_count(table.env(), table.family(), find(table, number, reverse).slot, 1, 60, now);
-}
 
 std::uint64_t id_of(FlowTable& table, std::uint32_t number) {
   const dp_flow_view view = find(table, number);
