@@ -190,7 +190,6 @@ DP_INLINE int dp_may_install(const struct dp_context *ctx, int reason)
 DP_INLINE int dp_begin(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
-	const struct dp_port *egress;
 	struct dp_way there;
 	int reason, installed;
 
@@ -212,9 +211,6 @@ DP_INLINE int dp_begin(struct dp_env *env, struct dp_context *ctx)
 		return DP_STEER_FRAGMENT;
 	if (ctx->packet.flags & DP_PACKET_ICMP_ERROR)
 		return DP_STEER_ICMP_ERROR;
-	egress = dp_env_port(env, there.port);
-	if (egress)
-		dp_flow_expect_answers(env, &ctx->packet, egress->zone);
 	reason = dp_judge(env, ctx, &there);
 	if (!dp_may_install(ctx, reason))
 		return reason;

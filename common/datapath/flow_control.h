@@ -131,22 +131,45 @@ DP_INLINE __u64 dp_flow_route_word(__u32 stamp, __u16 next_hop, __u16 rule)
 	return (__u64)stamp | (__u64)next_hop << 32 | (__u64)rule << 48;
 }
 
-/* Candidate sets, home way and tag of a key come from four parts of its hash. */
+/* One end of a flow as a word, without what follows from its address: both directions have the same two. */
+DP_INLINE __u64 dp_flow_end(__be16 port, __u8 protocol)
+{
+	return (__u64)port | (__u64)protocol << 16;
+}
+
+#define DP_FLOW_SIDE (1ull << 32)
+
+/* Hash of a key from those of its ends. Both directions of a flow have the same but for DP_FLOW_SIDE, which tells which
+ * end comes first. Zones are left out: a packet does not know which one its answers will come from. */
+DP_INLINE __u64 dp_flow_hash_of(__u64 source, __u64 destination)
+{
+	__u64 side = (source - destination) >> 63;
+
+	return (dp_hash_join(source, destination) & ~DP_FLOW_SIDE) | side << 32;
+}
+
+/* Candidate sets, home way and tag of a key come from parts of its hash: two buckets, and of each the set that is this
+ * side's. So both halves of a pair without NAT lie in one bucket, behind one line of control words. */
+DP_INLINE __u32 dp_flow_side(__u64 hash)
+{
+	return (__u32)(hash >> 32) & 1;
+}
+
 DP_INLINE __u32 dp_flow_first_set(__u64 hash, __u32 set_count)
 {
-	return dp_hash_range((__u32)hash, set_count);
+	return (dp_hash_range((__u32)hash, set_count) & ~1u) | dp_flow_side(hash);
 }
 
 DP_INLINE __u32 dp_flow_second_set(__u64 hash, __u32 set_count)
 {
-	return dp_hash_range((__u32)(hash >> 32), set_count);
+	return (dp_hash_range((__u32)(hash >> 32) & ~1u, set_count) & ~1u) | dp_flow_side(hash);
 }
 
 /* The way of a set in which a key lies if it is free on arrival: known before the control words are, so that a search
- * asks memory for both lines at once. */
+ * asks memory for both lines at once. The same for both directions. */
 DP_INLINE __u32 dp_flow_home_way(__u64 hash)
 {
-	return (__u32)(hash >> 32) & (DP_FLOW_WAYS - 1);
+	return (__u32)(hash >> 33) & (DP_FLOW_WAYS - 1);
 }
 
 DP_INLINE __u32 dp_flow_tag(__u64 hash)
@@ -187,6 +210,20 @@ DP_INLINE __u32 dp_flow_timeout(const struct dp_timeouts *timeouts, __u8 protoco
 	default:
 		return timeouts->other;
 	}
+}
+
+/* The least that dp_flow_timeout can say of a pair in `state`, whatever the flags of its halves: a half that has been
+ * idle for less keeps the pair alive, without a look at the other one. */
+DP_INLINE __u32 dp_flow_timeout_least(const struct dp_timeouts *timeouts, __u8 protocol, __u32 state)
+{
+	__u32 least;
+
+	if (protocol != 6)
+		return dp_flow_timeout(timeouts, protocol, state, 0, 0);
+	least = state == DP_FLOW_HALF_OPEN ? timeouts->tcp_syn : timeouts->tcp_established;
+	if (timeouts->tcp_closing < least)
+		least = timeouts->tcp_closing;
+	return timeouts->tcp_reset < least ? timeouts->tcp_reset : least;
 }
 
 /* Makes the CPU fetch a line without waiting for it. BPF has no prefetch: a load whose value nobody uses does as well. */

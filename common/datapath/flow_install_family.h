@@ -10,18 +10,21 @@ DP_INLINE int DP_F(expired)(struct dp_env *env, __u32 slot, __u32 state, __u32 n
 	const struct dp_settings *settings = dp_env_settings(env);
 	DP_ENTRY *entry = DP_F(entry)(env, slot), *other;
 	__u32 idle, other_idle, timeout;
+	__u8 protocol;
 
 	if (!settings || !entry)
+		return 0;
+	protocol = DP_LOAD(&entry->key.protocol);
+	idle = dp_flow_idle(now, DP_LOAD(&entry->seen));
+	if (idle < dp_flow_timeout_least(&settings->timeouts, protocol, state))
 		return 0;
 	other = DP_F(entry)(env, DP_LOAD(&entry->partner));
 	if (!other)
 		return 0;
-	idle = dp_flow_idle(now, DP_LOAD(&entry->seen));
 	other_idle = dp_flow_idle(now, DP_LOAD(&other->seen));
 	if (other_idle < idle)
 		idle = other_idle;
-	timeout = dp_flow_timeout(&settings->timeouts, DP_LOAD(&entry->key.protocol), state,
-				  DP_LOAD(&entry->link), DP_LOAD(&other->link));
+	timeout = dp_flow_timeout(&settings->timeouts, protocol, state, DP_LOAD(&entry->link), DP_LOAD(&other->link));
 	return idle >= timeout;
 }
 
@@ -63,6 +66,19 @@ DP_INLINE __u64 DP_F(spare_way)(struct dp_env *env, __u32 set, const struct dp_f
 	return best | count << 56;
 }
 
+/* Fetches the lines of all ages in a set: eight waits at once. */
+DP_INLINE void DP_F(ask_for_ages)(struct dp_env *env, __u32 set)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
+	__u32 first = (set & 1) * DP_FLOW_WAYS;
+
+	if (!bucket)
+		return;
+	DP_UNROLL
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++)
+		dp_flow_ask_for(&bucket->entry[first + way].seen);
+}
+
 /* The slot to make room in, plus one; 0: nothing can be spared. It lies in the candidate set that has more to spare. The
  * choice matters as it does among free ways: taken from one set alone, a full table of expired pairs would run out of
  * them in some sets long before the others. */
@@ -75,6 +91,8 @@ DP_VERB __u64 DP_F(choose_room)(struct dp_env *env, __u32 first, __u32 second,
 	DP_LAUNDER(env);
 	if (!claim)
 		return 0;
+	DP_F(ask_for_ages)(env, first);
+	DP_F(ask_for_ages)(env, second);
 	best = DP_F(spare_way)(env, first, claim);
 	other = DP_F(spare_way)(env, second, claim);
 	if (other >> 56 > best >> 56) {
@@ -328,10 +346,13 @@ DP_INLINE int DP_F(settle)(struct dp_env *env, const struct dp_flow_pair *pair, 
 	return result;
 }
 
-DP_INLINE __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
+/* Called, not inlined: the claims that follow go deep and need the stack. */
+DP_VERB __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
 {
 	DP_KEY key;
 
+	if (!half)
+		return 0;
 	DP_F(half_key)(half, &key);
 	return DP_F(hash)(&key, seed);
 }
@@ -349,6 +370,7 @@ DP_INLINE int DP_F(claim_pair)(struct dp_env *env, __u64 master_hash, __u64 slav
 	pair->slave = claim.slot;
 	pair->slave_version = claim.version;
 	claim.hash = master_hash;
+	claim.crowded = 0; /* one pair in, one out */
 	if (DP_F(claim)(env, &claim)) {
 		pair->master = claim.slot;
 		pair->master_version = claim.version;
@@ -374,9 +396,8 @@ DP_VERB int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward
 		return DP_INSTALL_FULL;
 	master_hash = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
 	slave_hash = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
-	/* before the first locked operation, which would wait for each miss in turn */
+	/* before the first locked operation, which would wait for each miss in turn; the master's key has been searched */
 	DP_F(ask_for_sets)(env, slave_hash, DP_F(shape)(settings)->set_count);
-	DP_F(ask_for_sets)(env, master_hash, DP_F(shape)(settings)->set_count);
 	if (!DP_F(claim_pair)(env, master_hash, slave_hash, io, &pair))
 		return DP_INSTALL_FULL;
 	master = DP_F(control)(env, pair.master);

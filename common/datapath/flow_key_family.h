@@ -38,6 +38,16 @@ DP_INLINE void dp_flow_words_of4(const struct dp_flow_key4 *key, struct dp_flow_
 	words->word[1] = dp_flow_ports(key->source_port, key->destination_port, key->protocol, key->zone);
 }
 
+DP_INLINE __u64 dp_flow_hash_words4(const struct dp_flow_words4 *words, __u64 seed)
+{
+	__u64 addresses = words->word[0], ports = words->word[1];
+	__u8 protocol = (__u8)(ports >> 32);
+
+	return dp_flow_hash_of(
+		dp_hash_add(seed, (__u32)addresses | dp_flow_end((__u16)ports, protocol) << 32),
+		dp_hash_add(seed, addresses >> 32 | dp_flow_end((__u16)(ports >> 16), protocol) << 32));
+}
+
 DP_INLINE void dp_flow_half_key4(const struct dp_flow_half *half, struct dp_flow_key4 *key)
 {
 	key->source = half->source.word[0];
@@ -85,6 +95,21 @@ DP_INLINE void dp_flow_words_of6(const struct dp_flow_key6 *key, struct dp_flow_
 	words->word[2] = dp_flow_two(key->destination[0], key->destination[1]);
 	words->word[3] = dp_flow_two(key->destination[2], key->destination[3]);
 	words->word[4] = dp_flow_ports(key->source_port, key->destination_port, key->protocol, key->zone);
+}
+
+DP_INLINE __u64 dp_flow_hash_end6(__u64 seed, const __u64 *address, __u64 end)
+{
+	return dp_hash_add(dp_hash_add(dp_hash_add(seed, address[0]), address[1]), end);
+}
+
+DP_INLINE __u64 dp_flow_hash_words6(const struct dp_flow_words6 *words, __u64 seed)
+{
+	__u64 ports = words->word[4];
+	__u8 protocol = (__u8)(ports >> 32);
+
+	return dp_flow_hash_of(
+		dp_flow_hash_end6(seed, &words->word[0], dp_flow_end((__u16)ports, protocol)),
+		dp_flow_hash_end6(seed, &words->word[2], dp_flow_end((__u16)(ports >> 16), protocol)));
 }
 
 DP_INLINE void dp_flow_half_key6(const struct dp_flow_half *half, struct dp_flow_key6 *key)
@@ -136,15 +161,6 @@ DP_INLINE void dp_flow_write_addresses6(struct dp_flow_entry6 *entry, const stru
 }
 #endif
 
-DP_INLINE __u64 DP_F(hash_words)(const struct DP_F(words) *words, __u64 seed)
-{
-	__u64 hash = seed;
-
-	DP_UNROLL
-	for (int i = 0; i < DP_KEY_WORDS; i++)
-		hash = dp_hash_add(hash, words->word[i]);
-	return dp_hash_end(hash);
-}
 
 DP_INLINE __u64 DP_F(hash)(const DP_KEY *key, __u64 seed)
 {

@@ -110,28 +110,6 @@ DP_VERB int dp_flow_find(struct dp_env *env, const struct dp_packet *packet, str
 	}
 }
 
-/* Fetches the lines in which the answers to `packet` will lie if a pair is installed for it without NAT. They come from
- * `zone`. Called before the decision, whose work then hides the wait. */
-DP_VERB int dp_flow_expect_answers(struct dp_env *env, const struct dp_packet *packet, __u8 zone)
-{
-	struct dp_packet answer;
-
-	DP_LAUNDER(env);
-	if (!packet)
-		return 0;
-	answer.source = packet->destination;
-	answer.destination = packet->source;
-	answer.source_port = packet->destination_port;
-	answer.destination_port = packet->source_port;
-	answer.protocol = packet->protocol;
-	answer.zone = zone;
-	if (packet->family == DP_FAMILY_V4)
-		dp_flow_ask_for4(env, &answer);
-	else
-		dp_flow_ask_for6(env, &answer);
-	return 1;
-}
-
 /* Copies the half in `slot` while its version is that of `expected` (a control word, or a partner's link word): 1 when
  * it is live. */
 DP_VERB int dp_flow_view_slot(struct dp_env *env, __u8 family, __u32 slot, __u32 expected, struct dp_flow_view *view)

@@ -22,6 +22,15 @@ DP_INLINE __u64 dp_hash_end(__u64 hash)
 	return hash ^ hash >> 29;
 }
 
+/* One hash of two, whichever comes first: multiplied, because in a sum what is added to one and taken from the other is
+ * gone, and neighbouring addresses differ like that. Odd factors lose no bit. */
+DP_INLINE __u64 dp_hash_join(__u64 one, __u64 other)
+{
+	__u64 hash = (one | 1) * (other | 1);
+
+	return hash ^ hash >> 32;
+}
+
 /* A number below `size`, spread evenly, from 32 bits of a hash. */
 DP_INLINE __u32 dp_hash_range(__u32 hash, __u32 size)
 {

@@ -10,7 +10,7 @@
 #include "../target.h"
 
 /* Raised whenever anything in common/model that lies in a pinned map changes. */
-enum { DP_LAYOUT_VERSION = 3 };
+enum { DP_LAYOUT_VERSION = 4 };
 
 enum dp_budget_kind {
 	DP_BUDGET_FRAGMENT = 0,

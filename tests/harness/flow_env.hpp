@@ -26,7 +26,7 @@ inline dp_packet flow_packet(std::uint8_t family, const dp_flow_half& half) {
   return packet;
 }
 
-// A table of one family. With one bucket every flow has the same two sets.
+// A table of one family. With one bucket every key has one set, which is both of its candidates.
 class FlowTable {
  public:
   // With it the flows 0 to 7 of either family fill a table of one bucket: none finds both of its sets full before.

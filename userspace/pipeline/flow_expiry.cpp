@@ -142,18 +142,14 @@ class Pass {
       retire_stamp(entry, stamp_);
       if ((DP_LOAD(&entry.link) & DP_FLOW_MASTER) == 0) continue;
       const std::uint32_t idle = dp_flow_idle(now_, DP_LOAD(&entry.seen));
-      const std::uint32_t bound = least_timeout(DP_LOAD(&entry.key.protocol), dp_flow_state_of(control));
-      // most flows are far from any timeout: they need no look at the other half, which lies elsewhere in memory
+      const std::uint32_t bound =
+          dp_flow_timeout_least(&settings_.timeouts, DP_LOAD(&entry.key.protocol), dp_flow_state_of(control));
+      // most flows are far from any timeout: they need no look at the other half, which is one more line of memory
       if (idle < bound)
         stays(note, control, bound - idle);
       else
         ask_partner({static_cast<std::uint32_t>(number) * DP_FLOW_LANES + lane, control}, entry);
     }
-  }
-
-  // What the timeout of a pair in this state is at least: flags of both halves decide TCP's.
-  std::uint32_t least_timeout(std::uint8_t protocol, std::uint32_t state) const {
-    return protocol == DP_PROTOCOL_TCP ? soonest_ : dp_flow_timeout(&settings_.timeouts, protocol, state, 0, 0);
   }
 
   void ask_partner(const Old& old, const typename Family::Entry& entry) {

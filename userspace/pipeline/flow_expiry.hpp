@@ -8,8 +8,8 @@
 //          again; 16 bytes a bucket, 4 bytes a pair at max_pairs.
 //          Control lines of a table above 65,536 buckets are read in portions, all within half the shortest timeout, but
 //          all at once when many of a portion have changed.
-// Why so   Reading a million pairs every second took 8 % of a core: entries are 32 times as many lines as control words,
-//          and a pair's two lie apart in memory.
+// Why so   Reading a million pairs every second took 8 % of a core: entries are 16 times as many lines as control words,
+//          and IPv6's twice as many.
 // Late     A pass lets go of every pair whose time has come. Counts of the others may be some seconds old in a large table
 //          in which little happens.
 // Source   docs/flow-table.md. Kernel and engine keep writing meanwhile; nothing here stops or locks them.
