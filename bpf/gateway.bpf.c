@@ -39,10 +39,11 @@ DP_INLINE int take_hit(struct xdp_md *xdp, __u8 *frame, const __u8 *end, const s
 		return -1;
 	if (verdict == DP_HIT_USER)
 		return steer_hit(xdp, packet, &hit.view);
-	dp_hit_count(&hit, packet->frame_bytes, twinpath_now());
 	if (!dp_rewrite(frame, end, packet, &hit.view, &hit.hop))
 		return XDP_ABORTED;
-	return twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
+	verdict = twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
+	dp_hit_count(&hit, packet->frame_bytes, twinpath_now());
+	return verdict;
 }
 
 SEC("xdp")
