@@ -1,6 +1,7 @@
 // histogram.hpp - how often each latency was seen, in log-linear buckets (bpf/model.h).
 //
-// Precision   32 buckets per doubling: a quantile is the middle of its bucket, at most 1.6 % off. The maximum is exact.
+// Precision   64 buckets per doubling. A quantile lies in its bucket as if the bucket's values were spread evenly: at most
+//             1.6 % off, and much less where there are many. The maximum is exact.
 // Units       nanoseconds, up to 2^41 (36 minutes); what is longer counts as that.
 #pragma once
 

@@ -118,9 +118,9 @@ struct pktgen_flow {
 	__u32 highest; /* sequence number */
 };
 
-/* Log-linear buckets: exact below 32, then 32 per doubling. */
+/* Log-linear buckets: exact below 64, then 64 per doubling. */
 enum {
-	PKTGEN_BUCKET_BITS = 5,
+	PKTGEN_BUCKET_BITS = 6,
 	PKTGEN_BUCKETS_PER_DOUBLING = 1 << PKTGEN_BUCKET_BITS,
 	PKTGEN_LATENCY_BITS = 41,
 	PKTGEN_BUCKETS = (PKTGEN_LATENCY_BITS - PKTGEN_BUCKET_BITS + 1) << PKTGEN_BUCKET_BITS,
