@@ -205,7 +205,7 @@ int twinpath_slow(struct xdp_md *xdp)
 	const struct dp_next_hop *hop;
 	struct dp_context *ctx;
 	__u32 zero = 0, number;
-	int reason;
+	int reason, action;
 
 	ctx = bpf_map_lookup_elem(&scratch, &zero);
 	if (!ctx)
@@ -232,8 +232,11 @@ int twinpath_slow(struct xdp_md *xdp)
 		reason = hop ? prepare_forward(xdp, ctx, hop) : (int)DP_INTERNAL;
 	switch (dp_reason_verdict(reason)) {
 	case DP_FORWARD:
+		if (!hop)
+			return XDP_ABORTED;
+		action = twinpath_send(hop->port, ctx->packet.frame_bytes);
 		dp_flow_count(0, ctx->packet.family, ctx->view.slot, 1, ctx->packet.frame_bytes, ctx->now);
-		return hop ? twinpath_send(hop->port, ctx->packet.frame_bytes) : XDP_ABORTED;
+		return action;
 	case DP_STEER:
 		return steer(xdp, ctx, reason, counters);
 	case DP_PASS:
