@@ -12,12 +12,15 @@
 
 namespace twinpath::test {
 
+// ip complains about namespaces of others that go meanwhile: "Peer netns reference is invalid".
+inline constexpr const char* kQuiet = " 2>/dev/null";
+
 // The devices at all four ends with their XDP programs and settings, all their features, the pins and the files in
 // /run/twinpath of this instance. Not its log, which is meant to stay.
 [[nodiscard]] inline std::string host_state(const GatewayLab& lab) {
   std::string state;
   const auto look = [&](const TestNamespace& part, const std::string& device) {
-    state += part.run("ip -details link show " + device) + part.run("ethtool -k " + device);
+    state += part.run("ip -details link show " + device + kQuiet) + part.run("ethtool -k " + device);
   };
   look(lab.gateway, "lan0");
   look(lab.gateway, "wan0");
