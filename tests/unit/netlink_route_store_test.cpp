@@ -125,6 +125,17 @@ TEST_CASE("IPv6: on-link routes of one prefix stand side by side") {
   CHECK(order(store) == "dev 3|dev 2|8");
 }
 
+TEST_CASE("IPv6: a route that is there twice is listed twice, and one of them going leaves open which") {
+  RouteStore store;
+  CHECK(store.add(v6_on_link(1), RouteChange::listed));
+  CHECK(store.add(v6_on_link(1), RouteChange::listed));
+  CHECK(order(store) == "dev 1|dev 1");
+  CHECK_FALSE(store.add(v6_on_link(1), RouteChange::put));
+  CHECK(store.doubtful(v6_on_link(1), RouteChange::put));
+  CHECK(store.remove(v6_on_link(1)));
+  CHECK(order(store) == "dev 1");
+}
+
 TEST_CASE("IPv6: a multipath route beside another sort leaves open whether it replaced it") {
   RouteStore store;
   store.add(v6_on_link(1), RouteChange::put);

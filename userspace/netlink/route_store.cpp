@@ -47,6 +47,12 @@ List::iterator replaced_by(const Equals& equals, const Route& route) {
   return found != equals.last ? found : equals.first;
 }
 
+// A dump lists a route twice when it is there twice: what replaces one IPv6 route may be the same as the next one. An
+// announcement says it again.
+bool may_be_twin(const Route& route, RouteChange change) {
+  return change == RouteChange::listed && is_v6(route) && !joins_multipath(route);
+}
+
 // The entry an announcement repeats, or for an IPv6 multipath route the one it is the new whole of.
 List::iterator repeated_by(const Equals& equals, const Route& route) {
   bool joins = joins_multipath(route);
@@ -104,7 +110,7 @@ bool RouteStore::add(const Route& route, RouteChange change) {
   List& list = lists_[key_of(route)];
   if (change == RouteChange::replace) return replace(list, route);
   Equals equals = equals_of(list, route);
-  auto repeated = repeated_by(equals, route);
+  auto repeated = may_be_twin(route, change) ? equals.last : repeated_by(equals, route);
   bool in_front = change == RouteChange::put && !is_v6(route);
   bool known = repeated != equals.last;
   bool stays = known && (is_v6(route) || repeated == (in_front ? equals.first : equals.last - 1));

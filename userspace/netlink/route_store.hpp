@@ -4,7 +4,8 @@
 // So the store follows the kernel's own rules for lists of equal prefix and metric:
 //   IPv4  net/ipv4/fib_trie.c, fib_table_insert: replace takes the place of the first; append goes behind; else in front.
 //   IPv6  net/ipv6/ip6_fib.c, fib6_add_rt2node: routes by gateway join one multipath route, announced whole;
-//         others are appended; replace takes the first of its own sort, else the first.
+//         others are appended; replace takes the first of its own sort, else the first, and may so become the twin of
+//         another. Twins are told apart only by a dump.
 // Every step may be repeated or applied to a state that is newer than it, as long as all later steps follow: that is
 // what a dump plus the announcements made meanwhile amounts to.
 //
