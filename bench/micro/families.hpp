@@ -13,5 +13,6 @@ void add_flow_table();
 void add_checksum();
 void add_publish();
 void add_expiry();
+void add_memory();
 
 }  // namespace twinpath::bench

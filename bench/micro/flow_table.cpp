@@ -7,8 +7,6 @@
 // Keys lie in memory in the order they are searched in, so what is out of the cache is the table alone. One search does
 // not wait for the one before it, as packets of a burst do not: the CPU overlaps their cache misses.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -107,12 +105,6 @@ void install_delete(benchmark::State& state, const Tables& tables) {
   report_each(state, 1);
 }
 
-// The largest table has a gigabyte.
-bool has_room_for_largest() {
-  constexpr std::int64_t kEnough = std::int64_t{4} << 30;
-  return std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE) >= kEnough;
-}
-
 benchmark::internal::Benchmark* shape(benchmark::internal::Benchmark* family) {
   return family->ArgName("pairs")->Arg(1000)->Arg(10000)->Arg(100000)->Arg(1000000);
 }
@@ -124,7 +116,7 @@ void add_flow_table() {
   auto* hit = shape(benchmark::RegisterBenchmark("flow_table/hit", find, tables, true));
   auto* miss = shape(benchmark::RegisterBenchmark("flow_table/miss", find, tables, false));
   shape(benchmark::RegisterBenchmark("flow_table/install_delete", install_delete, tables));
-  if (!has_room_for_largest()) return;
+  if (!has_room_for_gigabytes()) return;
   hit->Arg(kLargest);
   miss->Arg(kLargest);
 }

@@ -1,4 +1,5 @@
-// micro - the parts of the product one by one: stages of the engine, classifier, flow table, checksum, publishing, expiry.
+// micro - the parts of the product one by one: stages of the engine, classifier, flow table, checksum, publishing,
+// expiry; and memory.
 //
 //   micro [--benchmark_filter=REGEX] [--benchmark_format=json] [--benchmark_repetitions=N] ...
 //
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   twinpath::bench::add_checksum();
   twinpath::bench::add_publish();
   twinpath::bench::add_expiry();
+  twinpath::bench::add_memory();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   const bool found_some = benchmark::RunSpecifiedBenchmarks() != 0;

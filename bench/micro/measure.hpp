@@ -2,6 +2,7 @@
 #pragma once
 
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -22,6 +23,12 @@ double seconds_of(Work&& work) {
   const auto begin = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Is there room for what takes a gigabyte or two?
+inline bool has_room_for_gigabytes() {
+  constexpr std::int64_t kEnough = std::int64_t{4} << 30;
+  return std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE) >= kEnough;
 }
 
 // Something big of one size, T(size): built when first asked for and kept until another size is. The library calls a
