@@ -35,7 +35,8 @@ class ThirdHost : public TestNamespace {
   ~ThirdHost() { (void)lab_.gateway.attempt("ip link del " + device_); }
 
   [[nodiscard]] std::string state() const {
-    return lab_.gateway.run("ip -details link show " + device_ + kQuiet + "; ethtool -k " + device_) + run("ethtool -k eth0");
+    return lab_.gateway.run("ip -details link show " + device_ + kQuiet + "; ethtool -k " + device_) +
+           run("ethtool -k eth0");
   }
   [[nodiscard]] bool has_xdp() const { return has(lab_.gateway.run("ip link show " + device_), "xdp"); }
 
