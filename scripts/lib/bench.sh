@@ -20,10 +20,7 @@ bench_install_peers() {
 }
 
 bench_build() {
-  local target
-  for target in twinpath twinpathd pktgen bare pairs; do
-    "$ROOT/scripts/build" --target "$target" >&2
-  done
+  "$ROOT/scripts/build" --target twinpath --target twinpathd --target pktgen --target bare --target pairs >&2
 }
 
 run_bench() {
@@ -37,6 +34,6 @@ run_bench() {
     [[ " $* " == *" --smoke "* ]] || bench_install_peers "$@" >&2
     bench_build
   fi
-  # In place of this shell: a signal meets who can clean up.
-  exec "${BENCH[@]}" --clang "$(newest_clang)" "$@"
+  # In place of this shell: a signal meets who can clean up. What has passed so far counts against its limits.
+  exec "${BENCH[@]}" --clang "$(newest_clang)" --spent "$SECONDS" "$@"
 }
