@@ -34,6 +34,7 @@ DP_INLINE int take_hit(struct xdp_md *xdp, __u8 *frame, const __u8 *end, const s
 {
 	struct dp_hit hit;
 	enum dp_hit_verdict verdict = dp_hit(0, &settings, packet, &hit);
+	int action;
 
 	if (verdict == DP_HIT_NOT)
 		return -1;
@@ -41,9 +42,10 @@ DP_INLINE int take_hit(struct xdp_md *xdp, __u8 *frame, const __u8 *end, const s
 		return steer_hit(xdp, packet, &hit.view);
 	if (!dp_rewrite(frame, end, packet, &hit.view, &hit.hop))
 		return XDP_ABORTED;
-	verdict = twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
+	action = twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
+	/* last: its locked addition holds up every load behind it */
 	dp_hit_count(&hit, packet->frame_bytes, twinpath_now());
-	return verdict;
+	return action;
 }
 
 SEC("xdp")

@@ -131,7 +131,7 @@ DP_INLINE __u64 dp_flow_route_word(__u32 stamp, __u16 next_hop, __u16 rule)
 	return (__u64)stamp | (__u64)next_hop << 32 | (__u64)rule << 48;
 }
 
-/* One end of a flow as a word, without what follows from its address: both directions have the same two. */
+/* Port and protocol of one end of a flow, which are hashed with its address: both directions have the same two ends. */
 DP_INLINE __u64 dp_flow_end(__be16 port, __u8 protocol)
 {
 	return (__u64)port | (__u64)protocol << 16;
