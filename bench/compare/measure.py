@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from bpffs import libxdp_folder_goes
 from peer_bare import BARE
 from peer_linux import LINUX
 from peer_ovs import OPEN_VSWITCH
@@ -88,7 +89,7 @@ class Bench:
     def _measure(self, scenario: Scenario, peer: Peer) -> Figures:
         pool = pathlib.Path(tempfile.mkdtemp(prefix="twbench-"))
         try:
-            with Topology(scenario.queues, self._wiring) as lab:
+            with libxdp_folder_goes(), Topology(scenario.queues, self._wiring) as lab:
                 try:
                     peer.start(lab, self._setting(scenario, pool))
                     lab.wait_for_links()
