@@ -2,7 +2,7 @@
 //
 // Pairs of random keys are installed without eviction up to a load, then a random pair is replaced a hundred thousand
 // times, a million times at half load. The promise behind max_pairs is half load; the table printed shows how much room
-// is left above it.
+// is left above it, and which share of the keys lies in its first set, and at home.
 
 #include <doctest/doctest.h>
 
@@ -17,7 +17,7 @@ namespace {
 
 class Crowd {
  public:
-  explicit Crowd(std::uint32_t buckets) : table_(DP_FAMILY_V4, buckets, 42), slots_(buckets * DP_FLOW_LANES) {}
+  explicit Crowd(std::uint32_t buckets) : table_(DP_FAMILY_V4, buckets, kSeed), slots_(buckets * DP_FLOW_LANES) {}
 
   struct Failures {
     std::uint64_t failed = 0;
@@ -47,7 +47,25 @@ class Crowd {
     return failures;
   }
 
+  struct Shares {
+    double in_first_set = 0;
+    double at_home = 0;
+  };
+  [[nodiscard]] Shares shares() {
+    Shares found;
+    for (const dp_flow_view& view : live_) {
+      const std::uint64_t hash = dp_flow_hash4(&dp_flow_entry4(table_.env(), view.slot)->key, kSeed);
+      const std::uint32_t first = dp_flow_first_set(hash, slots_ / DP_FLOW_WAYS);
+      found.in_first_set += view.slot / DP_FLOW_WAYS == first;
+      found.at_home += view.slot == first * DP_FLOW_WAYS + dp_flow_home_way(hash);
+    }
+    const auto all = static_cast<double>(live_.size());
+    return {found.in_first_set / all, found.at_home / all};
+  }
+
  private:
+  static constexpr std::uint64_t kSeed = 42;
+
   std::uint64_t random() {
     state_ ^= state_ << 13;
     state_ ^= state_ >> 7;
@@ -85,11 +103,14 @@ class Crowd {
 
 TEST_CASE("no installation fails at half load, in filling or in churn, and few do far above it") {
   Crowd crowd{1 << 13};  // 131,072 slots
-  std::puts("load  failed while filling  failed in churn");
-  for (const double load : {0.5, 0.6, 0.7, 0.8, 0.9, 0.95}) {
+  std::puts("load  failed while filling  failed in churn  first set, at home: filled  churned");
+  for (const double load : {0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95}) {
     const auto filling = crowd.fill(load);
-    const auto churning = crowd.churn(load == 0.5 ? 1000000 : 100000);
-    std::printf("%.2f  %20.2g  %15.2g\n", load, filling.rate(), churning.rate());
+    const auto filled = crowd.shares();
+    const auto churning = crowd.churn(load <= 0.5 ? 1000000 : 100000);
+    const auto churned = crowd.shares();
+    std::printf("%.2f  %20.2g  %15.2g  %20.2f %.2f  %7.2f %.2f\n", load, filling.rate(), churning.rate(),
+                filled.in_first_set, filled.at_home, churned.in_first_set, churned.at_home);
     if (load <= 0.6) CHECK(filling.failed == 0);
     if (load <= 0.5) CHECK(churning.failed == 0);
     if (load <= 0.6) CHECK(churning.rate() < 0.0001);
