@@ -34,10 +34,10 @@ if(TWINPATH_FUZZ)
   target_compile_options(twinpath_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# twinpath_library(base DEPENDS fmt::fmt): the sources of this folder as library twinpath_base.
+# twinpath_library(base DEPENDS fmt::fmt): the sources of this folder and the folders in it as library twinpath_base.
 function(twinpath_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(sources)
     add_library(twinpath_${name} STATIC ${sources})
     set(scope PUBLIC)

@@ -10,7 +10,7 @@
 
 #include "bench/micro/families.hpp"
 #include "bench/micro/measure.hpp"
-#include "common/datapath/checksum.h"
+#include "common/edit/checksum.h"
 #include "harness/packet.hpp"
 
 namespace twinpath::bench {

@@ -6,9 +6,9 @@
 #include "bench/micro/families.hpp"
 #include "bench/micro/measure.hpp"
 #include "bench/micro/rule_document.hpp"
-#include "pipeline/env.hpp"
+#include "engine/env.hpp"
 // behind the lookups it calls
-#include "common/datapath/classify.h"
+#include "common/decide/classify.h"
 
 namespace twinpath::bench {
 namespace {

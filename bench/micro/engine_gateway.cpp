@@ -15,15 +15,15 @@ using test::kLan;
 using test::kWan;
 
 EngineStages::EngineStages(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests)
-    : pen_(io.engine_frames() / 2, EngineLimits{}.hold_per_neighbour),
+    : queue_(io.engine_frames() / 2, EngineLimits{}.hold_per_neighbour),
       read_(env, counters_),
       fragments_({}, env.settings->v4.seed, env.settings->ticks_per_second),
       judge_(env, counters_),
-      hold_(env, pen_, requests, counters_),
-      answer_(env, io, counters_),
+      hold_(env, queue_, requests, counters_),
+      error_reply_(env, io, counters_),
       rewrite_(env),
-      cut_(env, io, counters_),
-      all_{&nothing_, &read_, &fragments_, &judge_, &hold_, &answer_, &rewrite_, &cut_} {}
+      fragment_(env, io, counters_),
+      all_{&nothing_, &read_, &fragments_, &judge_, &hold_, &error_reply_, &rewrite_, &fragment_} {}
 
 EngineGateway::EngineGateway(std::uint32_t flows) : packets_(flows), order_(flows), items_(afxdp::kBurstMax) {
   enlarge_table(flows);

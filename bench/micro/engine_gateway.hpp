@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "bench/micro/burst_io.hpp"
-#include "harness/pipeline_fixture.hpp"
-#include "pipeline/engine.hpp"
+#include "engine/engine.hpp"
+#include "harness/engine_fixture.hpp"
 
 namespace twinpath::bench {
 
@@ -33,15 +33,15 @@ class EngineStages {
   };
 
   EngineCounters counters_;
-  HoldingPen pen_;
+  HoldQueue queue_;
   NoStage nothing_;
   ReadStage read_;
-  FragmentStage fragments_;
+  ReassemblyStage fragments_;
   JudgeStage judge_;
   HoldStage hold_;
-  AnswerStage answer_;
+  ErrorReplyStage error_reply_;
   RewriteStage rewrite_;
-  CutStage cut_;
+  FragmentStage fragment_;
   std::array<Stage*, 8> all_;
 };
 

@@ -10,7 +10,7 @@
 #include "bench/micro/families.hpp"
 #include "bench/micro/full_table.hpp"
 #include "bench/micro/measure.hpp"
-#include "pipeline/flow_expiry.hpp"
+#include "flows/expiry.hpp"
 
 namespace twinpath::bench {
 namespace {

@@ -49,7 +49,7 @@ Result<Config> config_of(const std::string& document) {
 Result<PolicyImage> rule_image(std::uint32_t compiled, Differ differ) {
   const auto config = config_of(rule_document(compiled, differ));
   if (!config) return pass_on(config.error());
-  auto image = compile(*config, NumberBook{});
+  auto image = compile(*config, NumberAllocation{});
   if (image && image->rules.size() != compiled)
     return refuse("{} compiled rules instead of {}", image->rules.size(), compiled);
   return image;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "policy/compile.hpp"
+#include "config/compile.hpp"
 
 namespace twinpath::bench {
 

@@ -6,7 +6,7 @@
  *          table at most half full: 272 and 528 bytes per pair at max_pairs.
  *          Why control words stand apart: a search reads one line for a set instead of eight, and a miss reads no
  *          entry at all.
- * Writers  The kernel datapath on every CPU and the engine, with the protocol of datapath/flow_table.h. The expiry
+ * Writers  The kernel datapath on every CPU and the engine, with the protocol of flow/table.h. The expiry
  *          scan deletes. Everybody else maps the table read-only.
  * Order    addresses, ports and checksum deltas: network. The rest: host.
  * Units    seen: ticks (settings.h). Traffic: whole frames, as received.
@@ -28,8 +28,8 @@ enum {
 enum dp_flow_state {
 	DP_FLOW_EMPTY = 0,
 	DP_FLOW_CLAIMED = 1, /* one writer owns the slot and fills it */
-	DP_FLOW_PENDING = 2, /* a master that is published to rivals, not yet to readers */
-	DP_FLOW_DYING = 3,   /* being deleted, or killed by a rival */
+	DP_FLOW_PENDING = 2, /* a forward entry that is published to duplicates, not yet to readers */
+	DP_FLOW_DYING = 3,   /* being deleted, or killed by a duplicate */
 	DP_FLOW_HALF_OPEN = 4,
 	DP_FLOW_ASSURED = 5,
 	DP_FLOW_CLOSING = 6, /* TCP: FIN from both sides, or a RST not yet contradicted */
@@ -48,17 +48,17 @@ enum {
 
 /* Flags of a half, in its link word. Set and cleared with atomics while the entry is live. */
 enum dp_flow_flag {
-	DP_FLOW_MASTER = 1 << 0, /* the forward half: direction of the first packet */
-	DP_FLOW_USER = 1 << 1,   /* place: user, every packet visits the engine */
+	DP_FLOW_FORWARD = 1 << 0, /* the forward half: direction of the first packet */
+	DP_FLOW_USER = 1 << 1,    /* place: user, every packet visits the engine */
 	DP_FLOW_HELD = 1 << 2, /* earlier packets are still in the engine: steer, do not overtake */
 	DP_FLOW_REWRITE = 1 << 3,  /* addresses or ports change */
-	DP_FLOW_ANSWERED = 1 << 4, /* on the master: the responder has sent something */
+	DP_FLOW_ANSWERED = 1 << 4, /* on the forward entry: the responder has sent something */
 	DP_FLOW_FIN = 1 << 5,      /* this direction has sent FIN */
 	DP_FLOW_RESET = 1 << 6,    /* this direction has sent RST */
 	DP_FLOW_ALIVE = 1 << 7,    /* this direction has sent something else after a RST */
-	DP_FLOW_ENGINE = 1 << 8,   /* on the master: installed by the engine (origin) */
-	DP_FLOW_PICKUP = 1 << 9,   /* on the master: TCP seen without its SYN */
-	DP_FLOW_SEQUENCE = 1 << 10, /* on the slave, until assured: `bytes_high` is the responder's first sequence
+	DP_FLOW_ENGINE = 1 << 8,   /* on the forward entry: installed by the engine (origin) */
+	DP_FLOW_PICKUP = 1 << 9,   /* on the forward entry: TCP seen without its SYN */
+	DP_FLOW_SEQUENCE = 1 << 10, /* on the reverse entry, until assured: `bytes_high` is the responder's first sequence
 				       number + 1, host order */
 	DP_FLOW_LOG = 1 << 11,    /* the rule says log */
 	DP_FLOW_PROVEN = 1 << 12, /* has been assured: a RST that is contradicted leads back there */
@@ -66,7 +66,7 @@ enum dp_flow_flag {
 
 /* Packets and bytes of a half. `recent` takes both in one addition: bytes in bits 0 to 39, packets in the others. The top
  * bit of each field is carried off at once into the high words, which count 2^39 bytes and 2^23 packets
- * (datapath/flow_traffic.h). */
+ * (flow/traffic.h). */
 enum { DP_TRAFFIC_BYTE_BITS = 40 };
 
 struct dp_flow_traffic {
@@ -184,7 +184,7 @@ struct dp_flow_half {
 	struct dp_address new_destination;
 	__be16 new_source_port;
 	__be16 new_destination_port;
-	__u32 flags; /* enum dp_flow_flag; MASTER is added by the installation */
+	__u32 flags; /* enum dp_flow_flag; FORWARD is added by the installation */
 	__u32 stamp;
 	__u16 rule;
 	__u16 delta;

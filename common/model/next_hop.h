@@ -2,7 +2,7 @@
  *
  * One array, not banked: a neighbour's change is one write, whatever the number of flows. Flow entries hold indices:
  * one of them counts only while the entry's stamp is current, so an index is given to another neighbour only under a
- * later route epoch (userspace/control/next_hop_book.hpp). A free one names no port.
+ * later route epoch (userspace/control/follow/next_hop_table.hpp). A free one names no port.
  * Writer   control plane. A reader may see a half-written MAC only between two writes of one change; to exclude even
  *          that, the writer clears RESOLVED, writes, then sets it.
  */

@@ -52,6 +52,10 @@ struct dp_packet {
 	__be32 tcp_sequence;
 	__be32 tcp_acknowledgement;
 };
+
+/* Above every possible l4_offset: a mask that tells the verifier so. */
+enum { DP_L4_OFFSET_MASK = 0x3fff };
+
 DP_STATIC_ASSERT(sizeof(struct dp_packet) == 76, "no hidden padding");
 
 #endif

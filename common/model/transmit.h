@@ -1,4 +1,4 @@
-/* transmit.h - a burst of packets on its way from the engine to the transmit program (bpf/transmit.bpf.c).
+/* transmit.h - a burst of packets on its way from the engine to the transmit program (bpf/xdp/transmit.bpf.c).
  *
  * Shape    DP_TRANSMIT_SLOTS slots, and one arena that their packets lie in, close together: 64-byte packets at a
  *          stride of a whole frame would all fall into the same few sets of the first cache.

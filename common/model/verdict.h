@@ -25,7 +25,7 @@ DP_INLINE enum dp_verdict dp_reason_verdict(enum dp_reason reason)
 	return DP_DROP;
 }
 
-/* What the short way (datapath/hit.h) says of a packet. */
+/* What the short way (decide/hit.h) says of a packet. */
 enum dp_hit_verdict {
 	DP_HIT_NOT = 0,
 	DP_HIT_FORWARD = 1, /* with all that the rewrite needs */

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <random>
 
-#include "common/datapath/flow_table.h"
-#include "common/datapath/hit.h"
+#include "common/decide/hit.h"
+#include "common/flow/table.h"
 
 namespace twinpath::test {
 namespace {

@@ -14,7 +14,7 @@ function(twinpath_seed_faults target folder)
     # gateway.bpf.o stands for all the sources that it depends on
     add_custom_command(OUTPUT ${object}
       COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DTARGET=${tree} -DFAULT=${fault} -P ${seed_fault}
-      COMMAND ${TWINPATH_CLANG} -I${tree} ${bpf_flags} -c ${tree}/bpf/gateway.bpf.c -o ${object}
+      COMMAND ${TWINPATH_CLANG} -I${tree} ${bpf_flags} -c ${tree}/bpf/xdp/gateway.bpf.c -o ${object}
       DEPENDS ${fault} ${seed_fault} ${CMAKE_BINARY_DIR}/bpf/gateway.bpf.o
       COMMENT "BPF gateway with a fault: ${name}" VERBATIM)
     list(APPEND objects ${object})

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/datapath/rewrite.h"
+#include "common/edit/rewrite.h"
 #include "common/wire/ipv4.h"
 
 namespace twinpath::test {

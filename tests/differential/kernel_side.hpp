@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
-#include "common/datapath/context.h"
+#include "common/model/context.h"
 #include "common/model/counters.h"
 #include "common/model/event.h"
 #include "common/model/metadata.h"
@@ -58,7 +58,7 @@ class KernelSide {
 
   Outcome run(const Arrival& arrival);
 
-  // Map by its name in bpf/maps.bpf.h.
+  // Map by its name in bpf/shared/maps.bpf.h.
   [[nodiscard]] int map(const char* name) const;
   // The program that frames enter by.
   [[nodiscard]] int program() const { return program_; }

@@ -1,8 +1,9 @@
-#include "pipeline/env.hpp"
+#include "engine/env.hpp"
 
-#include "common/datapath/decide.h"
-#include "common/datapath/hit.h"
-#include "common/datapath/parse.h"
+#include "common/decide/decide.h"
+#include "common/decide/hit.h"
+#include "common/edit/rewrite.h"
+#include "common/parse/parse.h"
 
 #include "differential/twin_side.hpp"
 

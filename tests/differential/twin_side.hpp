@@ -1,4 +1,4 @@
-// twin_side.hpp - the C++ build of the same verbs, answering for one frame what bpf/gateway.bpf.c should.
+// twin_side.hpp - the C++ build of the same verbs, answering for one frame what bpf/xdp/gateway.bpf.c should.
 //
 // Tables   what the control plane writes is read from the kernel side's maps; flow tables, budgets, counters and the
 //          context of the slow path are its own.
@@ -11,11 +11,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/datapath/context.h"
+#include "common/model/context.h"
 #include "common/model/counters.h"
 #include "common/model/event.h"
 #include "differential/kernel_side.hpp"
-#include "pipeline/env.hpp"
+#include "engine/env.hpp"
 
 struct dp_hit;
 

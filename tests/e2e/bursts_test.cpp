@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "afxdp/driver.hpp"
-#include "control/live_sender.hpp"
+#include "control/life/live_sender.hpp"
 #include "harness/namespace.hpp"
 #include "harness/wire.hpp"
 

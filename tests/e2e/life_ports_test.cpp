@@ -120,7 +120,7 @@ TEST_CASE("a port comes by reload, works by both datapaths and goes again, and o
   const std::string found = dmz.state();
   const json config = base(lab);
   lab.start(config);
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   UdpStream kernel{lab, 7000};
   UdpStream user{lab, 7002};
   REQUIRE(kernel.flows());
@@ -186,7 +186,7 @@ TEST_CASE("a port that moves to another zone is judged by that zone's rules, and
   CAPTURE(lab.log());
   json config = with_dmz(base(lab));
   lab.start(config);
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   UdpStream stream{lab, 7000};
   REQUIRE(stream.flows());
   UniqueFd server = udp_at(lab.server, {"10.2.0.2", 7002});
@@ -220,7 +220,7 @@ TEST_CASE("no packet sees its port's zone of one configuration and the rules of 
   b["ports"][0]["zone"] = "inside";
   b["rules"][0]["from"] = "guest";
   lab.start(a);
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   UdpStream denied{lab, 7100};
   for (int flip = 0; flip < 100; ++flip) reload(lab, flip % 2 == 0 ? b : a);
   CHECK(denied.received() == 0);
@@ -326,7 +326,7 @@ TEST_CASE("a port keeps its flows and counters under another name; its name on a
   CAPTURE(lab.log());
   const json config = base(lab);
   lab.start(config);
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   UdpStream stream{lab, 7000};
   REQUIRE(stream.flows());
   const auto received = [&](std::size_t port) {

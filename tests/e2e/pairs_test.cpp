@@ -30,7 +30,7 @@ class Lab : public GatewayLab {
     nlohmann::json document = config(rules);
     document["flows"]["max_pairs_v4"] = max_pairs;
     start(document);
-    meet_neighbours();
+    obtain_next_hops();
     server.run("ethtool -K eth0 gro on");  // a redirect into a veth wants NAPI at its other end
     client.run("ethtool -K eth0 gro on");
   }

@@ -58,7 +58,7 @@ class Border {
     lab.gateway.run(
         "ip route add 192.0.2.0/24 via 10.2.0.2 && ip route add 198.51.100.0/24 via 10.1.0.2 && "
         "ip route add 2001:db8::/64 via 2001:db8:2::2 && ip route add 2001:db8:100::/48 via 2001:db8:1::2");
-    lab.meet_neighbours();
+    lab.obtain_next_hops();
     nlohmann::json document = lab.config(rules);
     document["flows"]["pickup"] = "strict";
     lab.start(document);

@@ -231,7 +231,7 @@ TEST_CASE("traffic that runs on XDP alone never lets the next hop's entry in Lin
           std::string("d=/proc/sys/net/") + family + "/neigh/" + device +
           "; echo 500 > $d/base_reachable_time_ms; echo 1 > $d/gc_stale_time; echo 1 > $d/delay_first_probe_time; "
           "echo 200 > $d/retrans_time_ms");
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   lab.start(lab.config(kRules));
   auto all = conversations(lab, kNear);
   for (const auto end = Clock::now() + test_length() + std::chrono::seconds{7}; Clock::now() < end;) {

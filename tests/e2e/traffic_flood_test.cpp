@@ -115,7 +115,7 @@ TEST_CASE("a spoofed SYN to an open port draws an answer and stays half-open") {
   GatewayLab lab{"spoof"};
   CAPTURE(lab.log());
   place_spoofed(lab);
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   lab.start(lab.config(kRules));
   const UniqueFd listening = tcp_listen(lab.server, {"10.2.0.2", 80});
   std::atomic<int> answers{0};
@@ -136,7 +136,7 @@ TEST_CASE("only the originator's acknowledgement of the right number makes a TCP
   CAPTURE(lab.log());
   place_spoofed(lab);
   lab.gateway.run("ip route add 10.9.0.0/16 via 10.2.0.2");
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   lab.start(lab.config(kRules));
   const Handshake handshake(lab, 5000);
   CHECK(state_of(lab, 5000) == "half-open");
@@ -159,7 +159,7 @@ TEST_CASE("a flood of new flows, several times the table, takes no assured flow'
   CAPTURE(lab.log());
   place_spoofed(lab);
   lab.gateway.run("ip route add 10.9.0.0/16 via 10.2.0.2");
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   nlohmann::json document = lab.config(kRules);
   document["flows"]["max_pairs_v4"] = count + count / 2;
   lab.start(document);

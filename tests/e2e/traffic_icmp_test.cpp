@@ -126,7 +126,7 @@ TEST_CASE("the gateway answers with the fitting ICMP error, from its own address
   GatewayLab lab{"icmp"};
   CAPTURE(lab.log());
   lab.gateway.run("ip link set wan0 mtu 1300");
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   lab.start(lab.config(kRules));
   Mailbox mailbox(lab.client);
   const Sender sender(lab.client, "eth0");

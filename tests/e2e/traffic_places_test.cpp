@@ -99,7 +99,7 @@ std::uint64_t packets(const std::map<FlowName, Amount>& heard) {
 
 // Both kinds of conversation under one place; what was heard at the client.
 std::map<FlowName, Amount> converse(GatewayLab& lab, const std::string& place) {
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   lab.start(lab.config(rules(place)));
   FlowLedger ledger(lab.client, "eth0");
   REQUIRE(udp_conversations(lab));
@@ -168,7 +168,7 @@ TEST_CASE("after an overload of the engine every frame is accounted for, and the
   CAPTURE(lab.log());
   nlohmann::json document = lab.config(rules("user"));
   document["engine"]["frames"] = 8192;
-  lab.meet_neighbours();
+  lab.obtain_next_hops();
   lab.start(document);
   const char* length = std::getenv("TWINPATH_TEST_OVERLOAD_S");
   {

@@ -7,7 +7,8 @@
 #include "harness/gateway_tables.hpp"
 #include "harness/parsed.hpp"
 // behind the lookups of the first
-#include "common/datapath/parse_quote.h"
+#include "common/edit/rewrite.h"
+#include "common/parse/quote.h"
 
 #include "fuzz/fuzz.hpp"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "pipeline/flow_env.hpp"
-#include "pipeline/flow_scan.hpp"
+#include "flows/env.hpp"
+#include "flows/scan.hpp"
 #include "tests/harness/flow_numbers.h"
 
 namespace twinpath::test {

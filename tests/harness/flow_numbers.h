@@ -7,7 +7,7 @@
 #ifndef TWINPATH_FLOW_NUMBERS_H
 #define TWINPATH_FLOW_NUMBERS_H
 
-#include "common/datapath/hash.h"
+#include "common/flow/hash.h"
 #include "common/model/flow.h"
 #include "common/model/packet.h"
 

@@ -195,7 +195,7 @@ std::vector<nlohmann::json> GatewayLab::policies(const std::string& query) const
   return pairs;
 }
 
-void GatewayLab::meet_neighbours() const {
+void GatewayLab::obtain_next_hops() const {
   for (const char* far_end : {"10.1.0.2", "10.2.0.2", "2001:db8:1::2", "2001:db8:2::2"})
     gateway.run(std::string("ping -q -c 1 -W 5 ") + far_end);
 }

@@ -70,7 +70,7 @@ class GatewayLab {
   // All pairs that fit ("protocol=udp&state=assured"), through every page.
   [[nodiscard]] std::vector<nlohmann::json> policies(const std::string& query = {}) const;
   // Has Linux in the gateway learn both far ends, so that no flow has to wait for a neighbour.
-  void meet_neighbours() const;
+  void obtain_next_hops() const;
   // Packets dropped for this reason so far, by both datapaths.
   [[nodiscard]] std::uint64_t drops(const std::string& reason) const;
   // Packets the engine has received so far.

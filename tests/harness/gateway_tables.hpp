@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/env.hpp"
 #include "harness/packet.hpp"
-#include "pipeline/env.hpp"
 // behind the lookups they call
-#include "common/datapath/decide.h"
-#include "common/datapath/parse.h"
+#include "common/decide/decide.h"
+#include "common/parse/parse.h"
 
 namespace twinpath::test {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/datapath/parse.h"
+#include "common/parse/parse.h"
 #include "harness/packet.hpp"
 #include "harness/twin_parse.hpp"
 

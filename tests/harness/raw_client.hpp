@@ -42,12 +42,12 @@ class RawClient {
   }
 
   // Everything until the server closes, or until `needle` has come `times` times.
-  std::string hear(std::string_view needle = {}, int times = 1, int patience_ms = 5000) {
+  std::string hear(std::string_view needle = {}, int times = 1, int hold_timeout_ms = 5000) {
     std::string heard;
     char piece[65536];
     while (needle.empty() || count(heard, needle) < times) {
       pollfd poll{fd_.get(), POLLIN, 0};
-      if (::poll(&poll, 1, patience_ms) <= 0) return heard + "<silence>";
+      if (::poll(&poll, 1, hold_timeout_ms) <= 0) return heard + "<silence>";
       const ssize_t got = ::recv(fd_.get(), piece, sizeof(piece), 0);
       if (got <= 0) break;
       heard.append(piece, static_cast<std::size_t>(got));

@@ -9,10 +9,10 @@
 // Only two of env.h's functions get a body here: a classifier that asks for another one does not link.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
-#include "common/datapath/env.h"
+#include "common/env.h"
 #pragma GCC diagnostic pop
 
-#include "policy/compile.hpp"
+#include "config/compile.hpp"
 
 struct dp_env {
   std::array<const twinpath::PolicyImage*, DP_BANKS> banks{};
@@ -28,7 +28,7 @@ static inline const dp_rule* dp_env_rule(dp_env* env, __u32 bank, __u32 index) {
   return image != nullptr && index < image->rules.size() ? &image->rules[index] : nullptr;
 }
 
-#include "common/datapath/classify.h"
+#include "common/decide/classify.h"
 
 namespace twinpath {
 

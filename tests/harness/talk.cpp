@@ -114,9 +114,9 @@ void udp_send(int socket, const Place& there, std::span<const std::uint8_t> payl
   if (sent != static_cast<ssize_t>(payload.size())) throw_errno("send to " + there.address);
 }
 
-bool udp_receive(int socket, Place& from, std::size_t& size, int patience_ms) {
+bool udp_receive(int socket, Place& from, std::size_t& size, int hold_timeout_ms) {
   pollfd waiting{socket, POLLIN, 0};
-  if (::poll(&waiting, 1, patience_ms) != 1) return false;
+  if (::poll(&waiting, 1, hold_timeout_ms) != 1) return false;
   std::array<std::uint8_t, 65536> room;
   AnyAddress address{};
   socklen_t length = sizeof(address);

@@ -27,8 +27,8 @@ struct Place {
 [[nodiscard]] UniqueFd tcp_accept(int listening);
 
 void udp_send(int socket, const Place& there, std::span<const std::uint8_t> payload);
-// The number of bytes of one datagram and where it came from. False: none came within `patience_ms`.
-[[nodiscard]] bool udp_receive(int socket, Place& from, std::size_t& size, int patience_ms = 10'000);
+// The number of bytes of one datagram and where it came from. False: none came within `hold_timeout_ms`.
+[[nodiscard]] bool udp_receive(int socket, Place& from, std::size_t& size, int hold_timeout_ms = 10'000);
 
 void send_all(int socket, std::span<const std::uint8_t> bytes);
 // Exactly as many bytes as asked for.

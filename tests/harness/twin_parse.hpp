@@ -1,4 +1,4 @@
-// twin_parse.hpp - a slow, obvious parser, written from the RFCs to be held against common/datapath/parse.h.
+// twin_parse.hpp - a slow, obvious parser, written from the RFCs to be held against common/parse/parse.h.
 //
 // It shares no code with common/: only the names of reasons and flags, which are the contract. It reads single bytes of
 // a vector, checks each one's index, and keeps what it found in host order in its own struct.

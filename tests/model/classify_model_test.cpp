@@ -243,7 +243,7 @@ TEST_CASE("compiled rules decide as the operator's rules read, for random rule s
   std::size_t by_rule = 0;
   std::size_t packets = 0;
   std::size_t compiled = 0;
-  NumberBook book;
+  NumberAllocation allocation;
   for (std::size_t round = 0; round < kRounds; ++round) {
     const std::size_t rules = round % 10 == 0 ? 300 : below(random, 60);
     const auto config = parse_config(random_document(random, rules));
@@ -251,10 +251,10 @@ TEST_CASE("compiled rules decide as the operator's rules read, for random rule s
     const auto again = parse_config(to_json(*config).dump());
     REQUIRE(again.has_value());
     REQUIRE(to_json(*again) == to_json(*config));
-    const auto image = compile(*config, book);
+    const auto image = compile(*config, allocation);
     if (!image) continue;  // beyond DP_RULES_MAX
     ++compiled;
-    book = image->numbers;
+    allocation = image->numbers;
     for (int i = 0; i < kPackets; ++i, ++packets) compare(random, *config, *image, by_rule);
   }
   MESSAGE(compiled, " rule sets, ", packets, " packets, ", by_rule, " decided by a rule");

@@ -25,7 +25,7 @@ inline bool is_whole_pair(flow_env& env, std::uint8_t family, std::uint32_t slot
   dp_flow_view view{}, partner{};
   dp_flow_view_slot(&env, family, slot, control, &view);
   return dp_flow_view_slot(&env, family, view.partner, view.link, &partner) != 0 && partner.partner == slot &&
-         ((partner.link ^ view.link) & DP_FLOW_MASTER) != 0 && dp_flow_same_version(partner.link, control) != 0 &&
+         ((partner.link ^ view.link) & DP_FLOW_FORWARD) != 0 && dp_flow_same_version(partner.link, control) != 0 &&
          dp_flow_same_version(partner.control, view.link) != 0;
 }
 

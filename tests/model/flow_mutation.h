@@ -1,7 +1,7 @@
-/* flow_mutation.h - seeded faults of the flow table, for test builds alone; include it before flow_table.h.
+/* flow_mutation.h - seeded faults of the flow table, for test builds alone; include it before flow/table.h.
  *
- * DP_FLOW_MUTATION takes one protective step out of the protocol: 1 nobody minds rivals, 2 a copy is believed without a
- * second look, 3 a slave is used without its master. A stress test that does not notice is no test. The product knows
+ * DP_FLOW_MUTATION takes one protective step out of the protocol: 1 nobody minds duplicates, 2 a copy is believed without a
+ * second look, 3 a reverse entry is used without its forward entry. A stress test that does not notice is no test. The product knows
  * nothing of this: the step keeps its name, the product's own gets another.
  */
 #ifndef TWINPATH_FLOW_MUTATION_H
@@ -12,21 +12,21 @@
 #endif
 
 #if DP_FLOW_MUTATION == 1
-#define dp_flow_judge_rival sound_judge_rival
+#define dp_flow_judge_duplicate sound_judge_duplicate
 #elif DP_FLOW_MUTATION == 2
 #define dp_flow_recheck sound_recheck
 #elif DP_FLOW_MUTATION == 3
-#define dp_flow_master_is_live sound_master_is_live
+#define dp_flow_forward_is_live sound_forward_is_live
 #endif
 
-#include "common/datapath/flow_control.h"
+#include "common/flow/control.h"
 
 #if DP_FLOW_MUTATION == 1
-#undef dp_flow_judge_rival
-DP_INLINE enum dp_flow_rival dp_flow_judge_rival(__u32 control, __u32 master, __u32 master_slot,
-                                                 __u32 own_master_slot) {
-  (void)sound_judge_rival(control, master, master_slot, own_master_slot);
-  return DP_RIVAL_NONE;
+#undef dp_flow_judge_duplicate
+DP_INLINE enum dp_flow_duplicate dp_flow_judge_duplicate(__u32 control, __u32 forward, __u32 forward_slot,
+                                                         __u32 own_forward_slot) {
+  (void)sound_judge_duplicate(control, forward, forward_slot, own_forward_slot);
+  return DP_DUPLICATE_NONE;
 }
 #elif DP_FLOW_MUTATION == 2
 #undef dp_flow_recheck
@@ -35,9 +35,9 @@ DP_INLINE int dp_flow_recheck(__u32 before, __u32 now) {
   return 1;
 }
 #elif DP_FLOW_MUTATION == 3
-#undef dp_flow_master_is_live
-DP_INLINE int dp_flow_master_is_live(__u32 master_control, __u32 slave_link) {
-  (void)sound_master_is_live(master_control, slave_link);
+#undef dp_flow_forward_is_live
+DP_INLINE int dp_flow_forward_is_live(__u32 forward_control, __u32 reverse_link) {
+  (void)sound_forward_is_live(forward_control, reverse_link);
   return 1;
 }
 #endif

@@ -1,6 +1,6 @@
 /* flow_race.h - two sides that send the same new flows at the same moment; the same in BPF and in user space.
  *
- * A side is a CPU under BPF_PROG_TEST_RUN (bpf/flow_race_test.bpf.c) or a thread (flow_race_engine.hpp). Flows are
+ * A side is a CPU under BPF_PROG_TEST_RUN (bpf/test/flow_race_test.bpf.c) or a thread (flow_race_engine.hpp). Flows are
  * numbered; before each, a side waits for the other one to come to the same number, but not for ever: a side that has
  * been interrupted is passed, and catches up because it need not wait itself.
  * Shape    two struct race_side in one mmapped array map. `at` and `met` are the side's own; the other one only reads.
@@ -8,7 +8,7 @@
 #ifndef TWINPATH_FLOW_RACE_H
 #define TWINPATH_FLOW_RACE_H
 
-#include "common/datapath/hash.h"
+#include "common/flow/hash.h"
 
 enum {
   RACE_SIDES = 2,

@@ -1,7 +1,7 @@
-#include "pipeline/env.hpp"
+#include "engine/env.hpp"
 
-#include "common/datapath/decide.h"
-#include "common/datapath/parse.h"
+#include "common/decide/decide.h"
+#include "common/parse/parse.h"
 
 #include "model/flow_race_engine.hpp"
 

@@ -1,7 +1,7 @@
 // flow_race_engine.hpp - the engine as one side of the race: the C++ build decides over the kernel's own tables.
 //
 // Thread   the caller's, for the length of run().
-// Why      it stands apart because the verbs over all tables (pipeline/env.hpp) and those over flow tables alone, which
+// Why      it stands apart because the verbs over all tables (engine/env.hpp) and those over flow tables alone, which
 //          the rest of the test uses, may not meet in one file.
 #pragma once
 

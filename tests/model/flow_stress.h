@@ -7,7 +7,7 @@
 #ifndef TWINPATH_FLOW_STRESS_H
 #define TWINPATH_FLOW_STRESS_H
 
-#include "common/datapath/flow_table.h"
+#include "common/flow/table.h"
 #include "tests/harness/flow_numbers.h"
 
 enum {
@@ -24,7 +24,7 @@ struct flow_stress_counts {
   __u64 deleted;
   /* faults */
   __u64 torn;      /* a copy with fields of another flow */
-  __u64 half_used; /* a slave used before its pair was */
+  __u64 half_used; /* a reverse entry used before its pair was */
   __u64 lost;      /* a protected flow not found */
 };
 
@@ -55,18 +55,18 @@ DP_INLINE __u32 flow_stress_number(__u64 random) {
   return STRESS_PROTECTED + dp_hash_range(low, STRESS_FLOWS - STRESS_PROTECTED);
 }
 
-/* A half-open slave has been found: was its pair ever live? Its master cannot be claimed, for that comes once and first;
+/* A half-open reverse entry has been found: was its pair ever live? Its forward entry cannot be claimed, for that comes once and first;
  * nor pending, for only idle assured pairs come back that way here. */
 DP_INLINE int flow_stress_half_used(struct dp_env* env, __u8 family, const struct dp_flow_view* view) {
   const __u32* word;
-  __u32 master;
+  __u32 forward;
 
-  if ((view->link & DP_FLOW_MASTER) || dp_flow_state_of(view->control) != DP_FLOW_HALF_OPEN) return 0;
+  if ((view->link & DP_FLOW_FORWARD) || dp_flow_state_of(view->control) != DP_FLOW_HALF_OPEN) return 0;
   word = family == DP_FAMILY_V4 ? dp_flow_control4(env, view->partner) : dp_flow_control6(env, view->partner);
   if (!word) return 0;
-  master = DP_LOAD(word);
-  return dp_flow_same_version(master, view->link) &&
-         (dp_flow_state_of(master) == DP_FLOW_CLAIMED || dp_flow_state_of(master) == DP_FLOW_PENDING);
+  forward = DP_LOAD(word);
+  return dp_flow_same_version(forward, view->link) &&
+         (dp_flow_state_of(forward) == DP_FLOW_CLAIMED || dp_flow_state_of(forward) == DP_FLOW_PENDING);
 }
 
 DP_INLINE void flow_stress_hit(struct dp_env* env, struct flow_stress* s, struct flow_stress_counts* counts,

@@ -23,9 +23,9 @@
 #include "tests/model/flow_mutation.h"
 
 #include "base/mapping.hpp"
+#include "flows/expiry.hpp"
 #include "harness/flow_env.hpp"
 #include "model/flow_inspection.hpp"
-#include "pipeline/flow_expiry.hpp"
 
 #define dp_env flow_env  // as in flow_env.hpp
 #include "tests/model/flow_stress.h"

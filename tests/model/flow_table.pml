@@ -1,15 +1,15 @@
 /* flow_table.pml - the flow table's protocol, small enough to explore completely with spin.
  *
- * Two writers install the same pair of keys, each in slots of its own (writer i claims master i and slave i); one
- * deletes idle pairs and may change its mind; one reader uses whatever slave it finds. A slot is its state and its
- * version; a slave's link is its master's version at the time of installation (slots never change partners here, so the
+ * Two writers install the same pair of keys, each in slots of its own (writer i claims forward entry i and reverse entry i); one
+ * deletes idle pairs and may change its mind; one reader uses whatever reverse entry it finds. A slot is its state and its
+ * version; a reverse entry's link is its forward entry's version at the time of installation (slots never change partners here, so the
  * partner's number is left out).
  *
- * Checked   never two live masters; no slave is used whose pair was never live, nor one of another version; when all
+ * Checked   never two live forward entries; no reverse entry is used whose pair was never live, nor one of another version; when all
  *           have finished, nothing is left in transition, no half is alone, and there is at most one pair.
  * Not seen  memory order: spin is sequentially consistent. The protocol's one Dekker pattern (publish pending, then
  *           search) has a locked exchange in between.
- * Faults    -DNO_RIVALS, -DNO_MASTER_CHECK, -DNO_RECHECK, -DBLIND_RETURN (a dying pair comes back without a search)
+ * Faults    -DNO_RIVALS, -DNO_FORWARD_CHECK, -DNO_RECHECK, -DBLIND_RETURN (a dying pair comes back without a search)
  *           each make it fail.
  */
 #define EMPTY 0
@@ -22,23 +22,23 @@
 
 #define WRITERS 2
 
-byte master[WRITERS], master_version[WRITERS];
-byte slave[WRITERS], slave_version[WRITERS];
-byte slave_link[WRITERS];  /* version of the master that this slave belongs to */
+byte forward[WRITERS], forward_version[WRITERS];
+byte reverse[WRITERS], reverse_version[WRITERS];
+byte reverse_link[WRITERS];  /* version of the forward entry that this reverse entry belongs to */
 byte ever_live[WRITERS];   /* version + 1 under which the pair was last live */
-byte content[WRITERS];     /* what a slave's entry says: the version it was written under */
+byte content[WRITERS];     /* what a reverse entry's entry says: the version it was written under */
 byte finished;
 
 inline went_live(i)
 {
-	ever_live[i] = master_version[i] + 1;
-	assert(!(LIVE(master[0]) && LIVE(master[1])));
+	ever_live[i] = forward_version[i] + 1;
+	assert(!(LIVE(forward[0]) && LIVE(forward[1])));
 }
 
 inline release(i)
 {
-	d_step { slave[i] = EMPTY; slave_version[i] = slave_version[i] + 1; }
-	d_step { master[i] = EMPTY; master_version[i] = master_version[i] + 1; }
+	d_step { reverse[i] = EMPTY; reverse_version[i] = reverse_version[i] + 1; }
+	d_step { forward[i] = EMPTY; forward_version[i] = forward_version[i] + 1; }
 }
 
 /* A pending pair that goes before ours: lost when it is live in the end, or when we wait no longer. */
@@ -47,41 +47,41 @@ inline await(j, version, lost)
 	if
 	:: lost = true
 	:: d_step {
-			master[j] != PENDING || master_version[j] != version;
-			lost = master_version[j] == version && LIVE(master[j])
+			forward[j] != PENDING || forward_version[j] != version;
+			lost = forward_version[j] == version && LIVE(forward[j])
 		}
 	fi
 }
 
-/* Does the other writer's pair win? Looks at its slave, then at its master, as for the reverse key; and at its master
+/* Does the other writer's pair win? Looks at its reverse entry, then at its forward entry, as for the reverse key; and at its forward entry
  * alone, as for the forward key. */
-inline rivals(i, j, lost)
+inline duplicates(i, j, lost)
 {
 	lost = false;
 #ifndef NO_RIVALS
-	/* forward key: the entry is the master */
-	state = master[j];
-	version = master_version[j];
+	/* forward key: the entry is the forward entry */
+	state = forward[j];
+	version = forward_version[j];
 	if
 	:: LIVE(state) -> lost = true
 	:: state == PENDING && j < i -> await(j, version, lost)
 	:: state == PENDING && j > i ->
 		d_step {
 			if
-			:: master[j] == PENDING && master_version[j] == version -> master[j] = DYING
-			:: master_version[j] == version && LIVE(master[j]) -> lost = true
+			:: forward[j] == PENDING && forward_version[j] == version -> forward[j] = DYING
+			:: forward_version[j] == version && LIVE(forward[j]) -> lost = true
 			:: else
 			fi
 		}
 	:: else
 	fi;
-	/* reverse key: the entry is the slave, its master decides */
+	/* reverse key: the entry is the reverse entry, its forward entry decides */
 	if
 	:: !lost ->
-		d_step { entry = slave[j]; entry_link = slave_link[j]; }
+		d_step { entry = reverse[j]; entry_link = reverse_link[j]; }
 		if
 		:: entry == HALF_OPEN || entry == ASSURED ->
-			d_step { state = master[j]; version = master_version[j]; }
+			d_step { state = forward[j]; version = forward_version[j]; }
 			if
 			:: entry == ASSURED -> lost = true
 			:: entry == HALF_OPEN && version == entry_link && LIVE(state) -> lost = true
@@ -90,8 +90,8 @@ inline rivals(i, j, lost)
 			:: entry == HALF_OPEN && version == entry_link && state == PENDING && j > i ->
 				d_step {
 					if
-					:: master[j] == PENDING && master_version[j] == version -> master[j] = DYING
-					:: master_version[j] == version && LIVE(master[j]) -> lost = true
+					:: forward[j] == PENDING && forward_version[j] == version -> forward[j] = DYING
+					:: forward_version[j] == version && LIVE(forward[j]) -> lost = true
 					:: else
 					fi
 				}
@@ -107,12 +107,12 @@ inline rivals(i, j, lost)
 /* From pending to `wanted`, or release. */
 inline settle(i, j, wanted, lost)
 {
-	rivals(i, j, lost);
+	duplicates(i, j, lost);
 	if
 	:: !lost ->
 		d_step {
 			if
-			:: master[i] == PENDING -> master[i] = wanted; went_live(i)
+			:: forward[i] == PENDING -> forward[i] = wanted; went_live(i)
 			:: else -> lost = true
 			fi
 		}
@@ -136,37 +136,37 @@ proctype writer(byte i)
 		tries++;
 		/* claim both ways; a way that is taken (the pair lives) ends the attempt */
 		d_step {
-			claimed = master[i] == EMPTY && slave[i] == EMPTY;
+			claimed = forward[i] == EMPTY && reverse[i] == EMPTY;
 			if
-			:: claimed -> master[i] = CLAIMED; slave[i] = CLAIMED
+			:: claimed -> forward[i] = CLAIMED; reverse[i] = CLAIMED
 			:: else
 			fi
 		}
 		if
 		:: claimed ->
-			slave_link[i] = master_version[i];
-			content[i] = slave_version[i];
-			slave[i] = HALF_OPEN;
-			master[i] = PENDING; /* locked exchange: before the search */
+			reverse_link[i] = forward_version[i];
+			content[i] = reverse_version[i];
+			reverse[i] = HALF_OPEN;
+			forward[i] = PENDING; /* locked exchange: before the search */
 			settle(i, j, HALF_OPEN, lost);
 			/* the originator proves itself at some time */
 			if
 			:: !lost ->
-				d_step { state = master[i]; version = master_version[i]; }
+				d_step { state = forward[i]; version = forward_version[i]; }
 				if
 				:: state == HALF_OPEN ->
 					d_step {
 						if
-						:: master[i] == HALF_OPEN && master_version[i] == version ->
-							master[i] = ASSURED
+						:: forward[i] == HALF_OPEN && forward_version[i] == version ->
+							forward[i] = ASSURED
 						:: else -> lost = true
 						fi
 					}
-					/* mirror, while the slave still belongs to this pair */
+					/* mirror, while the reverse entry still belongs to this pair */
 					d_step {
 						if
-						:: !lost && slave[i] == HALF_OPEN && slave_link[i] == version &&
-						   master_version[i] == version -> slave[i] = ASSURED
+						:: !lost && reverse[i] == HALF_OPEN && reverse_link[i] == version &&
+						   forward_version[i] == version -> reverse[i] = ASSURED
 						:: else
 						fi
 					}
@@ -197,10 +197,10 @@ proctype expirer()
 		fi;
 		j = 1 - i;
 		d_step {
-			former = master[i];
+			former = forward[i];
 			ours = LIVE(former);
 			if
-			:: ours -> master[i] = DYING
+			:: ours -> forward[i] = DYING
 			:: else
 			fi
 		}
@@ -209,9 +209,9 @@ proctype expirer()
 			release(i)
 		:: ours -> /* awake after all */
 #ifdef BLIND_RETURN
-			d_step { master[i] = former; went_live(i) }
+			d_step { forward[i] = former; went_live(i) }
 #else
-			master[i] = PENDING;
+			forward[i] = PENDING;
 			settle(i, j, former, lost)
 #endif
 		:: !ours
@@ -221,7 +221,7 @@ proctype expirer()
 	finished++
 }
 
-/* Finds a slave by its key and uses the copy it made. */
+/* Finds a reverse entry by its key and uses the copy it made. */
 proctype reader()
 {
 	byte state, version, link, copy, i, tries;
@@ -235,20 +235,20 @@ proctype reader()
 		:: i = 0
 		:: i = 1
 		fi;
-		d_step { state = slave[i]; version = slave_version[i]; }
+		d_step { state = reverse[i]; version = reverse_version[i]; }
 		if
 		:: LIVE(state) ->
 			copy = content[i];
-			link = slave_link[i];
+			link = reverse_link[i];
 #ifndef NO_RECHECK
-			d_step { usable = slave_version[i] == version && LIVE(slave[i]); state = slave[i]; }
+			d_step { usable = reverse_version[i] == version && LIVE(reverse[i]); state = reverse[i]; }
 #else
 			usable = true;
 #endif
 			if
 			:: usable && state == HALF_OPEN ->
-#ifndef NO_MASTER_CHECK
-				usable = master_version[i] == link && LIVE(master[i])
+#ifndef NO_FORWARD_CHECK
+				usable = forward_version[i] == link && LIVE(forward[i])
 #else
 				usable = true
 #endif
@@ -276,9 +276,9 @@ init
 		run reader()
 	}
 	finished == 4;
-	assert(master[0] == EMPTY || LIVE(master[0]));
-	assert(master[1] == EMPTY || LIVE(master[1]));
-	assert((master[0] == EMPTY) == (slave[0] == EMPTY));
-	assert((master[1] == EMPTY) == (slave[1] == EMPTY));
-	assert(master[0] == EMPTY || master[1] == EMPTY)
+	assert(forward[0] == EMPTY || LIVE(forward[0]));
+	assert(forward[1] == EMPTY || LIVE(forward[1]));
+	assert((forward[0] == EMPTY) == (reverse[0] == EMPTY));
+	assert((forward[1] == EMPTY) == (reverse[1] == EMPTY));
+	assert(forward[0] == EMPTY || forward[1] == EMPTY)
 }

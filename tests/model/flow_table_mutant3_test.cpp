@@ -12,7 +12,7 @@
 
 using namespace twinpath::test;
 
-TEST_CASE("the stress test notices a slave used before its pair was") {
+TEST_CASE("the stress test notices a reverse used before its pair was") {
   if (!may_load_bpf()) {
     std::puts("SKIPPED: loading BPF programs needs root");
     return;

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "common/datapath/checksum.h"
+#include "common/edit/checksum.h"
 #include "harness/parsed.hpp"
 
 using namespace twinpath::test;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "policy/compile.hpp"
-#include "policy/diff.hpp"
+#include "config/compile.hpp"
+#include "config/diff.hpp"
 
 using namespace twinpath;
 
@@ -20,7 +20,7 @@ Config config_of(const std::string& members) {
   return *config;
 }
 
-PolicyImage image_of(const std::string& members, const NumberBook& previous = {}) {
+PolicyImage image_of(const std::string& members, const NumberAllocation& previous = {}) {
   auto image = compile(config_of(members), previous);
   REQUIRE_MESSAGE(image.has_value(), image.error().text);
   return *image;
@@ -119,29 +119,29 @@ TEST_CASE("a name keeps its number even when a lower one is free") {
   CHECK(numbers.find("new") == 1);
 }
 
-TEST_CASE("a number book survives a restart of the daemon") {
+TEST_CASE("a number allocation survives a restart of the daemon") {
   const PolicyImage image = image_of(R"("rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"}])");
-  const auto book = number_book_from_json(to_json(image.numbers));
-  REQUIRE(book.has_value());
-  CHECK(to_json(*book) == to_json(image.numbers));
+  const auto allocation = number_allocation_from_json(to_json(image.numbers));
+  REQUIRE(allocation.has_value());
+  CHECK(to_json(*allocation) == to_json(image.numbers));
 }
 
-TEST_CASE("a damaged number book is refused") {
+TEST_CASE("a damaged number allocation is refused") {
   const struct {
     const char* saved;
     const char* want;
   } cases[] = {
-      {"[]", "number book: zones is missing"},
-      {R"({"zones": {}, "ports": {}})", "number book: rules is missing"},
-      {R"({"zones": {"a": "2"}, "ports": {}, "rules": {}})", "number book: zones.a is no number"},
-      {R"({"zones": {"a": 1}, "ports": {}, "rules": {}})", "number book: a: number 1 is not 2..31"},
-      {R"({"zones": {}, "ports": {"a": 64}, "rules": {}})", "number book: a: number 64 is not 1..63"},
-      {R"({"zones": {}, "ports": {}, "rules": {"a": 1, "b": 1}})", "number book: b: number 1 belongs to a"},
+      {"[]", "number allocation: zones is missing"},
+      {R"({"zones": {}, "ports": {}})", "number allocation: rules is missing"},
+      {R"({"zones": {"a": "2"}, "ports": {}, "rules": {}})", "number allocation: zones.a is no number"},
+      {R"({"zones": {"a": 1}, "ports": {}, "rules": {}})", "number allocation: a: number 1 is not 2..31"},
+      {R"({"zones": {}, "ports": {"a": 64}, "rules": {}})", "number allocation: a: number 64 is not 1..63"},
+      {R"({"zones": {}, "ports": {}, "rules": {"a": 1, "b": 1}})", "number allocation: b: number 1 belongs to a"},
   };
   for (const auto& c : cases) {
-    const auto book = number_book_from_json(nlohmann::json::parse(c.saved));
-    REQUIRE(!book.has_value());
-    CHECK(book.error().text == std::string(c.want));
+    const auto allocation = number_allocation_from_json(nlohmann::json::parse(c.saved));
+    REQUIRE(!allocation.has_value());
+    CHECK(allocation.error().text == std::string(c.want));
   }
 }
 

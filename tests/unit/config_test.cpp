@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/config.hpp"
+#include "config/config.hpp"
 
 using namespace twinpath;
 using nlohmann::json;

@@ -1,5 +1,5 @@
 // One trial after the other, on a clock of its own.
-#include "control/confirmation.hpp"
+#include "control/life/confirmation.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,8 +13,8 @@ namespace {
 
 struct Fixture {
   boost::asio::io_context io;
-  std::vector<Trial> late;
-  Confirmation confirmation{io, [this](Trial trial) { late.push_back(std::move(trial)); }};
+  std::vector<Unconfirmed> late;
+  Confirmation confirmation{io, [this](Unconfirmed trial) { late.push_back(std::move(trial)); }};
 
   static Config named(const char* name) {
     Config config;
@@ -73,7 +73,7 @@ TEST_CASE_FIXTURE(Fixture, "the report says whether something waits, for how lon
   CHECK(confirmation.seconds_left() <= 30);
   CHECK(confirmation.end());
   confirmation.begin({1ms, named("before")});
-  CHECK(confirmation.report()["undo"] == "put_back");
+  CHECK(confirmation.report()["undo"] == "rollback");
   std::this_thread::sleep_for(5ms);
   CHECK(confirmation.seconds_left() == 0);
 }

@@ -1,4 +1,4 @@
-// flow_control_test.cpp - the rules over words already read: rivals, timeouts, free ways, and what a key hashes to.
+// flow_control_test.cpp - the rules over words already read: duplicates, timeouts, free ways, and what a key hashes to.
 
 #include <doctest/doctest.h>
 
@@ -10,28 +10,28 @@
 
 using namespace twinpath::test;
 
-TEST_CASE("what a rival means follows from its state, its master's and the order of slots") {
+TEST_CASE("what a duplicate means follows from its state, its forward's and the order of slots") {
   const std::uint32_t own = 100;
   const struct {
     const char* name;
-    std::uint32_t control, master, slot;
-    dp_flow_rival want;
+    std::uint32_t control, forward, slot;
+    dp_flow_duplicate want;
   } cases[] = {
-      {"live master", DP_FLOW_HALF_OPEN, DP_FLOW_HALF_OPEN, 200, DP_RIVAL_WINS},
-      {"slave of an assured pair", DP_FLOW_HALF_OPEN, DP_FLOW_ASSURED, 200, DP_RIVAL_WINS},
-      {"assured slave of a dying master", DP_FLOW_ASSURED, DP_FLOW_DYING, 200, DP_RIVAL_WINS},
-      {"closing slave whose master is gone", DP_FLOW_CLOSING, DP_FLOW_EMPTY, 200, DP_RIVAL_WINS},
-      {"pending at a lower slot", DP_FLOW_PENDING, DP_FLOW_PENDING, 99, DP_RIVAL_WINS},
-      {"pending at a higher slot", DP_FLOW_PENDING, DP_FLOW_PENDING, 101, DP_RIVAL_LOSES},
-      {"slave of a pending master at a higher slot", DP_FLOW_HALF_OPEN, DP_FLOW_PENDING, 101, DP_RIVAL_LOSES},
-      {"slave of a claimed master", DP_FLOW_HALF_OPEN, DP_FLOW_CLAIMED, 99, DP_RIVAL_NONE},
-      {"slave of a dying master", DP_FLOW_HALF_OPEN, DP_FLOW_DYING, 99, DP_RIVAL_NONE},
-      {"slave whose master is gone", DP_FLOW_HALF_OPEN, DP_FLOW_EMPTY, 99, DP_RIVAL_NONE},
-      {"own other half", DP_FLOW_HALF_OPEN, DP_FLOW_PENDING, 100, DP_RIVAL_NONE},
+      {"live forward", DP_FLOW_HALF_OPEN, DP_FLOW_HALF_OPEN, 200, DP_DUPLICATE_WINS},
+      {"reverse of an assured pair", DP_FLOW_HALF_OPEN, DP_FLOW_ASSURED, 200, DP_DUPLICATE_WINS},
+      {"assured reverse of a dying forward", DP_FLOW_ASSURED, DP_FLOW_DYING, 200, DP_DUPLICATE_WINS},
+      {"closing reverse whose forward is gone", DP_FLOW_CLOSING, DP_FLOW_EMPTY, 200, DP_DUPLICATE_WINS},
+      {"pending at a lower slot", DP_FLOW_PENDING, DP_FLOW_PENDING, 99, DP_DUPLICATE_WINS},
+      {"pending at a higher slot", DP_FLOW_PENDING, DP_FLOW_PENDING, 101, DP_DUPLICATE_LOSES},
+      {"reverse of a pending forward at a higher slot", DP_FLOW_HALF_OPEN, DP_FLOW_PENDING, 101, DP_DUPLICATE_LOSES},
+      {"reverse of a claimed forward", DP_FLOW_HALF_OPEN, DP_FLOW_CLAIMED, 99, DP_DUPLICATE_NONE},
+      {"reverse of a dying forward", DP_FLOW_HALF_OPEN, DP_FLOW_DYING, 99, DP_DUPLICATE_NONE},
+      {"reverse whose forward is gone", DP_FLOW_HALF_OPEN, DP_FLOW_EMPTY, 99, DP_DUPLICATE_NONE},
+      {"own other half", DP_FLOW_HALF_OPEN, DP_FLOW_PENDING, 100, DP_DUPLICATE_NONE},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
-    CHECK(dp_flow_judge_rival(c.control, c.master, c.slot, own) == c.want);
+    CHECK(dp_flow_judge_duplicate(c.control, c.forward, c.slot, own) == c.want);
   }
 }
 
@@ -39,7 +39,7 @@ TEST_CASE("timeouts follow protocol, state and flags of both halves") {
   const dp_timeouts t{10, 1000, 20, 5, 30, 100, 15, 40};
   const struct {
     std::uint8_t protocol;
-    std::uint32_t state, master, slave, want;
+    std::uint32_t state, forward, reverse, want;
   } cases[] = {
       {6, DP_FLOW_HALF_OPEN, 0, 0, t.tcp_syn},
       {6, DP_FLOW_ASSURED, 0, 0, t.tcp_established},
@@ -56,7 +56,7 @@ TEST_CASE("timeouts follow protocol, state and flags of both halves") {
       {47, DP_FLOW_HALF_OPEN, 0, 0, t.other},
   };
   for (const auto& c : cases) {
-    CHECK(dp_flow_timeout(&t, c.protocol, c.state, c.master, c.slave) == c.want);
+    CHECK(dp_flow_timeout(&t, c.protocol, c.state, c.forward, c.reverse) == c.want);
     CHECK(dp_flow_timeout_least(&t, c.protocol, c.state) <= c.want);
   }
 }
@@ -68,9 +68,9 @@ TEST_CASE("the least of the timeouts is one that some flags of a pair in that st
     for (const int protocol : {1, 6, 17, 47})
       for (const int state : {DP_FLOW_HALF_OPEN, DP_FLOW_ASSURED, DP_FLOW_CLOSING}) {
         std::uint32_t least = UINT32_MAX;
-        for (const std::uint32_t master : kFlags)
-          for (const std::uint32_t slave : kFlags)
-            least = std::min(least, dp_flow_timeout(&t, protocol, state, master, slave));
+        for (const std::uint32_t forward : kFlags)
+          for (const std::uint32_t reverse : kFlags)
+            least = std::min(least, dp_flow_timeout(&t, protocol, state, forward, reverse));
         CHECK(dp_flow_timeout_least(&t, protocol, state) == least);
       }
   }

@@ -1,5 +1,5 @@
 // flow_expiry_test.cpp - who is let go and when, pass by pass, over a flow table at rest.
-#include "pipeline/flow_expiry.hpp"
+#include "flows/expiry.hpp"
 
 #include "common/target.h"
 

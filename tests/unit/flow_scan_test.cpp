@@ -1,6 +1,6 @@
 // flow_scan_test.cpp - recovery and lists over a flow table at rest, and deleting with a packet in between.
 
-#include "pipeline/flow_scan.hpp"
+#include "flows/scan.hpp"
 
 #include <functional>
 
@@ -65,8 +65,8 @@ TEST_CASE("a flow does not come back when its key was taken while it was dying")
     dp_flow_pair_from(old.slot, old.control, old.partner, old.link, &pair);
     const std::uint32_t pending = dp_flow_with_state(old.control, DP_FLOW_PENDING);
     table.control(old.slot) = pending;
-    const int result = family == DP_FAMILY_V4 ? dp_flow_settle4(table.env(), &pair, pending, DP_FLOW_HALF_OPEN)
-                                              : dp_flow_settle6(table.env(), &pair, pending, DP_FLOW_HALF_OPEN);
+    const int result = family == DP_FAMILY_V4 ? dp_flow_commit4(table.env(), &pair, pending, DP_FLOW_HALF_OPEN)
+                                              : dp_flow_commit6(table.env(), &pair, pending, DP_FLOW_HALF_OPEN);
     CHECK(result == DP_INSTALL_EXISTS);
     CHECK(table.used() == 2);
     CHECK(find(table, 1).slot != old.slot);
@@ -91,8 +91,8 @@ TEST_CASE("a walk in pages shows every pair once, with both halves") {
     CHECK(dp_address_equal(&flow.reverse.source, &reverse.source));
     CHECK(flow.forward.new_source.word[0] == forward.new_source.word[0]);
     CHECK(flow.reverse.new_destination_port == reverse.new_destination_port);
-    CHECK((flow.forward.flags & DP_FLOW_MASTER) != 0);
-    CHECK((flow.reverse.flags & DP_FLOW_MASTER) == 0);
+    CHECK((flow.forward.flags & DP_FLOW_FORWARD) != 0);
+    CHECK((flow.reverse.flags & DP_FLOW_FORWARD) == 0);
     CHECK(flow.reverse.packets == 1);
     CHECK(flow.reverse.seen == 60);
     CHECK(flow.forward.seen == 50);
@@ -102,11 +102,11 @@ TEST_CASE("a walk in pages shows every pair once, with both halves") {
 TEST_CASE("a sequence number kept in the byte counter is not shown as bytes") {
   FlowTable table{DP_FAMILY_V4};
   table.install(1);
-  const dp_flow_view slave = find(table, 1, true);
-  dp_flow_traffic& traffic = dp_flow_entry4(table.env(), slave.slot)->traffic;
+  const dp_flow_view reverse = find(table, 1, true);
+  dp_flow_traffic& traffic = dp_flow_entry4(table.env(), reverse.slot)->traffic;
   dp_traffic_add(&traffic, 1, 60);
   traffic.bytes_high = 0xdeadbeef;
-  dp_flow_change_flags(table.env(), DP_FAMILY_V4, slave.slot, slave.control, DP_FLOW_SEQUENCE, 0);
+  dp_flow_change_flags(table.env(), DP_FAMILY_V4, reverse.slot, reverse.control, DP_FLOW_SEQUENCE, 0);
   CHECK(flow_at(table.view(), id_of(table, 1))->reverse.bytes == 60);
 }
 
@@ -116,9 +116,9 @@ TEST_CASE("an id names one flow for good: after its deletion it finds nothing an
     table.install(1);
     const std::uint64_t id = id_of(table, 1);
     CHECK(flow_at(table.view(), id)->id == id);
-    const dp_flow_view slave = find(table, 1, true);
-    CHECK_FALSE(flow_at(table.view(), flow_id(slave.slot, slave.control)).has_value());
-    CHECK_FALSE(delete_flow(table.view(), flow_id(slave.slot, slave.control)));
+    const dp_flow_view reverse = find(table, 1, true);
+    CHECK_FALSE(flow_at(table.view(), flow_id(reverse.slot, reverse.control)).has_value());
+    CHECK_FALSE(delete_flow(table.view(), flow_id(reverse.slot, reverse.control)));
     CHECK(delete_flow(table.view(), id));
     CHECK_FALSE(delete_flow(table.view(), id));
     table.install(1);
@@ -143,22 +143,22 @@ TEST_CASE("recovery leaves a healthy table as it is and does not wait for it") {
   }
 }
 
-// A writer may die between any two writes. Each row is what it leaves behind in the master's and the slave's word.
+// A writer may die between any two writes. Each row is what it leaves behind in the forward entry's and the reverse entry's word.
 TEST_CASE("recovery removes what a writer left half-way, whatever it had done") {
   const struct {
     const char* name;
-    int master, slave;  // states, -1: given back
+    int forward, reverse;  // states, -1: given back
   } cases[] = {
-      {"slave claimed", DP_FLOW_EMPTY, DP_FLOW_CLAIMED},
+      {"reverse claimed", DP_FLOW_EMPTY, DP_FLOW_CLAIMED},
       {"both claimed", DP_FLOW_CLAIMED, DP_FLOW_CLAIMED},
-      {"slave published", DP_FLOW_CLAIMED, DP_FLOW_HALF_OPEN},
-      {"master pending", DP_FLOW_PENDING, DP_FLOW_HALF_OPEN},
+      {"reverse published", DP_FLOW_CLAIMED, DP_FLOW_HALF_OPEN},
+      {"forward pending", DP_FLOW_PENDING, DP_FLOW_HALF_OPEN},
       {"killed", DP_FLOW_DYING, DP_FLOW_HALF_OPEN},
       {"dying while assured", DP_FLOW_DYING, DP_FLOW_ASSURED},
-      {"dying, slave given back", DP_FLOW_DYING, -1},
+      {"dying, reverse given back", DP_FLOW_DYING, -1},
       {"coming back", DP_FLOW_PENDING, DP_FLOW_CLOSING},
-      {"slave without master", -1, DP_FLOW_ASSURED},
-      {"master without slave", DP_FLOW_ASSURED, -1},
+      {"reverse without forward", -1, DP_FLOW_ASSURED},
+      {"forward without reverse", DP_FLOW_ASSURED, -1},
   };
   FOR_EACH_FAMILY {
     for (const auto& c : cases) {
@@ -166,18 +166,18 @@ TEST_CASE("recovery removes what a writer left half-way, whatever it had done") 
       FlowTable table{family};
       table.install(1);
       table.install(2);
-      const dp_flow_view master = find(table, 1);
-      const std::uint32_t slave = table.control(master.partner);
+      const dp_flow_view forward = find(table, 1);
+      const std::uint32_t reverse = table.control(forward.partner);
       const auto left = [](std::uint32_t control, int state) {
         if (state < 0) return dp_flow_released(control);
         if (state == DP_FLOW_EMPTY) return std::uint32_t{control & DP_FLOW_VERSION_MASK};
         return dp_flow_with_state(control, static_cast<std::uint32_t>(state));
       };
-      table.control(master.slot) = left(master.control, c.master);
-      table.control(master.partner) = left(slave, c.slave);
+      table.control(forward.slot) = left(forward.control, c.forward);
+      table.control(forward.partner) = left(reverse, c.reverse);
       recover_flows(table.view(), [] {});
-      CHECK(dp_flow_state_of(table.control(master.slot)) == DP_FLOW_EMPTY);
-      CHECK(dp_flow_state_of(table.control(master.partner)) == DP_FLOW_EMPTY);
+      CHECK(dp_flow_state_of(table.control(forward.slot)) == DP_FLOW_EMPTY);
+      CHECK(dp_flow_state_of(table.control(forward.partner)) == DP_FLOW_EMPTY);
       CHECK(table.used() == 2);
       CHECK(table.has(2));
       CHECK(table.install(1) == DP_INSTALL_OK);
@@ -189,11 +189,11 @@ TEST_CASE("recovery leaves alone what still moves") {
   FOR_EACH_FAMILY {
     FlowTable table{family};
     table.install(1);
-    const dp_flow_view master = find(table, 1);
-    table.control(master.slot) = dp_flow_with_state(master.control, DP_FLOW_PENDING);
+    const dp_flow_view forward = find(table, 1);
+    table.control(forward.slot) = dp_flow_with_state(forward.control, DP_FLOW_PENDING);
     FlowRecovery recovery{table.view()};
     CHECK(recovery.note() == 1);
-    table.control(master.slot) = master.control;  // its writer went on
+    table.control(forward.slot) = forward.control;  // its writer went on
     CHECK(recovery.repair().released == 0);
     CHECK(table.has(1));
     CHECK(table.has(1, true));
@@ -208,7 +208,7 @@ TEST_CASE("recovery does not release a way that another pair has taken since") {
     dp_flow_delete(table.env(), family, &old);
     table.install(1);
     REQUIRE(find(table, 1).slot == old.slot);
-    // a dead writer's dying master elsewhere that still names the slave's former version
+    // a dead writer's dying forward entry elsewhere that still names the reverse entry's former version
     table.install(2);
     const dp_flow_view victim = find(table, 2);
     table.control(victim.slot) = dp_flow_with_state(victim.control, DP_FLOW_DYING);
@@ -223,16 +223,16 @@ TEST_CASE("recovery does not release a way that another pair has taken since") {
   }
 }
 
-TEST_CASE("recovery clears HELD and lets a lagging slave catch up with its master") {
+TEST_CASE("recovery clears HELD and lets a lagging reverse catch up with its forward") {
   FOR_EACH_FAMILY {
     FlowTable table{family};
     table.install(1);
-    const dp_flow_view master = find(table, 1);
-    dp_flow_change_flags(table.env(), family, master.slot, master.control, DP_FLOW_HELD | DP_FLOW_USER, 0);
-    table.control(master.slot) = dp_flow_with_state(master.control, DP_FLOW_ASSURED);
+    const dp_flow_view forward = find(table, 1);
+    dp_flow_change_flags(table.env(), family, forward.slot, forward.control, DP_FLOW_HELD | DP_FLOW_USER, 0);
+    table.control(forward.slot) = dp_flow_with_state(forward.control, DP_FLOW_ASSURED);
     const RecoveryCounts counts = recover_flows(table.view(), [] {});
     CHECK(counts.held == 1);
-    CHECK((find(table, 1).link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_MASTER | DP_FLOW_USER));
+    CHECK((find(table, 1).link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FORWARD | DP_FLOW_USER));
     CHECK(dp_flow_state_of(find(table, 1, true).control) == DP_FLOW_ASSURED);
   }
 }

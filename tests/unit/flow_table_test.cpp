@@ -1,4 +1,4 @@
-// flow_table_test.cpp - the flow table's verbs, one at a time and without rivals. Races: tests/model.
+// flow_table_test.cpp - the flow table's verbs, one at a time and without duplicates. Races: tests/model.
 
 #include <functional>
 
@@ -36,8 +36,8 @@ TEST_CASE("both directions of an installed pair are found, whole and with zeroed
     CHECK(forward.control == table.last().control);
     CHECK(forward.partner == reverse.slot);
     CHECK(reverse.partner == forward.slot);
-    CHECK((forward.link & DP_FLOW_MASTER) != 0);
-    CHECK((reverse.link & DP_FLOW_MASTER) == 0);
+    CHECK((forward.link & DP_FLOW_FORWARD) != 0);
+    CHECK((reverse.link & DP_FLOW_FORWARD) == 0);
     CHECK(dp_flow_same_version(forward.link, reverse.control));
     CHECK(dp_flow_same_version(reverse.link, forward.control));
     CHECK(forward.stamp == 0x00010001);
@@ -214,7 +214,7 @@ TEST_CASE("of one set the oldest half-open pair goes, whichever way it lies in")
     claim.evict = 1;
     dp_flow_view view;
     REQUIRE(table.find(oldest, false, view));
-    CHECK(dp_flow_make_room4(table.env(), view.slot / DP_FLOW_WAYS, view.slot / DP_FLOW_WAYS, &claim) == 1);
+    CHECK(dp_flow_evict_one4(table.env(), view.slot / DP_FLOW_WAYS, view.slot / DP_FLOW_WAYS, &claim) == 1);
     for (std::uint32_t number = 0; number < 8; ++number) CHECK(table.has(number) == (number != oldest));
   }
 }
@@ -265,7 +265,7 @@ TEST_CASE("a packet of either direction keeps a pair from expiring") {
   }
 }
 
-TEST_CASE("a half-open slave is usable only while its master is live with the recorded version") {
+TEST_CASE("a half-open reverse is usable only while its forward is live with the recorded version") {
   FOR_EACH_FAMILY {
     FlowTable table{family};
     table.install(7);
@@ -275,13 +275,13 @@ TEST_CASE("a half-open slave is usable only while its master is live with the re
     const std::uint32_t other_version = live + DP_FLOW_VERSION_ONE;
     const auto with = [&](std::uint32_t state) { return dp_flow_with_state(live, state); };
     const struct {
-      std::uint32_t master;
+      std::uint32_t forward;
       bool usable;
     } cases[] = {{with(DP_FLOW_CLAIMED), false}, {with(DP_FLOW_PENDING), false}, {with(DP_FLOW_DYING), false},
                  {with(DP_FLOW_EMPTY), false},   {other_version, false},         {with(DP_FLOW_HALF_OPEN), true},
                  {with(DP_FLOW_ASSURED), true},  {with(DP_FLOW_CLOSING), true}};
-    for (const auto& [master, usable] : cases) {
-      table.control(view.slot) = master;
+    for (const auto& [forward, usable] : cases) {
+      table.control(view.slot) = forward;
       CHECK(table.has(7, true) == usable);
     }
   }
@@ -333,7 +333,7 @@ TEST_CASE("flags change on one half while its version stands, and keep the partn
     CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FIN | DP_FLOW_ALIVE));
     CHECK(dp_flow_same_version(after.link, view.link));
     REQUIRE(table.find(7, false, after));
-    CHECK((after.link & DP_FLOW_FLAGS_MASK) == DP_FLOW_MASTER);
+    CHECK((after.link & DP_FLOW_FLAGS_MASK) == DP_FLOW_FORWARD);
     CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_RESET, 0) ==
           0);
     REQUIRE(table.find(7, true, after));

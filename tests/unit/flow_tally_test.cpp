@@ -1,4 +1,4 @@
-#include "pipeline/flow_tally.hpp"
+#include "engine/flow_tally.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "common/datapath/flow_traffic.h"
+#include "common/flow/traffic.h"
 
 #include <doctest/doctest.h>
 

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "common/datapath/martian.h"
+#include "common/decide/martian.h"
 #include "harness/malformed.hpp"
 #include "harness/parsed.hpp"
 

@@ -1,7 +1,7 @@
 // The packet quoted in an ICMP error is read as it was sent, though only its beginning is there.
 #include <doctest/doctest.h>
 
-#include "common/datapath/parse_quote.h"
+#include "common/parse/quote.h"
 #include "harness/parsed.hpp"
 
 using namespace twinpath::test;

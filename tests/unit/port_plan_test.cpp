@@ -1,10 +1,10 @@
 // What a reload does to ports and zones, and the numbers they have in the tables.
 #include <doctest/doctest.h>
 
-#include "control/port_plan.hpp"
-#include "control/start_only.hpp"
+#include "config/compile.hpp"
+#include "control/life/start_only.hpp"
+#include "control/ports/port_plan.hpp"
 #include "netlink/offloads.hpp"
-#include "policy/compile.hpp"
 
 using namespace twinpath;
 using nlohmann::json;
@@ -26,14 +26,14 @@ Config config_of(const std::vector<std::string>& ports, const json& zones = json
   return *config;
 }
 
-NumberBook book_of(const Config& config, const NumberBook& before = {}) {
+NumberAllocation allocation_of(const Config& config, const NumberAllocation& before = {}) {
   auto image = compile(config, before);
   REQUIRE(image.has_value());
   return image->numbers;
 }
 
-PortPlan plan_of(const Config& running, const Config& next, const NumberBook& book) {
-  auto plan = plan_ports(running, next, book);
+PortPlan plan_of(const Config& running, const Config& next, const NumberAllocation& allocation) {
+  auto plan = plan_ports(running, next, allocation);
   REQUIRE_MESSAGE(plan.has_value(), plan.error().text);
   return *plan;
 }
@@ -44,17 +44,17 @@ Config two() { return config_of({"lan@lan0:inside", "wan@wan0:outside"}); }
 
 TEST_CASE("the same document moves nothing, in whatever order its ports stand") {
   const Config turned = config_of({"wan@wan0:outside", "lan@lan0:inside"});
-  const NumberBook book = book_of(two());
-  const PortPlan plan = plan_of(two(), turned, book);
+  const NumberAllocation allocation = allocation_of(two());
+  const PortPlan plan = plan_of(two(), turned, allocation);
   CHECK(plan.empty());
   CHECK(plan.kept.size() == 2);
   CHECK_FALSE(plan.kept[0].moves);
-  CHECK(plan.numbers.ports.all() == book.ports.all());
+  CHECK(plan.numbers.ports.all() == allocation.ports.all());
 }
 
 TEST_CASE("ports come and go by their device") {
   const Config next = config_of({"wan@wan0:outside", "dmz@dmz0:dmz"});
-  const PortPlan plan = plan_of(two(), next, book_of(two()));
+  const PortPlan plan = plan_of(two(), next, allocation_of(two()));
   CHECK(plan.added == std::vector<std::size_t>{1});
   CHECK(plan.removed == std::vector<std::size_t>{0});
   CHECK(plan.numbers.ports.find("wan") == 2);
@@ -63,32 +63,32 @@ TEST_CASE("ports come and go by their device") {
 }
 
 TEST_CASE("a port that is renamed keeps its number, also when two change names") {
-  const NumberBook book = book_of(two());
-  const PortPlan renamed = plan_of(two(), config_of({"office@lan0:inside", "wan@wan0:outside"}), book);
+  const NumberAllocation allocation = allocation_of(two());
+  const PortPlan renamed = plan_of(two(), config_of({"office@lan0:inside", "wan@wan0:outside"}), allocation);
   CHECK(renamed.empty());
   CHECK(renamed.numbers.ports.find("office") == 1);
   CHECK(renamed.numbers.ports.find("lan") == 0);
-  const PortPlan turned = plan_of(two(), config_of({"wan@lan0:inside", "lan@wan0:outside"}), book);
+  const PortPlan turned = plan_of(two(), config_of({"wan@lan0:inside", "lan@wan0:outside"}), allocation);
   CHECK(turned.empty());
   CHECK(turned.numbers.ports.find("wan") == 1);
   CHECK(turned.numbers.ports.find("lan") == 2);
 }
 
 TEST_CASE("a name that moves to another device gets another number, and counters that start at zero") {
-  const NumberBook book = book_of(two());
+  const NumberAllocation allocation = allocation_of(two());
   const Config next = config_of({"lan@lan1:inside", "wan@wan0:outside"});
-  const PortPlan plan = plan_of(two(), next, book);
+  const PortPlan plan = plan_of(two(), next, allocation);
   CHECK(plan.added == std::vector<std::size_t>{0});
   CHECK(plan.removed == std::vector<std::size_t>{0});
   CHECK(plan.numbers.ports.find("lan") == 3);
   CHECK(plan.numbers.ports.find("lan@1") == 1);
-  CHECK(fresh_ports(plan, next, book) == std::vector<std::uint16_t>{3});
+  CHECK(fresh_ports(plan, next, allocation) == std::vector<std::uint16_t>{3});
 }
 
 TEST_CASE("a port that comes back under its name has its number and its counters again") {
-  const NumberBook book = book_of(two());
+  const NumberAllocation allocation = allocation_of(two());
   const Config one = config_of({"lan@lan0:inside"});
-  const PortPlan without = plan_of(two(), one, book);
+  const PortPlan without = plan_of(two(), one, allocation);
   const PortPlan back = plan_of(one, two(), without.numbers);
   CHECK(back.numbers.ports.find("wan") == 2);
   CHECK(fresh_ports(back, two(), without.numbers).empty());
@@ -100,13 +100,13 @@ TEST_CASE("what comes never has the number of what goes in the same step, and is
   const Config before = config_of(names);
   std::vector<std::string> more(names.begin(), names.begin() + 17);
   for (int i = 0; i < 23; ++i) more.push_back(fmt::format("n{}@n{}:z", i, i));
-  const NumberBook book = book_of(before);
-  const PortPlan plan = plan_of(before, config_of(more), book);
+  const NumberAllocation allocation = allocation_of(before);
+  const PortPlan plan = plan_of(before, config_of(more), allocation);
   for (const std::size_t index : plan.removed)
     for (int i = 0; i < 23; ++i)
-      CHECK(plan.numbers.ports.find(fmt::format("n{}", i)) != book.ports.find(before.ports[index].name));
+      CHECK(plan.numbers.ports.find(fmt::format("n{}", i)) != allocation.ports.find(before.ports[index].name));
   more.push_back("last@last:z");
-  const auto refused = plan_ports(before, config_of(more), book);
+  const auto refused = plan_ports(before, config_of(more), allocation);
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().text ==
         "24 ports that come beside 40 that are there, and all need a number until the change is made: at most 63");
@@ -114,15 +114,15 @@ TEST_CASE("what comes never has the number of what goes in the same step, and is
 
 TEST_CASE("a move to another zone is seen, and so is a zone that takes the number of another") {
   const Config moved = config_of({"lan@lan0:outside", "wan@wan0:outside"});
-  CHECK(plan_of(two(), moved, book_of(two())).kept[0].moves);
+  CHECK(plan_of(two(), moved, allocation_of(two())).kept[0].moves);
 
-  NumberBook book;
+  NumberAllocation allocation;
   json many;
   for (int i = 0; i < 30; ++i) many[fmt::format("z{:02}", i)] = json::object();
-  book = book_of(config_of({"lan@lan0:z00"}, many), book);
-  CHECK(taken_over_zones(book, book_of(config_of({"lan@lan0:z00"}), book)).empty());
-  const NumberBook after = book_of(config_of({"lan@lan0:new"}), book);
-  const auto strange = taken_over_zones(book, after);
+  allocation = allocation_of(config_of({"lan@lan0:z00"}, many), allocation);
+  CHECK(find_reassigned_zones(allocation, allocation_of(config_of({"lan@lan0:z00"}), allocation)).empty());
+  const NumberAllocation after = allocation_of(config_of({"lan@lan0:new"}), allocation);
+  const auto strange = find_reassigned_zones(allocation, after);
   REQUIRE(strange.size() == 1);
   CHECK(strange[0] == after.zones.find("new"));
 }

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "common/datapath/rewrite.h"
+#include "common/edit/rewrite.h"
 #include "harness/parsed.hpp"
 
 using namespace twinpath::test;

@@ -4,7 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
-#include "policy/config.hpp"
+#include "config/config.hpp"
 
 namespace twinpath::cli {
 namespace {

@@ -16,9 +16,9 @@ std::string confirm_hint(std::string_view name, std::uint64_t seconds, std::stri
 
 std::string trial_text(std::string_view name, const json& trial) {
   if (const json& waiting = member(trial, "waiting"); !waiting.is_boolean() || !waiting.get<bool>()) return "";
-  const bool put_back = text_cell(member(trial, "undo")) == "put_back";
+  const bool rollback = text_cell(member(trial, "undo")) == "rollback";
   return confirm_hint(name, number_or_zero(member(trial, "seconds_left")),
-                      put_back ? "the configuration from before is put back" : "everything is undone");
+                      rollback ? "the configuration from before is put back" : "everything is undone");
 }
 
 json trial_of(const Global& global, const std::string& name) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "policy/config.hpp"
+#include "config/config.hpp"
 
 namespace twinpath::cli {
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "policy/config.hpp"
+#include "config/config.hpp"
 
 namespace twinpath::cli {
 namespace {

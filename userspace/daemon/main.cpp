@@ -18,11 +18,11 @@
 #include <fstream>
 #include <iterator>
 
-#include "control/control.hpp"
-#include "control/instance_lock.hpp"
+#include "config/config.hpp"
+#include "control/life/control.hpp"
+#include "control/life/instance_lock.hpp"
+#include "engine/env.hpp"
 #include "kernel/host.hpp"
-#include "pipeline/env.hpp"
-#include "policy/config.hpp"
 #include "rest/server.hpp"
 
 namespace twinpath {

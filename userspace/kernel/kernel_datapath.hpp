@@ -30,7 +30,7 @@ namespace twinpath {
 // Number of sets for `max_pairs`: two slots per pair, the table at most half full, two sets per bucket.
 [[nodiscard]] std::uint32_t sets_for(std::uint32_t max_pairs);
 
-// Every map that user space touches, by its name in bpf/maps.bpf.h.
+// Every map that user space touches, by its name in bpf/shared/maps.bpf.h.
 struct MapFds {
   int settings, flows4, flows6, zone_pairs, rules, paths;
   int routes4[DP_BANKS], routes6[DP_BANKS];

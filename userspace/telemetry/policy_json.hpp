@@ -7,8 +7,8 @@
 #include <string>
 
 #include "common/model/next_hop.h"
-#include "pipeline/flow_scan.hpp"
-#include "telemetry/flow_ages.hpp"
+#include "flows/ages.hpp"
+#include "flows/scan.hpp"
 
 namespace twinpath {
 

@@ -10,7 +10,7 @@
 #include "bench/compare/bare.skel.h"
 #include "bench/compare/bare/bare.h"
 #include "bench/compare/numbered_flow.hpp"
-#include "control/live_sender.hpp"
+#include "control/life/live_sender.hpp"
 #include "kernel/bpf_map.hpp"
 #include "netlink/device.hpp"
 

@@ -3,8 +3,8 @@
 #include <array>
 
 #include "bench/compare/numbered_flow.hpp"
-#include "common/datapath/judge.h"
-#include "common/datapath/rewrite.h"
+#include "common/decide/judge.h"
+#include "common/edit/rewrite.h"
 #include "telemetry/reasons.hpp"
 
 namespace twinpath::bench {
@@ -44,19 +44,19 @@ Status PairMaker::decide() {
   dp_env* env = &gateway_.env();
   const dp_settings& settings = gateway_.settings();
   dp_context context{};
-  dp_way there{};
-  dp_way back{};
+  dp_route_query there{};
+  dp_route_query back{};
   context.packet = first_packet(numbered_flow(0));
   context.now = gateway_.now();
   context.stamp = DP_LOAD(&settings.stamp);
   context.bank = DP_LOAD(&settings.bank) & 1;
-  dp_way_back(&settings, &context, &back);
+  dp_route_query_reverse(&settings, &context, &back);
   dp_route_find(env, &back);
   const dp_port* ingress = dp_env_port(env, back.port);
   if (ingress == nullptr || back.port == 0) return refuse("no route leads back to the source of the flows");
   context.packet.ingress = back.port;
   context.packet.zone = ingress->zone;
-  dp_way_there(&settings, &context, &there);
+  dp_route_query_forward(&settings, &context, &there);
   dp_route_find(env, &there);
   if (const int reason = dp_judge(env, &context, &there); reason != DP_NONE)
     return refuse("the gateway would not forward the flows: {}", kReasons.at(static_cast<std::size_t>(reason)).name);

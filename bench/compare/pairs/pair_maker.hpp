@@ -15,7 +15,7 @@
 
 #include "base/result.hpp"
 #include "bench/compare/pairs/pinned_gateway.hpp"
-#include "common/datapath/context.h"
+#include "common/model/context.h"
 
 namespace twinpath::bench {
 

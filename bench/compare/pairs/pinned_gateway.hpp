@@ -13,8 +13,8 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "base/tick_clock.hpp"
+#include "engine/env.hpp"
 #include "kernel/kernel_datapath.hpp"
-#include "pipeline/env.hpp"
 
 namespace twinpath::bench {
 

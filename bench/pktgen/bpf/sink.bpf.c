@@ -6,7 +6,7 @@
  */
 #include "bench/pktgen/bpf/model.h"
 
-#include "common/datapath/checksum.h"
+#include "common/edit/checksum.h"
 
 enum {
 	ETHERNET_BYTES = 14,

@@ -1,0 +1,127 @@
+/* maps.bpf.h - the tables, as maps. Who writes which: the README of this folder.
+ *
+ * Sizes marked "set at load" depend on the configuration; user space changes them before loading.
+ * Every map is pinned by name in the instance's directory; their values are the structs of common/model.
+ */
+#ifndef TWINPATH_MAPS_BPF_H
+#define TWINPATH_MAPS_BPF_H
+
+#include "common/model/context.h"
+#include "common/model/counters.h"
+#include "common/model/event.h"
+#include "common/model/metadata.h"
+#include "common/model/next_hop.h"
+#include "common/model/port.h"
+#include "common/model/route.h"
+#include "common/model/settings.h"
+
+/* it takes the macros below for declarations */
+/* clang-format off */
+#define DP_ARRAY(name, value_type, entries, flags)                                                 \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(max_entries, entries);                                                      \
+		__uint(map_flags, flags);                                                          \
+		__type(key, __u32);                                                                \
+		__type(value, value_type);                                                         \
+	} name SEC(".maps")
+
+/* A section of its own is an array map of one value, which programs address without a lookup: for what every packet
+ * reads. User space maps it as it maps the other arrays. */
+struct dp_settings settings SEC(".data.settings");
+
+/* the host's present state */
+struct dp_next_hop next_hops[DP_NEXT_HOPS_MAX] SEC(".data.next_hops");
+struct dp_port ports[DP_PORTS_MAX] SEC(".data.ports");
+struct dp_ingress ingress[DP_INGRESS_SLOTS] SEC(".data.ingress");
+
+/* flow tables; set at load: set_count / 2 buckets */
+DP_ARRAY(flows4, struct dp_flow_bucket4, 1, BPF_F_MMAPABLE);
+DP_ARRAY(flows6, struct dp_flow_bucket6, 1, BPF_F_MMAPABLE);
+
+/* banked: the two banks follow each other in one array */
+DP_ARRAY(zone_pairs, struct dp_zone_pair, DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX, BPF_F_MMAPABLE);
+DP_ARRAY(rules, struct dp_rule, DP_BANKS * DP_RULES_MAX, BPF_F_MMAPABLE);
+DP_ARRAY(paths, struct dp_path, DP_BANKS * DP_PATHS_MAX, BPF_F_MMAPABLE);
+
+#define DP_ROUTES(name, key_type)                                                                  \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
+		__uint(max_entries, DP_ROUTES_MAX);                                                \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__type(key, key_type);                                                             \
+		__type(value, struct dp_route);                                                    \
+	} name SEC(".maps")
+
+DP_ROUTES(routes4_a, struct dp_route_key4);
+DP_ROUTES(routes4_b, struct dp_route_key4);
+DP_ROUTES(routes6_a, struct dp_route_key6);
+DP_ROUTES(routes6_b, struct dp_route_key6);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DP_NEXT_HOPS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct dp_neighbour_key);
+	__type(value, __u32);
+} neighbours SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DP_PORTS_MAX);
+	__type(key, struct dp_vlan_key);
+	__type(value, __u32);
+} vlan_ports SEC(".maps");
+
+/* where packets leave */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, DP_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} tx_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, DP_PORTS_MAX * DP_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} sockets SEC(".maps");
+
+/* counters, written by the kernel datapath alone */
+#define DP_PER_CPU(name, value_type, entries)                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                           \
+		__uint(max_entries, entries);                                                      \
+		__type(key, __u32);                                                                \
+		__type(value, value_type);                                                         \
+	} name SEC(".maps")
+
+DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
+DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
+DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
+DP_PER_CPU(crossings, struct dp_counter, DP_CROSSINGS);
+DP_PER_CPU(scratch, struct dp_context, 1);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
+
+/* packets of each budget in the running second; shared by all CPUs */
+struct dp_budget_window {
+	__u32 second;
+	__u32 used;
+};
+DP_ARRAY(budgets, struct dp_budget_window, DP_BUDGETS, 0);
+
+/* the slow path, entered by tail call; the program is put in by user space */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
+/* clang-format on */
+
+#endif

@@ -1,0 +1,255 @@
+/* judge.h - the decision on a packet that starts a flow: a policy pair, or a reason.
+ *
+ * Order    border → route → source → TTL → policy → next hop. The first that refuses names the reason; Linux asks in
+ *          the same order (ip_input, ip_route_input, ip_forward, then the FORWARD hook).
+ * Errors   every refusal is a reason of reasons.def. Nothing is installed here: decide.h does.
+ */
+#ifndef DP_JUDGE_H
+#define DP_JUDGE_H
+
+#include "classify.h"
+#include "../model/context.h"
+#include "martian.h"
+#include "route.h"
+#include "../flow/track.h"
+
+/* Equal for every packet of one direction of a flow; different for the two directions. */
+DP_INLINE __u32 dp_path_hash(const struct dp_settings *settings, const struct dp_address *from,
+			     const struct dp_address *to, __u32 ports)
+{
+	__u64 hash = settings->ecmp_seed;
+
+	hash = (hash ^ ((__u64)from->word[0] << 32 | from->word[3])) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 32 ^ ((__u64)to->word[0] << 32 | to->word[3])) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 32 ^ ports) * 0xd6e8feb86659fd93ull;
+	return (__u32)(hash >> 32);
+}
+
+DP_INLINE __u32 dp_ports_word(__be16 source, __be16 destination)
+{
+	return (__u32)source << 16 | destination;
+}
+
+/* May this packet start a flow? RFC 9293 for TCP; ICMP answers and errors never do. */
+DP_INLINE enum dp_reason dp_may_start(const struct dp_settings *settings, const struct dp_context *ctx)
+{
+	const struct dp_packet *packet = &ctx->packet;
+
+	if (packet->protocol == DP_PROTOCOL_TCP) {
+		if ((packet->tcp_flags & (DP_TCP_SYN | DP_TCP_ACK)) == DP_TCP_SYN)
+			return DP_NONE;
+		if (packet->tcp_flags & (DP_TCP_SYN | DP_TCP_RST))
+			return DP_NOT_SYN;
+		if (settings->pickup == DP_PICKUP_LOOSE)
+			return DP_NONE;
+		if (settings->pickup_grace && (__s32)(settings->pickup_until - ctx->now) > 0)
+			return DP_NONE;
+		return DP_NOT_SYN;
+	}
+	if (packet->protocol == DP_PROTOCOL_ICMP || packet->protocol == DP_PROTOCOL_ICMPV6)
+		return packet->flags & DP_PACKET_ICMP_QUERY ? DP_NONE : DP_UNSOLICITED_ICMP;
+	return DP_NONE;
+}
+
+/* Reverse path validation of the packet's source on its ingress port (RFC 3704). */
+DP_INLINE enum dp_reason dp_source_valid(struct dp_env *env, const struct dp_context *ctx,
+					 struct dp_route_query *back)
+{
+	const struct dp_port *port = dp_env_port(env, ctx->packet.ingress);
+
+	if (!port)
+		return DP_INTERNAL;
+	if (back->kind == DP_ROUTE_LOCAL || back->kind == DP_ROUTE_BROADCAST)
+		return DP_MARTIAN_SOURCE;
+	if (port->source_check == DP_SOURCE_CHECK_OFF)
+		return DP_NONE;
+	if (port->source_check == DP_SOURCE_CHECK_LOOSE)
+		return back->kind == DP_ROUTE_NONE ? DP_SOURCE_CHECK_FAILED : DP_NONE;
+	return dp_route_uses_port(env, back, ctx->packet.ingress) ? DP_NONE : DP_SOURCE_CHECK_FAILED;
+}
+
+/* What a route of this kind means for a packet that should be forwarded. */
+DP_INLINE enum dp_reason dp_route_forwards(__u8 kind)
+{
+	switch (kind) {
+	case DP_ROUTE_ON_LINK:
+	case DP_ROUTE_VIA:
+		return DP_NONE;
+	case DP_ROUTE_BROADCAST:
+		return DP_MULTICAST_NOT_ROUTED;
+	case DP_ROUTE_NOT_A_PORT:
+		return DP_EGRESS_NOT_A_PORT;
+	case DP_ROUTE_BLACKHOLE:
+		return DP_NO_ROUTE;
+	default:
+		return DP_STEER_UNREACHABLE;
+	}
+}
+
+/* May routers cut this packet into fragments (RFC 791)? */
+DP_INLINE int dp_may_fragment(const struct dp_packet *packet)
+{
+	return packet->family == DP_FAMILY_V4 && !(packet->flags & DP_PACKET_DONT_FRAGMENT);
+}
+
+/* Can the next hop take this packet now? Sets ctx->next_hop. A packet that is refused for its size is refused at once;
+ * one that will be cut waits for its neighbour first, as others do. */
+DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 index)
+{
+	const struct dp_next_hop *hop;
+
+	if (!ctx)
+		return DP_INTERNAL;
+	ctx->next_hop = (__u16)index;
+	hop = index ? dp_env_next_hop(env, index) : 0;
+	if (!hop)
+		return DP_STEER_NEIGHBOUR;
+	if (!(hop->flags & DP_NEXT_HOP_UP))
+		return DP_EGRESS_DOWN;
+	if (ctx->packet.l3_bytes > hop->mtu &&
+	    ((hop->flags & DP_NEXT_HOP_RESOLVED) || !dp_may_fragment(&ctx->packet)))
+		return DP_STEER_TOO_BIG;
+	if (!(hop->flags & DP_NEXT_HOP_RESOLVED))
+		return DP_STEER_NEIGHBOUR;
+	if (hop->flags & DP_NEXT_HOP_SOCKET)
+		return DP_STEER_EGRESS_SOCKET;
+	return DP_NONE;
+}
+
+DP_INLINE void dp_half_of_packet(const struct dp_context *ctx, struct dp_flow_half *half)
+{
+	const struct dp_packet *packet = &ctx->packet;
+
+	half->source = packet->source;
+	half->destination = packet->destination;
+	half->source_port = packet->source_port;
+	half->destination_port = packet->destination_port;
+	half->protocol = packet->protocol;
+	half->zone = packet->zone;
+	half->new_source = packet->source;
+	half->new_destination = packet->destination;
+	half->new_source_port = packet->source_port;
+	half->new_destination_port = packet->destination_port;
+	half->delta = 0;
+	half->rule = ctx->match.rule;
+	half->stamp = ctx->stamp;
+	half->flags = 0;
+	half->next_hop = 0;
+}
+
+/* The query back of `forward`, as its packets look on arrival from `zone`. */
+DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, struct dp_flow_half *half)
+{
+	half->source = forward->new_destination;
+	half->destination = forward->new_source;
+	half->source_port = forward->new_destination_port;
+	half->destination_port = forward->new_source_port;
+	half->protocol = forward->protocol;
+	half->zone = zone;
+	half->new_source = forward->destination;
+	half->new_destination = forward->source;
+	half->new_source_port = forward->destination_port;
+	half->new_destination_port = forward->source_port;
+	half->delta = 0;
+	half->rule = forward->rule;
+	half->stamp = forward->stamp;
+	half->flags = forward->flags;
+	half->next_hop = 0;
+}
+
+/* Fills both halves. A query whose neighbour Linux does not know yet gets stamp 0: its next packet asks again. */
+DP_INLINE void dp_plan_pair(struct dp_context *ctx, const struct dp_route_query *there,
+			    const struct dp_route_query *back, __u8 to_zone)
+{
+	__u32 flags = 0;
+
+	if (ctx->match.place == DP_PLACE_USER)
+		flags |= DP_FLOW_USER;
+	if (ctx->match.flags & DP_RULE_LOG)
+		flags |= DP_FLOW_LOG;
+	dp_half_of_packet(ctx, &ctx->forward);
+	ctx->forward.flags = flags;
+	ctx->forward.next_hop = there->next_hop;
+	dp_half_reverse(&ctx->forward, to_zone, &ctx->reverse);
+	if (!there->next_hop)
+		ctx->forward.stamp = 0;
+	ctx->reverse.stamp = ctx->stamp;
+	ctx->reverse.next_hop = back->next_hop;
+	if (!back->next_hop)
+		ctx->reverse.stamp = 0;
+	if (ctx->packet.protocol == DP_PROTOCOL_TCP && !(ctx->packet.tcp_flags & DP_TCP_SYN))
+		ctx->forward.flags |= DP_FLOW_PICKUP;
+}
+
+DP_INLINE void dp_route_query_forward(const struct dp_settings *settings,
+				      const struct dp_context *ctx, struct dp_route_query *query)
+{
+	query->address = ctx->packet.destination;
+	query->bank = (__u16)ctx->bank;
+	query->family = ctx->packet.family;
+	query->pad = 0;
+	query->hash = dp_path_hash(settings, &ctx->packet.source, &ctx->packet.destination,
+				   dp_ports_word(ctx->packet.source_port, ctx->packet.destination_port));
+}
+
+DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
+				      const struct dp_context *ctx, struct dp_route_query *query)
+{
+	query->address = ctx->packet.source;
+	query->bank = (__u16)ctx->bank;
+	query->family = ctx->packet.family;
+	query->pad = 0;
+	query->hash = dp_path_hash(settings, &ctx->packet.destination, &ctx->packet.source,
+				   dp_ports_word(ctx->packet.destination_port, ctx->packet.source_port));
+}
+
+/* The rule's word on ctx->packet towards `to_zone`: DP_NONE, or why not. Fills ctx->match. */
+DP_INLINE enum dp_reason dp_policy(struct dp_env *env, struct dp_context *ctx, __u8 to_zone)
+{
+	dp_classify(env, ctx->bank, &ctx->packet, to_zone, &ctx->match);
+	if (ctx->match.action == DP_ACTION_ALLOW)
+		return DP_NONE;
+	if (ctx->match.action == DP_ACTION_REJECT)
+		return DP_STEER_REJECT;
+	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;
+}
+
+/* Judges ctx->packet, which is unicast, belongs to no live flow and is not for the host; `there` is the answer for its
+ * destination. DP_NONE, or a steer reason under which the pair may be installed (place: user, neighbour, egress
+ * socket): both halves are filled. Anything else: nothing may be installed. */
+DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx, struct dp_route_query *there)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	const struct dp_port *egress;
+	struct dp_route_query back;
+	int reason;
+
+	if (!ctx || !there || !settings)
+		return DP_INTERNAL;
+	dp_route_query_reverse(settings, ctx, &back);
+	dp_route_find(env, &back);
+	reason = dp_source_valid(env, ctx, &back);
+	if (reason)
+		return reason;
+	reason = dp_route_forwards(there->kind);
+	if (reason)
+		return reason;
+	if (ctx->packet.ttl <= 1)
+		return DP_STEER_TTL;
+	egress = dp_env_port(env, there->port);
+	if (!egress)
+		return DP_EGRESS_NOT_A_PORT;
+	reason = dp_may_start(settings, ctx);
+	if (reason)
+		return reason;
+	reason = dp_policy(env, ctx, egress->zone);
+	if (reason)
+		return reason;
+	dp_plan_pair(ctx, there, &back, egress->zone);
+	reason = dp_next_hop_ready(env, ctx, there->next_hop);
+	if (reason == DP_NONE && ctx->match.place == DP_PLACE_USER)
+		return DP_STEER_PLACE_USER;
+	return reason;
+}
+
+#endif

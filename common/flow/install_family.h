@@ -1,0 +1,439 @@
+/* install_family.h - the other part of flow/table.h that both families share: making room, installing, and deleting
+ * what has been idle too long.
+ *
+ * Included by flow/table.h after key_family.h and table_family.h.
+ */
+
+/* Has the pair of `slot`, in `state`, been idle for its timeout? Both halves count. */
+DP_INLINE int DP_F(expired)(struct dp_env *env, __u32 slot, __u32 state, __u32 now)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	DP_ENTRY *entry = DP_F(entry)(env, slot), *other;
+	__u32 idle, other_idle, timeout;
+	__u8 protocol;
+
+	if (!settings || !entry)
+		return 0;
+	protocol = DP_LOAD(&entry->key.protocol);
+	idle = dp_flow_idle(now, DP_LOAD(&entry->seen));
+	if (idle < dp_flow_timeout_least(&settings->timeouts, protocol, state))
+		return 0;
+	other = DP_F(entry)(env, DP_LOAD(&entry->partner));
+	if (!other)
+		return 0;
+	other_idle = dp_flow_idle(now, DP_LOAD(&other->seen));
+	if (other_idle < idle)
+		idle = other_idle;
+	timeout = dp_flow_timeout(&settings->timeouts, protocol, state, DP_LOAD(&entry->link), DP_LOAD(&other->link));
+	return idle >= timeout;
+}
+
+/* How willingly a way is given up: 0 not at all, else DP_FLOW_EVICTABLE and, an expired pair before every half-open one, the
+ * age. */
+DP_VERB __u64 DP_F(eviction_score)(struct dp_env *env, __u32 slot, __u32 control,
+			    const struct dp_flow_claim *claim)
+{
+	DP_ENTRY *entry = DP_F(entry)(env, slot);
+	__u64 age;
+
+	DP_LAUNDER(env);
+	if (!claim || !entry || !dp_flow_is_live(control))
+		return 0;
+	age = ((__u64)dp_flow_idle(claim->now, DP_LOAD(&entry->seen)) + 1) | DP_FLOW_EVICTABLE;
+	if (claim->evict_expired && DP_F(expired)(env, slot, dp_flow_state_of(control), claim->now))
+		return age | DP_FLOW_EVICTABLE_EXPIRED;
+	return claim->evict && dp_flow_state_of(control) == DP_FLOW_HALF_OPEN ? age : 0;
+}
+
+/* The way of one set that can best be spared: how willingly << 3 | way, 0 when there is none. From bit 56 on: how many of
+ * the set can be spared, summed without a branch: the verifier would follow every way through it. */
+DP_INLINE __u64 DP_F(choose_victim_in_set)(struct dp_env *env, __u32 set, const struct dp_flow_claim *claim)
+{
+	__u64 best = 0, count = 0;
+
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
+		__u32 slot = set * DP_FLOW_WAYS + way, *word = DP_F(control)(env, slot);
+		__u64 eviction_score;
+
+		if (!word)
+			return 0;
+		eviction_score = DP_F(eviction_score)(env, slot, DP_LOAD(word), claim);
+		count += eviction_score / DP_FLOW_EVICTABLE;
+		eviction_score <<= 3;
+		if (eviction_score > best)
+			best = eviction_score | way;
+	}
+	return best | count << 56;
+}
+
+/* Fetches the lines of all ages in a set: eight waits at once. */
+DP_INLINE void DP_F(prefetch_ages)(struct dp_env *env, __u32 set)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
+	__u32 first = (set & 1) * DP_FLOW_WAYS;
+
+	if (!bucket)
+		return;
+	DP_UNROLL
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++)
+		dp_flow_prefetch(&bucket->entry[first + way].seen);
+}
+
+/* The slot to make room in, plus one; 0: nothing can be spared. It lies in the candidate set that has more to spare. The
+ * choice matters as it does among free ways: taken from one set alone, a full table of expired pairs would run out of
+ * them in some sets long before the others. */
+DP_VERB __u64 DP_F(choose_victim)(struct dp_env *env, __u32 first, __u32 second,
+				const struct dp_flow_claim *claim)
+{
+	__u64 best, other;
+	__u32 set = first;
+
+	DP_LAUNDER(env);
+	if (!claim)
+		return 0;
+	DP_F(prefetch_ages)(env, first);
+	DP_F(prefetch_ages)(env, second);
+	best = DP_F(choose_victim_in_set)(env, first, claim);
+	other = DP_F(choose_victim_in_set)(env, second, claim);
+	if (other >> 56 > best >> 56) {
+		best = other;
+		set = second;
+	}
+	return best ? (__u64)set * DP_FLOW_WAYS + (best & (DP_FLOW_WAYS - 1)) + 1 : 0;
+}
+
+/* Deletes the pair at a chosen slot, unless it has changed hands since: looking for a free way again will tell. */
+DP_VERB int DP_F(evict)(struct dp_env *env, __u32 slot, const struct dp_flow_claim *claim)
+{
+	struct dp_flow_pair pair = { 0, 0, 0, 0 };
+	__u32 *word = DP_F(control)(env, slot);
+	__u32 control = word ? DP_LOAD(word) : 0;
+	__u64 eviction_score;
+
+	DP_LAUNDER(env);
+	/* judged once more, under this very control word */
+	eviction_score = DP_F(eviction_score)(env, slot, control, claim);
+	if (!eviction_score || !DP_F(pair_at)(env, slot, control, &pair))
+		return 0;
+	if (!DP_F(change_forward_state)(env, &pair, eviction_score & DP_FLOW_EVICTABLE_EXPIRED ? 0 : DP_FLOW_HALF_OPEN, DP_FLOW_DYING)) {
+		DP_F(mirror)(env, &pair); /* the reverse entry may lag behind a forward entry that is assured by now */
+		return 0;
+	}
+	DP_F(release)(env, &pair);
+	return 1;
+}
+
+/* Deletes a pair in one of the candidate sets: 1 when it is worth looking for a free way again. */
+DP_INLINE int DP_F(evict_one)(struct dp_env *env, __u32 first, __u32 second, const struct dp_flow_claim *claim)
+{
+	__u64 chosen = DP_F(choose_victim)(env, first, second, claim);
+
+	if (!chosen)
+		return 0;
+	(void)DP_F(evict)(env, (__u32)chosen - 1, claim);
+	return 1;
+}
+
+/* Bit i set when way i of the set is free. */
+DP_INLINE __u32 DP_F(empty_ways)(struct dp_env *env, __u32 set)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
+
+	if (!bucket)
+		return 0;
+	return dp_flow_match(&bucket->control[(set & 1) * DP_FLOW_WAYS], DP_FLOW_EMPTY, DP_FLOW_STATE_MASK);
+}
+
+/* Claims a free way: in the first set while that is roomy, else in the emptier of the two, and there at home if it can.
+ * So most searches find their flow where they look first (flow/control.h). */
+DP_INLINE enum dp_flow_claim_result DP_F(claim_free_way)(struct dp_env *env, __u32 first, __u32 second,
+					     struct dp_flow_claim *claim)
+{
+	__u32 empty = DP_F(empty_ways)(env, first);
+	__u32 other_empty = DP_F(empty_ways)(env, second);
+	__u32 set = first, *word;
+
+	if (dp_flow_ways_in(empty) < DP_FLOW_ROOMY && dp_flow_ways_in(other_empty) > dp_flow_ways_in(empty)) {
+		empty = other_empty;
+		set = second;
+	}
+	if (!empty)
+		return DP_CLAIM_FULL;
+	claim->slot = set * DP_FLOW_WAYS + dp_flow_free_way(empty, dp_flow_home_way(claim->hash));
+	word = DP_F(control)(env, claim->slot);
+	if (!word)
+		return DP_CLAIM_FULL;
+	claim->version = DP_LOAD(word) & DP_FLOW_VERSION_MASK;
+	if (DP_COMPARE_SWAP(word, claim->version,
+			    claim->version | dp_flow_tag(claim->hash) | DP_FLOW_CLAIMED) != claim->version)
+		return DP_CLAIM_RACED;
+	return DP_CLAIM_DONE;
+}
+
+/* Claims one way for the key of claim->hash: 1 with slot and version, 0 when there is no room and none may be made. */
+DP_VERB int DP_F(claim)(struct dp_env *env, struct dp_flow_claim *claim)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	__u32 first, second;
+
+	DP_LAUNDER(env);
+	if (!settings || !claim)
+		return 0;
+	first = dp_flow_first_set(claim->hash, DP_F(shape)(settings)->set_count);
+	second = dp_flow_second_set(claim->hash, DP_F(shape)(settings)->set_count);
+	if (claim->crowded)
+		(void)DP_F(evict_one)(env, first, second, claim);
+	for (int i = 0; i < DP_FLOW_ATTEMPTS; i++) {
+		enum dp_flow_claim_result result = DP_F(claim_free_way)(env, first, second, claim);
+
+		if (result == DP_CLAIM_DONE)
+			return 1;
+		if (result == DP_CLAIM_FULL && !DP_F(evict_one)(env, first, second, claim))
+			return 0;
+	}
+	return 0;
+}
+
+/* What a live or pending entry with the caller's key means for the caller: enum dp_flow_duplicate. */
+DP_VERB int DP_F(resolve_duplicate)(struct dp_env *env, __u32 slot, __u32 control, __u32 own_forward)
+{
+	struct dp_flow_pair pair = { 0, 0, 0, 0 };
+	enum dp_flow_duplicate verdict;
+	__u32 *word, forward;
+
+	DP_LAUNDER(env);
+	word = DP_F(control)(env, slot);
+	if (!word)
+		return DP_DUPLICATE_NONE;
+	/* moved while it was read: to live, or out of the way. Whoever comes back from there will find us */
+	if (!DP_F(pair_at)(env, slot, control, &pair))
+		return dp_flow_recheck(control, DP_LOAD(word)) ? DP_DUPLICATE_WINS : DP_DUPLICATE_NONE;
+	word = DP_F(control)(env, pair.forward);
+	if (!word)
+		return DP_DUPLICATE_NONE;
+	forward = pair.forward < own_forward ? dp_flow_await_duplicate(word) : DP_LOAD(word);
+	/* a reverse entry's pair that is gone by now; past half-open it counts until it is gone itself */
+	if (!dp_flow_same_version(forward, pair.forward_version))
+		forward = DP_FLOW_EMPTY;
+	verdict = dp_flow_judge_duplicate(control, forward, pair.forward, own_forward);
+	if (verdict != DP_DUPLICATE_LOSES)
+		return verdict;
+	control = DP_COMPARE_SWAP(word, forward, dp_flow_with_state(forward, DP_FLOW_DYING));
+	/* it was faster when it is live by now; otherwise it has given up by itself */
+	if (control != forward && dp_flow_same_version(control, forward) && dp_flow_is_live(control))
+		return DP_DUPLICATE_WINS;
+	return DP_DUPLICATE_NONE;
+}
+
+/* Does another pair hold the caller's key, in one of its candidate sets? The caller's forward entry is pending by now.
+ * Unrolled, because kernel 6.1 refuses what clang-14 makes of the loop: its end falls through to its beginning. */
+DP_VERB int DP_F(duplicates_in_set)(struct dp_env *env, __u32 set, const struct DP_F(words) *words,
+			    const struct dp_flow_search *search)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
+	__u32 first = (set & 1) * DP_FLOW_WAYS;
+	__u32 tag, found;
+
+	DP_LAUNDER(env);
+	if (!bucket || !words || !search)
+		return 1;
+	tag = dp_flow_tag(search->hash);
+	found = dp_flow_match(&bucket->control[first], tag, DP_FLOW_TAG_MASK);
+	if (set == search->own / DP_FLOW_WAYS)
+		found &= ~(1u << (search->own & (DP_FLOW_WAYS - 1)));
+	if (!found)
+		return 0;
+	DP_UNROLL
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
+		__u32 slot = set * DP_FLOW_WAYS + way;
+		__u32 control = DP_LOAD(&bucket->control[first + way]);
+		__u32 state = dp_flow_state_of(control);
+
+		if (slot == search->own || (control & DP_FLOW_TAG_MASK) != tag ||
+		    (state != DP_FLOW_PENDING && !dp_flow_is_live(control)) ||
+		    !DP_F(same_key)(&bucket->entry[first + way], words))
+			continue;
+		if (DP_F(resolve_duplicate)(env, slot, control, search->forward) == DP_DUPLICATE_WINS)
+			return 1;
+	}
+	return 0;
+}
+
+DP_INLINE int DP_F(duplicates)(struct dp_env *env, const struct DP_F(words) *words,
+			   const struct dp_flow_search *search)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+
+	if (!settings)
+		return 1;
+	return DP_F(duplicates_in_set)(env, dp_flow_first_set(search->hash, DP_F(shape)(settings)->set_count), words,
+			       search) ||
+	       DP_F(duplicates_in_set)(env, dp_flow_second_set(search->hash, DP_F(shape)(settings)->set_count), words,
+			       search);
+}
+
+/* Searches both keys of a pair whose entries are written and whose forward entry is pending. */
+DP_INLINE int DP_F(has_duplicate)(struct dp_env *env, const struct dp_flow_pair *pair)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	DP_ENTRY *forward = DP_F(entry)(env, pair->forward), *reverse = DP_F(entry)(env, pair->reverse);
+	struct dp_flow_search search = { 0, pair->forward, pair->forward };
+	struct DP_F(words) words;
+
+	if (!settings || !forward || !reverse)
+		return 1;
+	DP_F(words_of)(&forward->key, &words);
+	search.hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
+	if (DP_F(duplicates)(env, &words, &search))
+		return 1;
+	DP_F(words_of)(&reverse->key, &words);
+	search.hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
+	search.own = pair->reverse;
+	return DP_F(duplicates)(env, &words, &search);
+}
+
+DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u32 partner,
+			   __u32 link, __u32 now)
+{
+	DP_F(half_key)(half, &entry->key);
+	entry->partner = partner;
+	entry->link = link;
+	entry->stamp = half->stamp;
+	entry->next_hop = half->next_hop;
+	entry->rule = half->rule;
+	DP_F(write_addresses)(entry, half, now);
+	entry->new_source_port = half->new_source_port;
+	entry->new_destination_port = half->new_destination_port;
+	entry->seen = now;
+	dp_traffic_clear(&entry->traffic);
+}
+
+/* Writes both claimed slots: the link of each names its partner's version. A function of its own: installing calls deep,
+ * and what this needs of the stack is given back before that. */
+DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair,
+			     const struct dp_flow_half *forward, const struct dp_flow_half *reverse, __u32 now)
+{
+	DP_ENTRY *forward_entry, *reverse_entry;
+	__u32 forward_flags, reverse_flags;
+
+	DP_LAUNDER(env);
+	if (!pair || !forward || !reverse)
+		return 0;
+	forward_entry = DP_F(entry)(env, pair->forward);
+	reverse_entry = DP_F(entry)(env, pair->reverse);
+	if (!forward_entry || !reverse_entry)
+		return 0;
+	forward_flags = (forward->flags & DP_FLOW_FLAGS_MASK) | DP_FLOW_FORWARD;
+	reverse_flags = reverse->flags & DP_FLOW_FLAGS_MASK & ~(__u32)DP_FLOW_FORWARD;
+	DP_F(write)(reverse_entry, reverse, pair->forward, pair->forward_version | reverse_flags, now);
+	DP_F(write)(forward_entry, forward, pair->reverse, pair->reverse_version | forward_flags, now);
+	return 1;
+}
+
+/* From pending to `state` unless somebody else has one of the keys; the pair is released otherwise. The exchange that
+ * published `pending` was a full barrier: of two writers at least one sees the other. */
+DP_INLINE int DP_F(commit)(struct dp_env *env, const struct dp_flow_pair *pair, __u32 pending, __u32 state)
+{
+	__u32 *forward = DP_F(control)(env, pair->forward);
+	int result = DP_INSTALL_EXISTS;
+
+	if (forward && !DP_F(has_duplicate)(env, pair)) {
+		if (DP_COMPARE_SWAP(forward, pending, dp_flow_with_state(pending, state)) == pending)
+			return DP_INSTALL_OK;
+		result = DP_INSTALL_KILLED;
+	}
+	DP_F(release)(env, pair);
+	return result;
+}
+
+/* Called, not inlined: the claims that follow go deep and need the stack. */
+DP_VERB __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
+{
+	DP_KEY key;
+
+	if (!half)
+		return 0;
+	DP_F(half_key)(half, &key);
+	return DP_F(hash)(&key, seed);
+}
+
+/* Claims a way for each half: 1 with both in `pair`. */
+DP_INLINE int DP_F(claim_pair)(struct dp_env *env, __u64 forward_hash, __u64 reverse_hash,
+			       const struct dp_install *io, struct dp_flow_pair *pair)
+{
+	struct dp_flow_claim claim = { reverse_hash,  io->now, io->evict, io->evict_expired,
+				       io->crowded, 0,	     0,		0,		   0 };
+	__u32 *word;
+
+	if (!DP_F(claim)(env, &claim))
+		return 0;
+	pair->reverse = claim.slot;
+	pair->reverse_version = claim.version;
+	claim.hash = forward_hash;
+	claim.crowded = 0; /* one pair in, one out */
+	if (DP_F(claim)(env, &claim)) {
+		pair->forward = claim.slot;
+		pair->forward_version = claim.version;
+		return 1;
+	}
+	word = DP_F(control)(env, pair->reverse);
+	if (word)
+		DP_EXCHANGE(word, dp_flow_released(pair->reverse_version));
+	return 0;
+}
+
+DP_VERB int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward,
+			  const struct dp_flow_half *reverse, struct dp_install *io)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	struct dp_flow_pair pair = { 0, 0, 0, 0 };
+	__u64 forward_hash, reverse_hash;
+	__u32 *forward_word, *reverse_word, pending;
+	int result;
+
+	DP_LAUNDER(env);
+	if (!settings || !forward || !reverse || !io)
+		return DP_INSTALL_FULL;
+	forward_hash = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
+	reverse_hash = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
+	/* before the first locked operation, which would wait for each miss in turn; the forward_word's key has been searched */
+	DP_F(prefetch_sets)(env, reverse_hash, DP_F(shape)(settings)->set_count);
+	if (!DP_F(claim_pair)(env, forward_hash, reverse_hash, io, &pair))
+		return DP_INSTALL_FULL;
+	forward_word = DP_F(control)(env, pair.forward);
+	reverse_word = DP_F(control)(env, pair.reverse);
+	if (!forward_word || !reverse_word || !DP_F(write_pair)(env, &pair, forward, reverse, io->now))
+		return DP_INSTALL_FULL;
+	/* arm64: store barrier; the reverse_word is found from here on, but not used before its forward_word is live */
+	DP_STORE_RELEASE(reverse_word, pair.reverse_version | dp_flow_tag(reverse_hash) | DP_FLOW_HALF_OPEN);
+	pending = pair.forward_version | dp_flow_tag(forward_hash) | DP_FLOW_PENDING;
+	DP_EXCHANGE(forward_word, pending);
+	result = DP_F(commit)(env, &pair, pending, DP_FLOW_HALF_OPEN);
+	if (result == DP_INSTALL_OK) {
+		io->slot = pair.forward;
+		io->control = dp_flow_with_state(pending, DP_FLOW_HALF_OPEN);
+	}
+	return result;
+}
+
+/* Deletes the pair of `view` (either half) if it is still idle: 1 when this caller did it. A packet that came while the
+ * decision was made keeps its flow. On the way back the pair is installed anew, by way of pending and a search: its
+ * keys may have been taken while it was dying. User space, where a writer can be interrupted in the middle. */
+DP_INLINE int DP_F(delete_idle)(struct dp_env *env, const struct dp_flow_view *view, __u32 now)
+{
+	struct dp_flow_pair pair;
+	__u32 former, pending, *forward;
+
+	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
+	former = DP_F(change_forward_state)(env, &pair, 0, DP_FLOW_DYING);
+	if (!former)
+		return 0;
+	if (DP_F(expired)(env, pair.forward, dp_flow_state_of(former), now)) {
+		DP_F(release)(env, &pair);
+		return 1;
+	}
+	forward = DP_F(control)(env, pair.forward);
+	pending = dp_flow_with_state(former, DP_FLOW_PENDING);
+	DP_EXCHANGE(forward, pending);
+	return DP_F(commit)(env, &pair, pending, dp_flow_state_of(former)) != DP_INSTALL_OK;
+}

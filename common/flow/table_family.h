@@ -1,0 +1,362 @@
+/* table_family.h - the part of flow/table.h that is the same text for both families: reading and changing.
+ *
+ * Included by flow/table.h after key_family.h, whose macros it uses.
+ */
+
+DP_INLINE const struct dp_table_shape *DP_F(shape)(const struct dp_settings *settings)
+{
+#if DP_FAMILY == 4
+	return &settings->v4;
+#else
+	return &settings->v6;
+#endif
+}
+
+DP_INLINE DP_ENTRY *DP_F(entry)(struct dp_env *env, __u32 slot)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, slot >> 4);
+	__u32 lane = slot & (DP_FLOW_LANES - 1);
+
+	DP_LAUNDER(lane);
+	if (!bucket || lane >= DP_FLOW_LANES)
+		return 0;
+	return &bucket->entry[lane];
+}
+
+DP_INLINE __u32 *DP_F(control)(struct dp_env *env, __u32 slot)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, slot >> 4);
+	__u32 lane = slot & (DP_FLOW_LANES - 1);
+
+	DP_LAUNDER(lane);
+	if (!bucket || lane >= DP_FLOW_LANES)
+		return 0;
+	return &bucket->control[lane];
+}
+
+DP_INLINE int DP_F(same_key)(const DP_ENTRY *entry, const struct DP_F(words) *wanted)
+{
+	const dp_flow_word *word = (const dp_flow_word *)&entry->key;
+	/* the upper 16 bits of the last word are `delta` */
+	__u64 difference = (DP_LOAD(&word[DP_KEY_WORDS - 1]) ^ wanted->word[DP_KEY_WORDS - 1]) << 16;
+
+	DP_UNROLL
+	for (int i = 0; i < DP_KEY_WORDS - 1; i++)
+		difference |= DP_LOAD(&word[i]) ^ wanted->word[i];
+	return difference == 0;
+}
+
+/* All but slot and control. The caller reads the control word before and after. */
+DP_INLINE void DP_F(copy)(const DP_ENTRY *entry, struct dp_flow_view *view)
+{
+	view->partner = DP_LOAD(&entry->partner);
+	view->link = DP_LOAD(&entry->link);
+	view->stamp = DP_LOAD(&entry->stamp);
+	view->next_hop = DP_LOAD(&entry->next_hop);
+	view->rule = DP_LOAD(&entry->rule);
+	DP_F(copy_addresses)(entry, view);
+	view->new_source_port = DP_LOAD(&entry->new_source_port);
+	view->new_destination_port = DP_LOAD(&entry->new_destination_port);
+	view->delta = DP_LOAD(&entry->key.delta);
+	view->pad = 0;
+}
+
+/* Where a key was found: pointers into one bucket and the word that vouched for the entry. */
+struct DP_F(found) {
+	DP_ENTRY *entry;
+	__u32 *word;
+	__u32 slot;
+	__u32 control;
+};
+
+/* Does the way in `lane` of a bucket hold the wanted key, live? arm64: the control word must be loaded before the key. */
+DP_INLINE int DP_F(holds)(DP_BUCKET *bucket, __u32 lane, __u32 wanted_word, const struct DP_F(words) *wanted,
+			  struct DP_F(found) *found)
+{
+	__u32 *word = &bucket->control[lane];
+	DP_ENTRY *entry = &bucket->entry[lane];
+	__u32 control = DP_LOAD(word);
+
+	if ((control & (DP_FLOW_TAG_MASK | DP_FLOW_LIVE)) != wanted_word || !DP_F(same_key)(entry, wanted))
+		return 0;
+	found->entry = entry;
+	found->word = word;
+	found->control = control;
+	return 1;
+}
+
+/* Looks for a live entry in one set: at home, then everywhere. The entry at home is asked for before the control line has
+ * come: both misses are one wait, and a flow that begins will write there. Branches on purpose: the CPU guesses past the
+ * misses. */
+DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 wanted_word,
+			   const struct DP_F(words) *wanted, struct DP_F(found) *found)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
+	__u32 first = (set & 1) * DP_FLOW_WAYS;
+	__u32 lane = first | home;
+
+	if (!bucket)
+		return 0;
+	DP_LAUNDER(lane);
+	lane &= DP_FLOW_LANES - 1;
+	dp_flow_prefetch(&bucket->entry[lane].partner);
+	found->slot = set * DP_FLOW_WAYS + home;
+	if (DP_F(holds)(bucket, lane, wanted_word, wanted, found))
+		return 1;
+	DP_UNROLL
+	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
+		found->slot = set * DP_FLOW_WAYS + way;
+		if (DP_F(holds)(bucket, first + way, wanted_word, wanted, found))
+			return 1;
+	}
+	return 0;
+}
+
+/* Is the half just copied in force? Only a half-open reverse entry has to ask its forward entry. arm64: load barrier before. */
+DP_INLINE int DP_F(usable)(struct dp_env *env, const struct dp_flow_view *view)
+{
+	__u32 *forward;
+
+	if ((view->link & DP_FLOW_FORWARD) || dp_flow_state_of(view->control) != DP_FLOW_HALF_OPEN)
+		return 1;
+	forward = DP_F(control)(env, view->partner);
+	return forward && dp_flow_forward_is_live(DP_LOAD(forward), view->link);
+}
+
+/* Fetches the lines that a search or an installation under this hash will want: control words of both sets, and the entry
+ * at home in the first. */
+DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_count)
+{
+	__u32 set = dp_flow_first_set(hash, set_count);
+	const __u32 *first = DP_F(control)(env, set * DP_FLOW_WAYS);
+	const __u32 *second = DP_F(control)(env, dp_flow_second_set(hash, set_count) * DP_FLOW_WAYS);
+	const DP_ENTRY *home = DP_F(entry)(env, set * DP_FLOW_WAYS + dp_flow_home_way(hash));
+
+	if (!first || !second || !home)
+		return;
+	dp_flow_prefetch(first);
+	dp_flow_prefetch(second);
+	dp_flow_prefetch(&home->partner);
+}
+
+/* Looks for a key in both of its sets. When it is not there the flow may be about to begin: then the line in which its
+ * answers would lie without NAT is asked for as well, and what is decided meanwhile hides the wait. */
+DP_INLINE int DP_F(locate)(struct dp_env *env, const DP_KEY *key, struct DP_F(found) *found)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	struct DP_F(words) words;
+	__u32 set_count, wanted, first, home;
+	const DP_ENTRY *answers;
+	__u64 hash;
+
+	if (!settings)
+		return 0;
+	set_count = DP_F(shape)(settings)->set_count;
+	DP_F(words_of)(key, &words);
+	hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
+	wanted = dp_flow_tag(hash) | DP_FLOW_LIVE;
+	first = dp_flow_first_set(hash, set_count);
+	home = dp_flow_home_way(hash);
+	if (DP_F(search)(env, first, home, wanted, &words, found) ||
+	    DP_F(search)(env, dp_flow_second_set(hash, set_count), home, wanted, &words, found))
+		return 1;
+	answers = DP_F(entry)(env, (first ^ 1) * DP_FLOW_WAYS + home);
+	if (answers)
+		dp_flow_prefetch(&answers->partner);
+	return 0;
+}
+
+/* The copy of what was found, with the control word as it is behind it. */
+DP_INLINE void DP_F(copy_found)(const struct DP_F(found) *found, struct dp_flow_view *view)
+{
+	DP_F(copy)(found->entry, view);
+	DP_COMPILER_BARRIER(); /* arm64: load barrier */
+	view->slot = found->slot;
+	view->control = DP_LOAD(found->word);
+}
+
+DP_INLINE int DP_F(find)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view)
+{
+	struct DP_F(found) found;
+
+	if (!DP_F(locate)(env, key, &found))
+		return 0;
+	DP_F(copy_found)(&found, view);
+	return dp_flow_recheck(found.control, view->control) /* not recycled while it was read */ &&
+	       DP_F(usable)(env, view);
+}
+
+/* The same for who only wants a half whose word did not change at all meanwhile, and who takes no half-open reverse entry: with
+ * fewer questions. `entry` is for counting. */
+DP_INLINE int DP_F(find_steady)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view, DP_ENTRY **entry)
+{
+	struct DP_F(found) found;
+
+	if (!DP_F(locate)(env, key, &found))
+		return 0;
+	DP_F(copy_found)(&found, view);
+	*entry = found.entry;
+	return view->control == found.control;
+}
+
+DP_INLINE int DP_F(view_slot)(struct dp_env *env, __u32 slot, __u32 expected,
+			      struct dp_flow_view *view)
+{
+	__u32 *word = DP_F(control)(env, slot);
+	DP_ENTRY *entry = DP_F(entry)(env, slot);
+	__u32 before;
+
+	if (!word || !entry)
+		return 0;
+	before = DP_LOAD(word);
+	if (!dp_flow_same_version(before, expected))
+		return 0;
+	DP_F(copy)(entry, view);
+	DP_COMPILER_BARRIER(); /* arm64: load barrier */
+	view->slot = slot;
+	view->control = DP_LOAD(word);
+	return dp_flow_recheck(before, view->control);
+}
+
+DP_INLINE void DP_F(count)(DP_ENTRY *entry, __u64 packets, __u64 bytes, __u32 now)
+{
+	/* an unchanged tick is not written: the line stays shared between readers of a busy second */
+	if (DP_LOAD(&entry->seen) != now)
+		DP_STORE_RELEASE(&entry->seen, now);
+	dp_traffic_add(&entry->traffic, packets, bytes);
+}
+
+/* The pair that the half in `slot` belongs to, while its control word is still `control`: 1 when so. */
+DP_INLINE int DP_F(pair_at)(struct dp_env *env, __u32 slot, __u32 control, struct dp_flow_pair *pair)
+{
+	DP_ENTRY *entry = DP_F(entry)(env, slot);
+	__u32 *word = DP_F(control)(env, slot);
+	__u32 partner, link;
+
+	if (!entry || !word)
+		return 0;
+	partner = DP_LOAD(&entry->partner);
+	link = DP_LOAD(&entry->link);
+	DP_COMPILER_BARRIER(); /* arm64: load barrier */
+	dp_flow_pair_from(slot, control, partner, link, pair);
+	return DP_LOAD(word) == control;
+}
+
+/* Moves the forward entry from a live state to another word state: the former control word, 0 when the pair is gone or
+ * `only` (a state, 0 for any live one) is not what it is in. The winner of a move to dying owns both slots. */
+DP_INLINE __u32 DP_F(change_forward_state)(struct dp_env *env, const struct dp_flow_pair *pair, __u32 only,
+				  __u32 state)
+{
+	__u32 *word = DP_F(control)(env, pair->forward);
+
+	if (!word)
+		return 0;
+	for (int i = 0; i < DP_FLOW_SWAPS; i++) {
+		__u32 control = DP_LOAD(word);
+
+		if (!dp_flow_same_version(control, pair->forward_version) || !dp_flow_is_live(control) ||
+		    (only && dp_flow_state_of(control) != only))
+			return 0;
+		if (DP_COMPARE_SWAP(word, control, dp_flow_with_state(control, state)) == control)
+			return control;
+	}
+	return 0;
+}
+
+/* Lets the reverse entry's word show the forward entry's state. Whoever changes the forward entry calls this after it, and looks again after
+ * each swap, so the last change wins whatever the order of the helpers. */
+DP_INLINE void DP_F(mirror)(struct dp_env *env, const struct dp_flow_pair *pair)
+{
+	__u32 *forward_word = DP_F(control)(env, pair->forward);
+	__u32 *reverse_word = DP_F(control)(env, pair->reverse);
+
+	if (!forward_word || !reverse_word)
+		return;
+	for (int i = 0; i < DP_FLOW_SWAPS; i++) {
+		__u32 reverse = DP_LOAD(reverse_word);
+		__u32 forward = DP_LOAD(forward_word);
+
+		if (!dp_flow_same_version(reverse, pair->reverse_version) || !dp_flow_is_live(reverse) ||
+		    !dp_flow_same_version(forward, pair->forward_version) || !dp_flow_is_live(forward) ||
+		    dp_flow_state_of(reverse) == dp_flow_state_of(forward))
+			return;
+		(void)DP_COMPARE_SWAP(reverse_word, reverse,
+				      dp_flow_with_state(reverse, dp_flow_state_of(forward)));
+	}
+}
+
+DP_INLINE int DP_F(set_state)(struct dp_env *env, const struct dp_flow_view *view, __u32 state)
+{
+	struct dp_flow_pair pair;
+
+	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
+	if (!(state & DP_FLOW_LIVE) || !DP_F(change_forward_state)(env, &pair, 0, state))
+		return 0;
+	DP_F(mirror)(env, &pair);
+	return 1;
+}
+
+DP_INLINE int DP_F(change_flags)(struct dp_env *env, __u32 slot, __u32 control, __u32 set, __u32 clear)
+{
+	DP_ENTRY *entry = DP_F(entry)(env, slot);
+	__u32 *word = DP_F(control)(env, slot);
+
+	if (!entry || !word)
+		return 0;
+	for (int i = 0; i < DP_FLOW_SWAPS; i++) {
+		__u32 link = DP_LOAD(&entry->link);
+		__u32 wanted = (link & ~clear) | set;
+
+		/* arm64: load barrier; the link must be read before the word that vouches for it */
+		if (!dp_flow_same_version(DP_LOAD(word), control))
+			return 0;
+		if (wanted == link || DP_COMPARE_SWAP(&entry->link, link, wanted) == link)
+			return dp_flow_same_version(DP_LOAD(word), control);
+	}
+	return 0;
+}
+
+DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view, __u32 stamp,
+			    __u16 next_hop, __u16 rule)
+{
+	DP_ENTRY *entry = DP_F(entry)(env, view->slot);
+	__u32 *word = DP_F(control)(env, view->slot);
+	__u64 before = dp_flow_route_word(view->stamp, view->next_hop, view->rule);
+	__u64 after = dp_flow_route_word(stamp, next_hop, rule);
+	dp_flow_word *route;
+
+	if (!entry || !word || !dp_flow_same_version(DP_LOAD(word), view->control))
+		return 0;
+	route = (dp_flow_word *)&entry->stamp;
+	if (DP_COMPARE_SWAP(route, before, after) != before)
+		return 0;
+	if (dp_flow_same_version(DP_LOAD(word), view->control))
+		return 1;
+	/* recycled in between for a flow with the very same numbers: that one asks for its route again */
+	(void)DP_COMPARE_SWAP(route, after, dp_flow_route_word(0, next_hop, rule));
+	return 0;
+}
+
+/* Gives both slots back; the caller owns the forward entry in dying, or its own claim. Reverse first: while it can be found,
+ * its forward entry's version tells that the pair is gone. */
+DP_INLINE void DP_F(release)(struct dp_env *env, const struct dp_flow_pair *pair)
+{
+	__u32 *reverse = DP_F(control)(env, pair->reverse);
+	__u32 *forward = DP_F(control)(env, pair->forward);
+
+	if (reverse)
+		DP_EXCHANGE(reverse, dp_flow_released(pair->reverse_version));
+	if (forward)
+		DP_EXCHANGE(forward, dp_flow_released(pair->forward_version));
+}
+
+DP_INLINE int DP_F(delete)(struct dp_env *env, const struct dp_flow_view *view)
+{
+	struct dp_flow_pair pair;
+
+	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
+	if (!DP_F(change_forward_state)(env, &pair, 0, DP_FLOW_DYING))
+		return 0;
+	DP_F(release)(env, &pair);
+	return 1;
+}

@@ -1,0 +1,35 @@
+/* context.h - one packet on its way through the verbs: what is known of it and what was decided.
+ *
+ * Owner    the datapath, one per packet in flight on a CPU: a per-CPU map entry in the kernel (too big for a BPF
+ *          stack), an array beside the burst in the engine. Verbs fill it from top to bottom.
+ */
+#ifndef DP_CONTEXT_H
+#define DP_CONTEXT_H
+
+#include "flow.h"
+#include "packet.h"
+#include "rule.h"
+#include "verdict.h"
+
+/* Who asks. The engine may finish what the kernel steers: that is the only difference between the two. */
+enum dp_side { DP_SIDE_KERNEL = 0, DP_SIDE_ENGINE = 1 };
+
+struct dp_context {
+	struct dp_packet packet;
+	__u32 now; /* ticks */
+	/* read once per packet from the settings */
+	__u32 stamp;
+	__u32 bank;
+	__u8 side;      /* enum dp_side */
+	__u8 known;     /* view holds the packet's half of a live flow */
+	__u16 next_hop; /* chosen for this packet; 0: none */
+	__u8 to_host;   /* the destination is the host's own */
+	__u8 pad[3];
+	struct dp_flow_view view;    /* valid when the packet is forwarded, and when `known` */
+	struct dp_match match;       /* the rule that decided a new or re-judged flow */
+	struct dp_flow_half forward; /* of a new flow: what is installed */
+	struct dp_flow_half reverse;
+};
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 88, "no hidden padding");
+
+#endif

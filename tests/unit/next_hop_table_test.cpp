@@ -1,0 +1,193 @@
+// next_hop_table_test.cpp - indices of next hops: given, kept, given back, and safe when the daemon dies in between.
+
+#include "control/follow/next_hop_table.hpp"
+
+#include "common/target.h"
+
+#include <bpf/bpf.h>
+#include <doctest/doctest.h>
+
+#include <memory>
+
+#include "base/fd.hpp"
+#include "harness/namespace.hpp"
+
+using namespace twinpath;
+using namespace twinpath::test;
+
+namespace {
+
+constexpr std::size_t kIndices = 7;
+
+NextHopTable::Key host(std::uint32_t number) {
+  NextHopTable::Key key;
+  key.port = 1;
+  key.address.family = DP_FAMILY_V4;
+  key.address.address.word[0] = number;
+  return key;
+}
+
+netlink::Neighbour in_state(netlink::NeighbourState state) {
+  netlink::Neighbour neighbour;
+  neighbour.state = state;
+  neighbour.has_mac = state == netlink::NeighbourState::reachable;
+  neighbour.mac = {2, 0, 0, 0, 0, 9};
+  return neighbour;
+}
+
+// The array and the map outlive the book, as they outlive the daemon.
+class Tables {
+ public:
+  Tables()
+      : map_(bpf_map_create(BPF_MAP_TYPE_HASH, "neighbours", sizeof(dp_neighbour_key), sizeof(std::uint32_t), 64,
+                            nullptr)) {
+    REQUIRE(map_);
+    start_daemon();
+  }
+  // A new daemon over what the last one left, wherever that died.
+  void start_daemon() {
+    book_ = std::make_unique<NextHopTable>(hops, map_.get());
+    book_->set_port(1, {.mtu = 1500, .up = true});
+  }
+  NextHopTable* operator->() { return book_.get(); }
+
+  // 0: refused.
+  std::uint16_t give(std::uint32_t number) {
+    const auto index = book_->obtain(host(number));
+    return index ? *index : std::uint16_t{0};
+  }
+  void give_all() {
+    for (std::uint32_t i = 1; i <= kIndices; ++i) REQUIRE(give(i) == i);
+  }
+  void resolve(std::uint16_t index) {
+    const netlink::Neighbour found = in_state(netlink::NeighbourState::reachable);
+    book_->set_neighbour(index, &found);
+  }
+  // Twice: what nobody asked for in between is retired.
+  std::size_t retire(const std::set<std::uint16_t>& gateways = {}) {
+    const std::size_t first = book_->retire_unwanted(gateways).size();
+    return first + book_->retire_unwanted(gateways).size();
+  }
+  // What the datapaths find.
+  [[nodiscard]] std::uint32_t found(std::uint32_t number) const {
+    dp_neighbour_key key{};
+    key.address = host(number).address.address;
+    key.port = 1;
+    key.family = DP_FAMILY_V4;
+    std::uint32_t index = 0;
+    return bpf_map_lookup_elem(map_.get(), &key, &index) == 0 ? index : 0;
+  }
+
+  std::vector<dp_next_hop> hops = std::vector<dp_next_hop>(kIndices + 1);
+
+ private:
+  UniqueFd map_;
+  std::unique_ptr<NextHopTable> book_;
+};
+
+}  // namespace
+
+TEST_CASE("far more neighbours than indices are served in turn") {
+  if (!require_root()) return;
+  Tables tables;
+  for (std::uint32_t i = 1; i <= 20 * kIndices; ++i) {
+    if (tables->crowded() && tables.retire() != 0) tables->release_retired();
+    REQUIRE(tables.give(i) != 0);
+    CHECK(tables.found(i) == tables.give(i));
+  }
+}
+
+TEST_CASE("an index that is retired is found by nobody, and given to nobody before it is released") {
+  if (!require_root()) return;
+  Tables tables;
+  tables.give_all();
+  CHECK(tables.give(100) == 0);
+  CHECK(tables->retire_unwanted({}).empty());
+  CHECK(tables->retire_unwanted({}).size() == kIndices);
+  CHECK(tables->has_retired());
+  for (std::uint32_t i = 1; i <= kIndices; ++i) CHECK(tables.found(i) == 0);
+  CHECK(tables->find(host(1)) == 0);
+  CHECK(tables->key_of(1) == nullptr);
+  CHECK(tables.give(100) == 0);
+  tables->release_retired();
+  CHECK_FALSE(tables->has_retired());
+  CHECK(tables.give(100) != 0);
+}
+
+TEST_CASE("neighbours that are resolved, gateways and what was just asked for keep their index") {
+  if (!require_root()) return;
+  Tables tables;
+  tables.give_all();
+  tables.resolve(2);
+  const std::set<std::uint16_t> gateways{3};
+  CHECK(tables->retire_unwanted(gateways).empty());
+  CHECK(tables.give(4) == 4);
+  CHECK(tables->retire_unwanted(gateways).size() == kIndices - 3);
+  for (const std::uint32_t kept : {2U, 3U, 4U}) CHECK(tables.found(kept) == kept);
+  CHECK(tables->retire_unwanted(gateways).size() == 1);  // nobody has asked for 4 again
+  CHECK(tables.found(4) == 0);
+}
+
+TEST_CASE("a resolved neighbour that Linux loses can be retired") {
+  if (!require_root()) return;
+  Tables tables;
+  tables.give_all();
+  tables.resolve(2);
+  CHECK(tables.retire() == kIndices - 1);
+  tables->set_neighbour(2, nullptr);
+  CHECK(tables.retire() == 1);
+}
+
+TEST_CASE("a daemon that takes over gives out no index that a flow may still hold, wherever the last one died") {
+  if (!require_root()) return;
+  Tables tables;
+  tables.give_all();
+  tables.resolve(1);
+  SUBCASE("with all taken") {
+    tables.start_daemon();
+    CHECK(tables.give(100) == 0);
+    for (std::uint32_t i = 1; i <= kIndices; ++i) CHECK(tables.give(i) == i);
+  }
+  SUBCASE("with some retired, before live flows had a new route epoch") {
+    CHECK(tables.retire() == kIndices - 1);
+    tables.start_daemon();
+    CHECK(tables->has_retired());
+    CHECK(tables.give(100) == 0);
+    CHECK(tables.give(1) == 1);
+    tables->release_retired();
+    for (std::uint32_t i = 0; i < kIndices - 1; ++i) {
+      const std::uint16_t given = tables.give(100 + i);
+      CHECK(given > 1);
+    }
+    CHECK(tables.give(200) == 0);
+  }
+  SUBCASE("behind the release") {
+    CHECK(tables.retire() == kIndices - 1);
+    tables->release_retired();
+    tables.start_daemon();
+    CHECK_FALSE(tables->has_retired());
+    CHECK(tables.give(100) == 2);
+    CHECK(tables.give(1) == 1);
+  }
+}
+
+TEST_CASE("the book is crowded when more than three quarters are taken") {
+  if (!require_root()) return;
+  Tables tables;
+  for (std::uint32_t i = 1; i < kIndices; ++i) REQUIRE(tables.give(i) == i);
+  CHECK_FALSE(tables->crowded());
+  REQUIRE(tables.give(kIndices) == kIndices);
+  CHECK(tables->crowded());
+}
+
+TEST_CASE("a failure counts until Linux is asked again") {
+  if (!require_root()) return;
+  Tables tables;
+  REQUIRE(tables.give(1) == 1);
+  const netlink::Neighbour failed = in_state(netlink::NeighbourState::failed);
+  tables->set_neighbour(1, &failed);
+  CHECK((tables.hops[1].flags & DP_NEXT_HOP_FAILED) != 0);
+  tables->forget_failure(1);
+  CHECK((tables.hops[1].flags & DP_NEXT_HOP_FAILED) == 0);
+  CHECK((tables.hops[1].flags & DP_NEXT_HOP_UP) != 0);
+}

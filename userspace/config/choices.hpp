@@ -1,0 +1,46 @@
+// choices.hpp - words of the document and the values they stand for; parsing and rendering use the same tables.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "config/config.hpp"
+
+namespace twinpath {
+
+template <class T>
+struct Choice {
+  std::string_view word;
+  T value;
+};
+template <class T>
+Choice(const char*, T) -> Choice<T>;  // clang 14 has no deduction for aggregates
+
+inline constexpr std::array kHooks = {Choice{"xdp", Hook::xdp}, Choice{"auto", Hook::automatic}};
+inline constexpr std::array kAttaches = {Choice{"native", Attach::native}, Choice{"generic", Attach::generic},
+                                         Choice{"auto", Attach::automatic}};
+inline constexpr std::array kSockets = {Choice{"zerocopy", Sockets::zerocopy}, Choice{"copy", Sockets::copy},
+                                        Choice{"auto", Sockets::automatic}};
+inline constexpr std::array kOffloads = {Choice{"fix", Offloads::fix}, Choice{"keep", Offloads::keep}};
+inline constexpr std::array kSourceChecks = {Choice{"strict", DP_SOURCE_CHECK_STRICT},
+                                             Choice{"loose", DP_SOURCE_CHECK_LOOSE},
+                                             Choice{"off", DP_SOURCE_CHECK_OFF}};
+inline constexpr std::array kActions = {Choice{"allow", DP_ACTION_ALLOW}, Choice{"drop", DP_ACTION_DROP},
+                                        Choice{"reject", DP_ACTION_REJECT}};
+inline constexpr std::array kPlaces = {Choice{"auto", DP_PLACE_AUTO}, Choice{"user", DP_PLACE_USER}};
+inline constexpr std::array kPickups = {Choice{"strict", Pickup::strict}, Choice{"loose", Pickup::loose},
+                                        Choice{"grace", Pickup::grace}};
+inline constexpr std::array kOnExits = {Choice{"keep", OnExit::keep}, Choice{"detach", OnExit::detach}};
+inline constexpr std::array kProtocols = {Choice{"tcp", std::uint16_t{6}}, Choice{"udp", std::uint16_t{17}},
+                                          Choice{"icmp", std::uint16_t{1}}, Choice{"icmpv6", std::uint16_t{58}},
+                                          Choice{"any", std::uint16_t{DP_PROTOCOL_ANY}}};
+
+template <class Table, class T>
+[[nodiscard]] constexpr std::string_view word_of(const Table& table, const T& value) {
+  for (const auto& choice : table)
+    if (choice.value == value) return choice.word;
+  return {};
+}
+
+}  // namespace twinpath

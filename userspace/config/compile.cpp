@@ -1,0 +1,146 @@
+#include "config/compile.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "config/expansion.hpp"
+
+namespace twinpath {
+namespace {
+
+// Numbers every name in `things`, and writes the names by number.
+template <class Thing>
+Status number(const std::vector<Thing>& things, Numbers& numbers, std::vector<std::string>& names) {
+  std::vector<std::string_view> wanted;
+  for (const Thing& thing : things)
+    if (thing.name != kHostZone || !std::is_same_v<Thing, ZoneConfig>) wanted.push_back(thing.name);
+  if (Status status = numbers.assign(wanted); !status) return status;
+  for (std::string_view name : wanted) names[numbers.find(name)] = name;
+  return {};
+}
+
+std::uint16_t number_in(const std::vector<std::string>& names, std::string_view name) {
+  const auto entry = std::ranges::find(names, name);
+  return name.empty() || entry == names.end() ? 0 : static_cast<std::uint16_t>(entry - names.begin());
+}
+
+bool names_zone(const std::vector<std::string>& zones, std::string_view zone) {
+  return zones.empty() || std::ranges::find(zones, zone) != zones.end();
+}
+
+// dp_rule has no hidden padding, so equal bytes mean equal rules.
+std::string bytes_of(const std::vector<dp_rule>& run) {
+  return {reinterpret_cast<const char*>(run.data()), run.size() * sizeof(dp_rule)};
+}
+
+class Compiler {
+ public:
+  Compiler(const Config& config, PolicyImage& image) : config_(config), image_(image) {}
+
+  Status run() {
+    image_.zone_pairs.assign(DP_ZONES_MAX * DP_ZONES_MAX, dp_zone_pair{});
+    for (const ZoneConfig& from : config_.zones) {
+      for (const ZoneConfig& to : config_.zones)
+        if (Status status = add_pair(from, to); !status) return status;
+    }
+    return {};
+  }
+
+ private:
+  Status add_pair(const ZoneConfig& from, const ZoneConfig& to) {
+    dp_zone_pair& pair = image_.zone_pairs[zone_pair_index(image_.zone(from.name), image_.zone(to.name))];
+    if (from.name == kHostZone) {
+      pair.default_action = DP_ACTION_ALLOW;
+      return {};
+    }
+    pair.default_action = static_cast<std::uint8_t>(to.name == kHostZone ? to.default_action : from.default_action);
+    auto run = run_of(from.name, to.name);
+    if (!run) return pass_on(std::move(run.error()));
+    pair.count = static_cast<std::uint16_t>(run->size());
+    auto first = place(*run, from.name, to.name);
+    if (!first) return pass_on(std::move(first.error()));
+    pair.first = *first;
+    return {};
+  }
+
+  Result<std::vector<dp_rule>> run_of(std::string_view from, std::string_view to) {
+    std::vector<dp_rule> run;
+    for (const RuleConfig& rule : config_.rules) {
+      if (!names_zone(rule.from, from) || !names_zone(rule.to, to)) continue;
+      const std::size_t size = expansion_size(rule);
+      if (size > DP_RULES_MAX - run.size()) return overflow(rule.name, from, to);
+      expand(rule, image_.rule(rule.name), run);
+    }
+    if (to == kHostZone)
+      for (dp_rule& rule : run) rule.place = DP_PLACE_AUTO;
+    return run;
+  }
+
+  // Index of the run's first rule; an equal run that is there already serves again.
+  Result<std::uint16_t> place(const std::vector<dp_rule>& run, std::string_view from, std::string_view to) {
+    if (run.empty()) return std::uint16_t{0};
+    const std::size_t room = DP_RULES_MAX - image_.rules.size();
+    const auto [known, fresh] = runs_.emplace(bytes_of(run), image_.rules.size());
+    if (fresh && run.size() > room) return overflow(image_.rule_names[run[room].id], from, to);
+    if (fresh) image_.rules.insert(image_.rules.end(), run.begin(), run.end());
+    return static_cast<std::uint16_t>(known->second);
+  }
+
+  tl::unexpected<Error> overflow(std::string_view name, std::string_view from, std::string_view to) const {
+    const auto rule = std::ranges::find(config_.rules, name, &RuleConfig::name);
+    return refuse(
+        "rules[{}] \"{}\" does not fit: it is {} compiled rules from {} to {}, and all rules of all zone pairs "
+        "together "
+        "may be {}",
+        rule - config_.rules.begin(), name, expansion_size(*rule), from, to, int{DP_RULES_MAX});
+  }
+
+  const Config& config_;
+  PolicyImage& image_;
+  std::map<std::string, std::size_t> runs_;
+};
+
+Status number_all(const Config& config, PolicyImage& image) {
+  NumberAllocation& allocation = image.numbers;
+  if (Status status = number(config.zones, allocation.zones, image.zone_names); !status) return status;
+  if (Status status = number(config.ports, allocation.ports, image.port_names); !status) return status;
+  return number(config.rules, allocation.rules, image.rule_names);
+}
+
+}  // namespace
+
+std::uint8_t PolicyImage::zone(std::string_view name) const {
+  return static_cast<std::uint8_t>(number_in(zone_names, name));
+}
+std::uint16_t PolicyImage::port(std::string_view name) const { return number_in(port_names, name); }
+std::uint16_t PolicyImage::rule(std::string_view name) const { return number_in(rule_names, name); }
+
+Result<PolicyImage> compile(const Config& config, const NumberAllocation& previous) {
+  PolicyImage image;
+  image.numbers = previous;
+  image.zone_names.resize(DP_ZONES_MAX);
+  image.port_names.resize(DP_PORTS_MAX);
+  image.rule_names.resize(DP_RULE_IDS_MAX);
+  image.zone_names[DP_ZONE_HOST] = kHostZone;
+  if (Status status = number_all(config, image); !status) return pass_on(std::move(status.error()));
+  for (const RuleConfig& rule : config.rules)
+    if (previous.rules.find(rule.name) == 0) image.fresh_rules.push_back(image.rule(rule.name));
+  if (Status status = Compiler(config, image).run(); !status) return pass_on(std::move(status.error()));
+  return image;
+}
+
+void write_image(const PolicyImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules) {
+  std::ranges::fill(zone_pairs, dp_zone_pair{});
+  std::ranges::copy(image.zone_pairs, zone_pairs.begin());
+  std::ranges::copy(image.rules, rules.begin());
+}
+
+dp_timeouts ticks_of(const TimeoutsConfig& timeouts, std::uint32_t ticks_per_second) {
+  return {timeouts.tcp_syn_s * ticks_per_second,     timeouts.tcp_established_s * ticks_per_second,
+          timeouts.tcp_closing_s * ticks_per_second, timeouts.tcp_reset_s * ticks_per_second,
+          timeouts.udp_s * ticks_per_second,         timeouts.udp_stream_s * ticks_per_second,
+          timeouts.icmp_s * ticks_per_second,        timeouts.other_s * ticks_per_second};
+}
+
+}  // namespace twinpath

@@ -1,0 +1,161 @@
+// config.hpp - the configuration document, checked and typed. docs/configuration.md explains it to operators.
+//
+// Units     as the key says: _s seconds, _pps packets per second, frame_bytes bytes.
+// Owner     plain values; nothing here knows Linux, BPF or sockets.
+// Errors    a bad document yields every fault at once and no Config.
+// Absent    a key that is missing has the value written here.
+// Not yet   nat, services, pools, mss, overlays, hook tc, api.tls: known keys that this version refuses, so that nobody
+//           believes they are in force.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "common/model/limits.h"
+#include "common/model/port.h"
+#include "common/model/rule.h"
+#include "config/fault.hpp"
+#include "config/prefix.hpp"
+
+namespace twinpath {
+
+// Bounds of the document that are no shapes of maps.
+inline constexpr std::size_t kNameCharacters = 32;
+inline constexpr std::size_t kZonesMax = DP_ZONES_MAX - 2;  // besides host; number 0 means none
+inline constexpr std::size_t kPortsMax = DP_PORTS_MAX - 1;
+inline constexpr std::uint32_t kConfirmMax_s = 86400;
+inline constexpr std::size_t kRulesMax = DP_RULE_IDS_MAX - 1;
+inline constexpr std::uint32_t kPairsMin = 1024;
+inline constexpr std::uint32_t kPairsMax = 16777216;
+inline constexpr std::uint32_t kTimeoutMax = 604800;  // a week: at 1000 ticks a second below half of 32 bits
+inline constexpr std::uint32_t kWorkersMax = 1;       // the engine runs in the driver's thread
+inline constexpr std::string_view kHostZone = "host";
+
+enum class Hook { automatic, xdp };
+enum class Attach { native, generic, automatic };
+enum class Sockets { zerocopy, copy, automatic };
+enum class Offloads { fix, keep };
+enum class Pickup { strict, loose, grace };
+enum class OnExit { keep, detach };
+
+struct PortConfig {
+  std::string name;  // absent: the device's
+  std::string device;
+  std::string zone;
+  Hook hook = Hook::automatic;
+  Attach attach = Attach::native;
+  Sockets sockets = Sockets::automatic;
+  bool workload = false;
+  Offloads offloads = Offloads::fix;
+  dp_source_check source_check = DP_SOURCE_CHECK_STRICT;
+  std::uint32_t queues = 0;  // 0: all that the device has, at most DP_QUEUES_MAX
+};
+
+struct ZoneConfig {
+  std::string name;
+  dp_action default_action = DP_ACTION_DROP;  // the host zone: allow
+};
+
+// Both ends belong to it.
+struct Range {
+  std::uint16_t low = 0;
+  std::uint16_t high = 0;
+};
+
+// An empty list matches everything.
+struct RuleConfig {
+  std::string name;               // absent: "rule-" and its place, from 1
+  std::vector<std::string> from;  // zones; empty means any zone that has ports
+  std::vector<std::string> to;    // zones; empty means any zone, the host too
+  std::uint16_t protocol = DP_PROTOCOL_ANY;
+  std::vector<Prefix> source;
+  std::vector<Prefix> destination;
+  std::vector<Range> source_ports;
+  std::vector<Range> destination_ports;
+  std::vector<Range> icmp_types;
+  dp_action action = DP_ACTION_DROP;
+  dp_place place = DP_PLACE_AUTO;
+  bool log = false;
+};
+
+struct TimeoutsConfig {
+  std::uint32_t tcp_syn_s = 240;  // RFC 5382, 4787, 5508
+  std::uint32_t tcp_established_s = 7440;
+  std::uint32_t tcp_closing_s = 240;
+  std::uint32_t tcp_reset_s = 10;
+  std::uint32_t udp_s = 120;
+  std::uint32_t udp_stream_s = 300;
+  std::uint32_t icmp_s = 60;
+  std::uint32_t other_s = 600;
+};
+
+struct FlowsConfig {
+  std::uint32_t max_pairs_v4 = 262144;  // the table rounds up
+  std::uint32_t max_pairs_v6 = 65536;
+  double half_open_share = 0.25;
+  Pickup pickup = Pickup::grace;
+  std::uint32_t pickup_grace_s = 60;
+  TimeoutsConfig timeouts;
+};
+
+struct BudgetConfig {  // packets per second
+  std::uint32_t fragment = 20000;
+  std::uint32_t ttl = 1000;
+  std::uint32_t icmp_error = 10000;
+  std::uint32_t host = 100000;
+  std::uint32_t neighbour = 20000;
+  std::uint32_t held = 100000;
+};
+
+struct EngineConfig {
+  std::uint32_t workers = 1;
+  std::uint32_t frames = 65536;
+  std::uint32_t frame_bytes = 2048;
+  bool busy_poll = false;
+  bool bursts = true;
+  std::uint32_t hold_per_neighbour = 64;
+  BudgetConfig budget_pps;
+};
+
+struct HttpAddress {
+  Prefix address;  // a loopback address
+  std::uint16_t port = 0;
+
+  [[nodiscard]] std::string text() const;  // "127.0.0.1:9080", "[::1]:9080"
+};
+
+struct ApiConfig {
+  std::string unix_path;            // absent: /run/twinpath/NAME.sock
+  std::optional<HttpAddress> http;  // absent: off
+  std::string token_file;           // empty: none
+};
+
+struct SafetyConfig {
+  std::uint32_t confirm_s = 0;  // undone unless confirmed within so long; 0: stays at once
+  OnExit on_exit = OnExit::keep;
+};
+
+struct Config {
+  std::string name = "default";
+  std::vector<PortConfig> ports;
+  std::vector<ZoneConfig> zones;  // sorted by name; all that exist, host among them
+  std::vector<RuleConfig> rules;  // in the operator's order
+  FlowsConfig flows;
+  EngineConfig engine;
+  std::uint32_t check_one_in = 0;  // 0: never
+  ApiConfig api;
+  SafetyConfig safety;
+  std::string source;  // the text this was read from, comments included
+};
+
+[[nodiscard]] tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text);
+
+// The document in force, every default written out. Parsing it again yields the same Config (but for `source`).
+[[nodiscard]] nlohmann::json to_json(const Config& config);
+
+}  // namespace twinpath

@@ -1,0 +1,27 @@
+// diff.hpp - what a reload would change in the rules: for `reload --dry-run`. Rules are compared by name and by what
+// they were compiled to, so another way to write the same is no change.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/compile.hpp"
+
+namespace twinpath {
+
+// Sorted by name.
+struct PolicyDiff {
+  std::vector<std::string> added;
+  std::vector<std::string> removed;
+  std::vector<std::string> changed;
+  std::vector<std::string> reordered;  // zone pairs "inside to outside" where rules that stayed changed places
+  std::vector<std::string> defaults;   // "inside to outside: drop, now allow"
+
+  [[nodiscard]] bool empty() const {
+    return added.empty() && removed.empty() && changed.empty() && reordered.empty() && defaults.empty();
+  }
+};
+
+[[nodiscard]] PolicyDiff diff(const PolicyImage& before, const PolicyImage& after);
+
+}  // namespace twinpath

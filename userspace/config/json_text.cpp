@@ -1,0 +1,143 @@
+#include "config/json_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace twinpath {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kDepthMax = 16;  // no section goes half as deep
+constexpr std::size_t kLastReadCharacters = 40;
+
+// "line 3, column 7" of the byte that ended the parse; both count from 1, columns in bytes.
+std::string place_of(std::string_view text, std::size_t position) {
+  const std::string_view before = text.substr(0, std::min(position, text.size()));
+  const auto line = 1 + std::ranges::count(before, '\n');
+  const std::size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
+  return fmt::format("line {}, column {}", line, std::max<std::size_t>(before.size() - start, 1));
+}
+
+// What a person wants of the library's message: without its tag and the token so far cut to a readable piece.
+std::string reason_of(std::string_view message) {
+  message.remove_prefix(std::min(message.find("] ") + 2, message.size()));  // "[json.exception.parse_error.101] "
+  const std::string_view marker = " - ";
+  const std::size_t dash = message.find(marker);
+  const std::string_view context = message.substr(0, dash);
+  std::string reason{dash == std::string_view::npos ? message : message.substr(dash + marker.size())};
+  if (context.ends_with("parsing object") && reason.ends_with("expected '}'"))
+    reason.replace(reason.size() - 3, 3, "',' or '}'");
+  if (context.ends_with("parsing array") && reason.ends_with("expected ']'"))
+    reason.replace(reason.size() - 3, 3, "',' or ']'");
+  const std::size_t read = reason.find("last read: '");
+  if (read != std::string::npos && reason.size() > read + 2 * kLastReadCharacters)
+    reason = reason.substr(0, read) + "last read: ..." + reason.substr(reason.size() - kLastReadCharacters);
+  for (char& c : reason)
+    if (c < ' ' || c > '~') c = '?';
+  return reason;
+}
+
+// Builds the value and remembers where it is. Pointers into the tree stay valid: only the innermost open container
+// grows.
+class Builder : public json::json_sax_t {
+ public:
+  Builder(std::string_view text, FaultList& faults) : text_(text), faults_(faults) {}
+
+  [[nodiscard]] json take() { return std::move(root_); }
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool string(string_t& value) override { return put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // JSON text has none
+  bool start_object(std::size_t) override { return open(json::object()); }
+  bool start_array(std::size_t) override { return open(json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& name) override {
+    open_.back().key = std::move(name);
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&, const json::exception& error) override {
+    faults_.add("", fmt::format("{}: {}", place_of(text_, position), reason_of(error.what())));
+    return false;
+  }
+
+ private:
+  struct Container {
+    json* value;
+    std::string key;        // of the member being read
+    std::size_t count = 0;  // elements read
+  };
+
+  template <class T>
+  bool put(T&& value) {
+    *slot() = std::forward<T>(value);
+    return true;
+  }
+
+  bool open(json value) {
+    json* target = slot();
+    if (open_.size() == kDepthMax) {
+      faults_.add(path(), fmt::format("nested deeper than {} levels", kDepthMax));
+      return false;
+    }
+    *target = std::move(value);
+    open_.push_back({target, {}, 0});
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  // Where the next value goes. A repeated key's value goes nowhere, but is read on: it may have faults of its own.
+  json* slot() {
+    if (open_.empty()) return &root_;
+    Container& parent = open_.back();
+    if (parent.value->is_array()) {
+      ++parent.count;
+      return &parent.value->emplace_back();
+    }
+    if (parent.value->contains(parent.key)) {
+      faults_.add(path(), "key appears twice in one object");
+      ignored_.push_back(std::make_unique<json>());
+      return ignored_.back().get();
+    }
+    return &(*parent.value)[parent.key];
+  }
+
+  [[nodiscard]] std::string path() const {
+    std::string path;
+    for (const Container& container : open_)
+      path = container.value->is_array() ? element_path(path, container.count - 1) : member_path(path, container.key);
+    return path;
+  }
+
+  std::string_view text_;
+  FaultList& faults_;
+  json root_;
+  std::vector<Container> open_;
+  std::vector<std::unique_ptr<json>> ignored_;
+};
+
+}  // namespace
+
+std::optional<json> read_json(std::string_view text, FaultList& faults) {
+  Builder builder(text, faults);
+  if (!json::sax_parse(text, &builder, json::input_format_t::json, true, true)) return std::nullopt;
+  return builder.take();
+}
+
+}  // namespace twinpath

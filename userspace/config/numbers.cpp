@@ -1,0 +1,105 @@
+#include "config/numbers.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "common/model/rule.h"
+
+namespace twinpath {
+namespace {
+
+using nlohmann::json;
+
+Status restore_all(const json& saved, const char* key, Numbers& numbers) {
+  if (!saved.is_object() || !saved.contains(key) || !saved[key].is_object())
+    return refuse("number allocation: {} is missing", key);
+  for (const auto& [name, number] : saved[key].items()) {
+    if (!number.is_number_unsigned()) return refuse("number allocation: {}.{} is no number", key, name);
+    if (Status status = numbers.restore(name, number.get<std::uint64_t>()); !status)
+      return pass_on(std::move(status.error()).in("number allocation"));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Numbers::assign(std::span<const std::string_view> names) {
+  const std::size_t room = last_ - first_ + 1u;
+  if (names.size() > room) return refuse("{} names, at most {} can have a number", names.size(), room);
+  for (std::string_view name : names) {
+    if (find(name) != 0) continue;
+    std::uint16_t number = free_number();
+    if (number == 0) number = take_over(names);
+    numbers_.emplace(name, number);
+  }
+  return {};
+}
+
+void Numbers::rename(const std::map<std::string, std::string>& new_names) {
+  std::map<std::string, std::uint16_t, std::less<>> moved;
+  for (const auto& [from, to] : new_names) {
+    const auto entry = numbers_.find(from);
+    if (entry == numbers_.end()) continue;
+    moved.emplace(to, entry->second);
+    numbers_.erase(entry);
+  }
+  for (const auto& [name, number] : moved) {
+    if (const auto old = numbers_.find(name); old != numbers_.end()) {
+      numbers_.emplace(put_aside(name), old->second);
+      numbers_.erase(old);
+    }
+  }
+  numbers_.merge(moved);
+}
+
+std::string Numbers::put_aside(const std::string& name) const { return fmt::format("{}@{}", name, find(name)); }
+
+Status Numbers::restore(const std::string& name, std::uint64_t number) {
+  if (number < first_ || number > last_) return refuse("{}: number {} is not {}..{}", name, number, first_, last_);
+  for (const auto& [other, taken] : numbers_)
+    if (taken == number) return refuse("{}: number {} belongs to {}", name, number, other);
+  numbers_[name] = static_cast<std::uint16_t>(number);
+  return {};
+}
+
+std::uint16_t Numbers::find(std::string_view name) const {
+  const auto entry = numbers_.find(name);
+  return entry == numbers_.end() ? 0 : entry->second;
+}
+
+std::uint16_t Numbers::free_number() const {
+  std::vector<bool> taken(last_ + 1u);
+  for (const auto& [name, number] : numbers_) taken[number] = true;
+  for (std::uint32_t number = first_; number <= last_; ++number)
+    if (!taken[number]) return static_cast<std::uint16_t>(number);
+  return 0;
+}
+
+// All numbers are bound and there are not more names than numbers: some bound name is not among them.
+std::uint16_t Numbers::take_over(std::span<const std::string_view> names) {
+  const std::set<std::string_view> wanted(names.begin(), names.end());
+  const auto entry = std::ranges::find_if(numbers_, [&](const auto& item) { return !wanted.contains(item.first); });
+  const std::uint16_t number = entry->second;
+  numbers_.erase(entry);
+  return number;
+}
+
+NumberAllocation::NumberAllocation()
+    : zones(DP_ZONE_HOST + 1, DP_ZONES_MAX - 1), ports(1, DP_PORTS_MAX - 1), rules(1, DP_RULE_IDS_MAX - 1) {}
+
+json to_json(const NumberAllocation& allocation) {
+  return {{"zones", allocation.zones.all()}, {"ports", allocation.ports.all()}, {"rules", allocation.rules.all()}};
+}
+
+Result<NumberAllocation> number_allocation_from_json(const json& saved) {
+  NumberAllocation allocation;
+  const std::pair<const char*, Numbers*> parts[] = {
+      {"zones", &allocation.zones}, {"ports", &allocation.ports}, {"rules", &allocation.rules}};
+  for (const auto& [key, numbers] : parts)
+    if (Status status = restore_all(saved, key, *numbers); !status) return pass_on(std::move(status.error()));
+  return allocation;
+}
+
+}  // namespace twinpath

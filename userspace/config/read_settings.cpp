@@ -1,0 +1,141 @@
+#include <arpa/inet.h>
+
+#include <bit>
+#include <charconv>
+
+#include "config/choices.hpp"
+#include "config/sections.hpp"
+
+namespace twinpath {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kSocketPathMax = 107;  // sun_path less its zero
+constexpr std::size_t kPathMax = 4095;
+constexpr std::uint32_t kBudgetMax = 100000000;
+constexpr std::uint32_t kFramesMin = 1024;
+constexpr std::uint32_t kFramesMax = 1048576;  // 2 GiB at 2048 bytes
+
+void read_timeouts(ObjectReader& reader, TimeoutsConfig& timeouts) {
+  const auto seconds = [&](std::string_view key, std::uint32_t& target) {
+    reader.integer(key, target, 1, kTimeoutMax);
+  };
+  seconds("tcp_syn_s", timeouts.tcp_syn_s);
+  seconds("tcp_established_s", timeouts.tcp_established_s);
+  seconds("tcp_closing_s", timeouts.tcp_closing_s);
+  seconds("tcp_reset_s", timeouts.tcp_reset_s);
+  seconds("udp_s", timeouts.udp_s);
+  seconds("udp_stream_s", timeouts.udp_stream_s);
+  seconds("icmp_s", timeouts.icmp_s);
+  seconds("other_s", timeouts.other_s);
+}
+
+void read_budget(ObjectReader& reader, BudgetConfig& budget) {
+  const auto rate = [&](std::string_view key, std::uint32_t& target) { reader.integer(key, target, 0, kBudgetMax); };
+  rate("fragment", budget.fragment);
+  rate("ttl", budget.ttl);
+  rate("icmp_error", budget.icmp_error);
+  rate("host", budget.host);
+  rate("neighbour", budget.neighbour);
+  rate("held", budget.held);
+}
+
+void read_frames(ObjectReader& reader, EngineConfig& engine) {
+  const json* value = reader.find("frames");
+  if (value != nullptr) {
+    const bool fits = value->is_number_unsigned() && *value >= kFramesMin && *value <= kFramesMax &&
+                      std::has_single_bit(value->get<std::uint64_t>());
+    if (fits)
+      engine.frames = value->get<std::uint32_t>();
+    else
+      reader.fault("frames", *value, fmt::format("must be a power of two {}..{}", kFramesMin, kFramesMax));
+  }
+  const json* bytes = reader.find("frame_bytes");
+  if (bytes == nullptr) return;
+  if (bytes->is_number_unsigned() && (*bytes == 2048 || *bytes == 4096))
+    engine.frame_bytes = bytes->get<std::uint32_t>();
+  else
+    reader.fault("frame_bytes", *bytes, "must be 2048 or 4096");
+}
+
+bool loopback(const Prefix& address) {
+  if (address.family == DP_FAMILY_V4) return ntohl(address.base.word[0]) >> 24 == 127;
+  return (address.base.word[0] | address.base.word[1] | address.base.word[2]) == 0 && address.base.word[3] == htonl(1);
+}
+
+// "127.0.0.1:9080" or "[::1]:9080".
+std::optional<HttpAddress> parse_http(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view number = text.substr(colon + 1);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = parse_address(host);
+  if (!address || bracketed != (address->family == DP_FAMILY_V6)) return std::nullopt;
+  HttpAddress http{*address, 0};
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), http.port);
+  if (error != std::errc{} || end != number.data() + number.size() || http.port == 0) return std::nullopt;
+  return http;
+}
+
+void read_http(ObjectReader& reader, ApiConfig& api) {
+  const json* value = reader.find("http");
+  if (value == nullptr) return;
+  api.http = value->is_string() ? parse_http(value->get_ref<const std::string&>()) : std::nullopt;
+  if (!api.http)
+    return reader.fault("http", *value, "must be an address and a port, \"127.0.0.1:9080\" or \"[::1]:9080\"");
+  if (!loopback(api.http->address))
+    reader.fault("http", *value, "must be a loopback address: others need tls, which this version does not support");
+}
+
+}  // namespace
+
+std::string HttpAddress::text() const {
+  return address.family == DP_FAMILY_V6 ? fmt::format("[{}]:{}", address.text(), port)
+                                        : fmt::format("{}:{}", address.text(), port);
+}
+
+void read_flows(ObjectReader& root, FlowsConfig& flows) {
+  root.section("flows", [&](ObjectReader& reader) {
+    reader.integer("max_pairs_v4", flows.max_pairs_v4, kPairsMin, kPairsMax);
+    reader.integer("max_pairs_v6", flows.max_pairs_v6, kPairsMin, kPairsMax);
+    reader.share("half_open_share", flows.half_open_share);
+    reader.choice("pickup", flows.pickup, kPickups);
+    reader.integer("pickup_grace_s", flows.pickup_grace_s, 1, kTimeoutMax);
+    reader.section("timeouts", [&](ObjectReader& inner) { read_timeouts(inner, flows.timeouts); });
+  });
+}
+
+void read_engine(ObjectReader& root, EngineConfig& engine) {
+  root.section("engine", [&](ObjectReader& reader) {
+    const json* workers = reader.find("workers");
+    if (workers != nullptr && !(workers->is_number_unsigned() && *workers == kWorkersMax))
+      reader.fault("workers", *workers, "must be 1: more workers are not supported by this version");
+    read_frames(reader, engine);
+    reader.boolean("busy_poll", engine.busy_poll);
+    reader.boolean("bursts", engine.bursts);
+    reader.integer("hold_per_neighbour", engine.hold_per_neighbour, 0, 4096);
+    reader.section("budget_pps", [&](ObjectReader& inner) { read_budget(inner, engine.budget_pps); });
+  });
+}
+
+void read_api(ObjectReader& root, std::string_view name, ApiConfig& api) {
+  api.unix_path = fmt::format("/run/twinpath/{}.sock", name);
+  root.section("api", [&](ObjectReader& reader) {
+    reader.absolute_path("unix", api.unix_path, kSocketPathMax);
+    read_http(reader, api);
+    reader.absolute_path("token_file", api.token_file, kPathMax);
+    reader.refuse_unless_empty("tls");
+  });
+}
+
+void read_safety(ObjectReader& root, SafetyConfig& safety) {
+  root.section("safety", [&](ObjectReader& reader) {
+    reader.integer("confirm_s", safety.confirm_s, 0, kConfirmMax_s);
+    reader.choice("on_exit", safety.on_exit, kOnExits);
+  });
+}
+
+}  // namespace twinpath

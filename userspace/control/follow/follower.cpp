@@ -1,0 +1,268 @@
+#include "control/follow/follower.hpp"
+
+#include "common/decide/martian.h"
+
+namespace twinpath {
+namespace {
+
+constexpr std::chrono::milliseconds kRoutesEvery{100};
+constexpr std::chrono::seconds kUpkeepEvery{5};  // longer than the engine waits for a neighbour before it asks again
+
+bool serves_as_next_hop(const netlink::IpAddress& address) {
+  return !dp_address_multicast(address.family, &address.address) &&
+         !dp_address_broadcast(address.family, &address.address) && !dp_address_unspecified(&address.address);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Follower>> Follower::open(const Parts& parts, std::function<void(const std::string&)> complain) {
+  auto mirror = netlink::Mirror::open();
+  if (!mirror) return pass_on(std::move(mirror.error()));
+  auto resolver = netlink::Resolver::open();
+  if (!resolver) return pass_on(std::move(resolver.error()));
+  std::unique_ptr<Follower> follower(
+      new Follower(parts, std::move(*mirror), std::move(*resolver), std::move(complain)));
+  auto features = netlink::XdpFeatureWatch::open();
+  if (!features && features.error().code != EOPNOTSUPP) return pass_on(std::move(features.error()));
+  if (features) {
+    follower->features_.emplace(std::move(*features));
+    follower->feature_events_.emplace(parts.io, follower->features_->fd());
+  }
+  return follower;
+}
+
+Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver,
+                   std::function<void(const std::string&)> complain)
+    : parts_(parts),
+      mirror_(std::move(mirror)),
+      resolver_(std::move(resolver)),
+      complain_(std::move(complain)),
+      mirror_events_(parts.io, mirror_.fd()),
+      resolver_events_(parts.io, resolver_.fd()),
+      desk_events_(parts.io, parts.requests.fd()),
+      routes_timer_(parts.io),
+      upkeep_timer_(parts.io) {}
+
+// The descriptors are borrowed: whoever opened them closes them.
+void Follower::stop() {
+  routes_timer_.cancel();
+  upkeep_timer_.cancel();
+  for (Descriptor* descriptor : {&mirror_events_, &resolver_events_, &desk_events_}) {
+    if (descriptor->is_open()) descriptor->release();
+  }
+  if (feature_events_ && feature_events_->is_open()) feature_events_->release();
+}
+
+void Follower::watch() {
+  wait_for(mirror_events_, &Follower::on_mirror);
+  wait_for(resolver_events_, &Follower::on_resolver);
+  wait_for(desk_events_, &Follower::on_desk);
+  if (feature_events_) wait_for(*feature_events_, &Follower::on_features);
+  schedule_upkeep();
+}
+
+void Follower::wait_for(Descriptor& descriptor, void (Follower::*handler)()) {
+  descriptor.async_wait(Descriptor::wait_read, [this, &descriptor, handler](const boost::system::error_code& error) {
+    if (error) return;
+    (this->*handler)();
+    wait_for(descriptor, handler);
+  });
+}
+
+RoutePlan Follower::plan() {
+  const RoutePlanContext context{
+      [this](std::uint32_t ifindex) { return parts_.ports.number_of(ifindex); },
+      [this](std::uint16_t port, const netlink::IpAddress& gateway) { return gateway_hop(port, gateway); }};
+  RoutePlan plan = plan_routes(mirror_, context);
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+  return plan;
+}
+
+std::uint16_t Follower::gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway) {
+  const NextHopTable::Key key{port, gateway};
+  const bool known = parts_.hops.find(key) != 0;
+  auto index = parts_.hops.obtain(key);
+  if (!index) {
+    complain_(index.error().text);
+    return 0;
+  }
+  if (!known) {
+    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({ifindex_of(port), gateway}));
+    keep_fresh(key);
+  }
+  return *index;
+}
+
+std::uint32_t Follower::ifindex_of(std::uint16_t port) const {
+  for (const Port& known : parts_.ports.ports()) {
+    if (known.number == port) return known.link.ifindex;
+  }
+  return 0;
+}
+
+void Follower::keep_fresh(const NextHopTable::Key& key) {
+  const netlink::NeighbourKey neighbour{ifindex_of(key.port), key.address};
+  if (neighbour.ifindex != 0 && netlink::wants_resolving(mirror_.find_neighbour(neighbour)))
+    resolver_.manage(neighbour);
+}
+
+void Follower::take_over_links() {
+  parts_.ports.follow(mirror_, parts_.datapath, parts_.hops);
+  tell_addresses();
+}
+
+void Follower::take_over_neighbours() {
+  for (const auto& [key, index] : parts_.hops.all()) {
+    parts_.hops.set_neighbour(index, mirror_.find_neighbour({ifindex_of(key.port), key.address}));
+    keep_fresh(key);
+  }
+  obtain_next_hops();
+}
+
+void Follower::obtain_next_hops() {
+  for (const auto& [key, neighbour] : mirror_.neighbours()) apply_neighbour(key);
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+}
+
+void Follower::forget_port(const Port& port) {
+  parts_.hops.set_port(port.number, {});
+  for (const auto& [key, index] : parts_.hops.all()) {
+    if (key.port != port.number) continue;
+    parts_.hops.set_neighbour(index, nullptr);
+    const netlink::NeighbourKey neighbour{port.link.ifindex, key.address};
+    const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
+    if (known != nullptr && known->managed) resolver_.release(neighbour);
+  }
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+}
+
+void Follower::on_mirror() {
+  auto changes = mirror_.process();
+  if (!changes) return complain_(changes.error().text);
+  apply(*changes);
+}
+
+void Follower::apply(const netlink::Changes& changes) {
+  if (changes.links || changes.addresses) take_over_links();
+  if (changes.links) take_over_neighbours();  // a device that came back has forgotten its managed neighbours
+  for (const netlink::NeighbourKey& key : changes.neighbours) apply_neighbour(key);
+  if (!changes.neighbours.empty() || changes.links) {
+    if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+    parts_.engine.neighbours_changed();
+  }
+  if (changes.routes || changes.links || changes.addresses) schedule_routes();
+}
+
+void Follower::apply_neighbour(const netlink::NeighbourKey& key) {
+  const std::uint16_t port = parts_.ports.number_of(key.ifindex);
+  if (port == 0 || !serves_as_next_hop(key.address)) return;
+  const netlink::Neighbour* neighbour = mirror_.find_neighbour(key);
+  const NextHopTable::Key hop{port, key.address};
+  std::uint16_t index = parts_.hops.find(hop);
+  if (index == 0) {
+    if (neighbour == nullptr || !neighbour->usable()) return;
+    auto obtained = parts_.hops.obtain(hop);
+    if (!obtained) return complain_(obtained.error().text);
+    index = *obtained;
+  }
+  parts_.hops.set_neighbour(index, neighbour);
+  if (neighbour != nullptr && neighbour->usable() && !neighbour->managed) keep_fresh(hop);
+}
+
+void Follower::on_resolver() {
+  auto refusals = resolver_.process();
+  if (!refusals) return complain_(refusals.error().text);
+  for (const netlink::NeighbourRefusal& refusal : *refusals) {
+    if (refusal.code != ENODEV && refusal.code != ENETDOWN)
+      complain_(fmt::format("Linux does not resolve {}: {}", netlink::to_string(refusal.key.address),
+                            std::strerror(refusal.code)));
+  }
+}
+
+void Follower::on_desk() {
+  for (const AwaitedNeighbour& awaited : parts_.requests.take()) {
+    NextHopTable::Key key{awaited.port, {awaited.family, awaited.address}};
+    if (awaited.next_hop != 0) {
+      const NextHopTable::Key* known = parts_.hops.key_of(awaited.next_hop);
+      if (known == nullptr) continue;
+      key = *known;
+    }
+    auto index = parts_.hops.obtain(key);
+    if (!index) {
+      complain_(index.error().text);
+      continue;
+    }
+    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({ifindex_of(key.port), key.address}));
+    parts_.hops.forget_failure(*index);
+    keep_fresh(key);
+  }
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+  parts_.engine.neighbours_changed();
+}
+
+void Follower::on_features() {
+  auto news = features_->process();
+  if (!news) return complain_(news.error().text);
+  for (const netlink::XdpFeatures& device : *news)
+    parts_.ports.set_redirects(device.ifindex, device.takes_redirects(), parts_.hops, parts_.driver);
+}
+
+void Follower::schedule_routes() {
+  if (routes_pending_) return;
+  routes_pending_ = true;
+  routes_timer_.expires_at(std::max(std::chrono::steady_clock::now(), routes_published_ + kRoutesEvery));
+  routes_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) publish_routes();
+  });
+}
+
+void Follower::publish_routes() {
+  routes_pending_ = false;
+  routes_published_ = std::chrono::steady_clock::now();
+  const RoutePlan fresh = plan();
+  if (auto published = parts_.publisher.publish(nullptr, &fresh); !published) complain_(published.error().text);
+}
+
+void Follower::schedule_upkeep() {
+  upkeep_timer_.expires_after(kUpkeepEvery);
+  upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    give_back_next_hops();
+    schedule_upkeep();
+  });
+}
+
+// The steps of next_hop_table.hpp.
+void Follower::give_back_next_hops() {
+  if (!parts_.hops.crowded() && !parts_.hops.has_retired()) return;
+  const RoutePlan fresh = plan();
+  if (parts_.hops.crowded()) {
+    std::set<std::uint16_t> gateways;
+    for (const dp_path& path : fresh.paths) gateways.insert(path.next_hop);
+    for (const NextHopTable::Key& key : parts_.hops.retire_unwanted(gateways))
+      resolver_.release({ifindex_of(key.port), key.address});
+    if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+  }
+  if (!parts_.hops.has_retired()) return;
+  auto settled = parts_.publisher.publish(nullptr, &fresh);
+  if (settled) settled = parts_.publisher.settle();
+  if (!settled) return complain_(settled.error().text);
+  parts_.hops.release_retired();
+}
+
+// The first usable address of each family that is not link-local: what ICMP errors are sent from.
+void Follower::tell_addresses() {
+  std::map<std::uint16_t, PortAddresses> found;
+  for (const auto& [key, address] : mirror_.addresses()) {
+    const std::uint16_t port = parts_.ports.number_of(address.ifindex);
+    const auto family = address.address.family;
+    if (port == 0 || !address.usable() || dp_address_link_local(family, &address.address.address)) continue;
+    auto& slot = family == DP_FAMILY_V4 ? found[port].v4 : found[port].v6;
+    if (!slot) slot = address.address.address;
+  }
+  parts_.engine.post([&engine = parts_.engine, found] {
+    for (const auto& [port, addresses] : found) engine.set_addresses(port, addresses);
+  });
+}
+
+}  // namespace twinpath

@@ -1,0 +1,41 @@
+// neighbour_request_queue.hpp - from "the engine has packets for this neighbour" to "Linux has resolved it".
+//
+// The engine's thread puts requests into a bounded ring; the control thread takes them out, gives the neighbour a next
+// hop and asks Linux. Asking again for a neighbour within a second does nothing.
+// Threads  ask(): the engine's. Everything else: the control thread's.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "engine/neighbour_requests.hpp"
+
+namespace twinpath {
+
+class NeighbourRequestQueue final : public NeighbourRequests {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<NeighbourRequestQueue>> create();
+
+  void ask(const AwaitedNeighbour& neighbour) noexcept override;
+
+  // Readable when somebody asked.
+  [[nodiscard]] int fd() const { return wake_.get(); }
+  // All requests since the last call, each neighbour once.
+  [[nodiscard]] std::vector<AwaitedNeighbour> take();
+
+ private:
+  explicit NeighbourRequestQueue(UniqueFd wake) : wake_(std::move(wake)) {}
+
+  static constexpr std::size_t kSlots = 4096;
+  UniqueFd wake_;
+  std::array<AwaitedNeighbour, kSlots> ring_{};
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> read_{0};
+};
+
+}  // namespace twinpath

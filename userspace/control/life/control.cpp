@@ -1,0 +1,342 @@
+#include "control/life/control.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <random>
+
+#include "common/flow/hash.h"
+#include "control/life/live_sender.hpp"
+#include "engine/env.hpp"
+
+namespace twinpath {
+namespace {
+
+constexpr const char* kBpfFs = "/sys/fs/bpf";
+constexpr std::uint32_t kHeartbeatLimit_s = 3;
+constexpr std::chrono::milliseconds kRecoveryWait{100};
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+std::string socket_path(const Config& config) {
+  return config.api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config.name) : config.api.unix_path;
+}
+
+// Beside the kernel's, so that what users are shown goes on counting when the daemon is started anew.
+Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
+  auto memory = open_pinned_memory(pins, "engine_counters", sizeof(EngineCounters));
+  if (!memory) return pass_on(std::move(memory.error()));
+  const auto owner = std::make_shared<Mapping>(std::move(*memory));
+  return std::shared_ptr<EngineCounters>(owner, static_cast<EngineCounters*>(owner->data()));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Control>> Control::start(boost::asio::io_context& io, const Config& config,
+                                                ControlOptions options) {
+  std::unique_ptr<Control> control(new Control(io, config, std::move(options)));
+  if (auto begun = control->begin(); !begun) {
+    control->give_up();
+    return pass_on(std::move(begun.error()));
+  }
+  return control;
+}
+
+Control::Control(boost::asio::io_context& io, const Config& config, ControlOptions options)
+    : io_(io),
+      config_(config),
+      options_(std::move(options)),
+      timer_(io),
+      confirmation_(io, [this](Unconfirmed trial) { not_confirmed(std::move(trial)); }),
+      exit_(config.safety.on_exit) {}
+
+Control::~Control() { stop(exit_); }
+
+// Refusals first: nothing of the host is touched before load_tables().
+Status Control::begin() {
+  pins_ = pin_directory(kBpfFs, config_.name);
+  adopting_ = !pinned_devices(pins_).empty();
+  if (auto taken = take_over_journal(); !taken) return taken;
+  if (auto surveyed = survey(); !surveyed) return surveyed;
+  if (auto loaded = load_tables(); !loaded) return loaded;
+  if (auto opened = open_engine(); !opened) return opened;
+  if (auto opened = open_follower(); !opened) return opened;
+  auto log = EventLog::open(io_, datapath_->maps().events, image_, options_.note);
+  if (!log) return pass_on(std::move(log.error()));
+  event_log_ = std::move(*log);
+  if (auto zeroed = zero_fresh_rules(image_); !zeroed) return zeroed;
+  if (auto published = publish_first(); !published) return published;
+  if (auto opened = ports_.open(changer_->opener(), image_); !opened) {
+    changer_->release(image_);  // a datapath that goes on has these tables now
+    return opened;
+  }
+  ports_.retire_others(*datapath_, pins_);
+  changer_->restore_others();
+  engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
+  follower_->take_over_links();
+  follower_->take_over_neighbours();
+  follower_->watch();
+  every_second();
+  await_start_confirmation();
+  return {};
+}
+
+// The numbers in the tables of a datapath that is still forwarding mean what its journal says; without it they mean
+// nothing, and what was changed on the host cannot be undone.
+Status Control::take_over_journal() {
+  auto saved = load_journal(config_.name);
+  if (!saved) return pass_on(std::move(saved.error()));
+  if (adopting_ && !*saved)
+    return refuse("a datapath of this name is forwarding, but {} is gone: run \"twinpath -n {} down\" first",
+                  journal_path(config_.name), config_.name);
+  if (adopting_ && (*saved)->netns != options_.netns)
+    return refuse(
+        "a datapath of this name is forwarding in network namespace \"{}\", not in \"{}\": give --netns, or run "
+        "\"twinpath -n {} down\" first",
+        (*saved)->netns, options_.netns, config_.name);
+  if (*saved) journal_ = std::move(**saved);
+  if (!adopting_) journal_.confirmed = nullptr;  // it is in force no more: nothing to go back to
+  journal_.name = config_.name;
+  journal_.netns = options_.netns;
+  journal_.socket = socket_path(config_);
+  journal_.pid = ::getpid();
+  return {};
+}
+
+Status Control::survey() {
+  auto image = compile(config_, journal_.numbers);
+  if (!image) return pass_on(std::move(image.error()));
+  image_ = std::move(*image);
+  reassigned_zones_ = find_reassigned_zones(journal_.numbers, image_.numbers);
+  journal_.numbers = image_.numbers;
+  auto ports = PortSet::survey(config_, image_, pins_);
+  if (!ports) return pass_on(std::move(ports.error()));
+  ports_ = std::move(*ports);
+  return {};
+}
+
+Status Control::load_tables() {
+  touched_ = true;
+  if (!adopting_) remove_pins(pins_);  // tables that nothing reads: of a start that was cut off
+  if (auto pins = make_pin_directory(kBpfFs, config_.name); !pins) return pass_on(std::move(pins.error()));
+  auto datapath = KernelDatapath::load(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
+  if (!datapath) return pass_on(std::move(datapath.error()));
+  datapath_ = std::make_unique<KernelDatapath>(std::move(*datapath));
+  if (auto saved = save_journal(journal_); !saved) return saved;
+  calibrate();
+  write_settings(datapath_->memory().settings[0].layout_version == 0);
+  return {};
+}
+
+// Numbers and seeds of adopted tables stay: entries were made with them.
+void Control::write_settings(bool fresh) {
+  dp_settings& settings = datapath_->memory().settings[0];
+  if (fresh) {
+    settings.stamp = 1U << 16 | 1;
+    settings.v4.seed = random_seed();
+    settings.v6.seed = random_seed();
+    settings.ecmp_seed = random_seed();
+    settings.pickup_until = clock_.now() + config_.flows.pickup_grace_s * clock_.per_second();
+  }
+  settings.v4.set_count = sets_for(config_.flows.max_pairs_v4);
+  settings.v4.max_pairs = config_.flows.max_pairs_v4;
+  settings.v6.set_count = sets_for(config_.flows.max_pairs_v6);
+  settings.v6.max_pairs = config_.flows.max_pairs_v6;
+  settings.ticks_per_second = clock_.per_second();
+  settings.heartbeat_limit = kHeartbeatLimit_s * clock_.per_second();
+  settings.heartbeat = clock_.now();
+  settings.pickup = config_.flows.pickup == Pickup::loose ? DP_PICKUP_LOOSE : DP_PICKUP_STRICT;
+  settings.pickup_grace = config_.flows.pickup == Pickup::grace ? 1 : 0;
+  settings.timeouts = ticks_of(config_.flows.timeouts, clock_.per_second());
+  const BudgetConfig& budget = config_.engine.budget_pps;
+  settings.budget[DP_BUDGET_FRAGMENT] = budget.fragment;
+  settings.budget[DP_BUDGET_TTL] = budget.ttl;
+  settings.budget[DP_BUDGET_ICMP_ERROR] = budget.icmp_error;
+  settings.budget[DP_BUDGET_HOST] = budget.host;
+  settings.budget[DP_BUDGET_LINK] = budget.host;
+  settings.budget[DP_BUDGET_NEIGHBOUR] = budget.neighbour;
+  settings.budget[DP_BUDGET_HELD] = budget.held;
+  settings.layout_version = DP_LAYOUT_VERSION;
+}
+
+Status Control::open_engine() {
+  afxdp::DriverConfig driver_config;
+  driver_config.frames = config_.engine.frames;
+  driver_config.frame_bytes = config_.engine.frame_bytes;
+  driver_config.busy_poll = config_.engine.busy_poll;
+  for (const Port& port : ports_.ports()) driver_config.sockets_planned += port.sockets_wanted();
+  auto driver = afxdp::Driver::create(driver_config);
+  if (!driver) return pass_on(std::move(driver.error()));
+  driver_ = std::move(*driver);
+  if (config_.engine.bursts) enable_bursts();
+  auto requests = NeighbourRequestQueue::create();
+  if (!requests) return pass_on(std::move(requests.error()));
+  neighbour_requests_ = std::move(*requests);
+  TableMemory& memory = datapath_->memory();
+  const MapFds& maps = datapath_->maps();
+  env_ = std::make_unique<dp_env>();
+  env_->settings = &memory.settings[0];
+  env_->zone_pairs = memory.zone_pairs.values();
+  env_->rules = memory.rules.values();
+  env_->paths = memory.paths.values();
+  env_->ports = memory.ports.values();
+  env_->next_hops = memory.next_hops.values();
+  env_->flows4 = memory.flows4.values();
+  env_->flows6 = memory.flows6.values();
+  std::copy(std::begin(maps.routes4), std::end(maps.routes4), env_->routes4.begin());
+  std::copy(std::begin(maps.routes6), std::end(maps.routes6), env_->routes6.begin());
+  env_->neighbours = maps.neighbours;
+  const EngineLimits limits{.hold_per_neighbour = config_.engine.hold_per_neighbour};
+  auto counters = open_counters(pins_);
+  if (!counters) return pass_on(std::move(counters.error()));
+  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters));
+  if (datapath_->adopted()) {
+    for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6})
+      recover_flows(table(family), [] { std::this_thread::sleep_for(kRecoveryWait); });
+  }
+  return {};
+}
+
+// Without it everything leaves through the sockets: slower, and no reason to refuse.
+void Control::enable_bursts() {
+  auto transmit = LiveTransmit::create(datapath_->maps().tx_ports);
+  if (transmit)
+    driver_->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
+  else if (options_.complain)
+    options_.complain("bursts leave through the sockets: " + transmit.error().text);
+}
+
+Status Control::open_follower() {
+  auto grace = GracePeriod::create();
+  if (!grace) return pass_on(std::move(grace.error()));
+  hops_ = std::make_unique<NextHopTable>(datapath_->memory().next_hops.values(), datapath_->maps().neighbours);
+  publisher_ = std::make_unique<Publisher>(*datapath_, std::move(*grace), [this] { wait_for_engine(); });
+  auto follower = Follower::open(
+      {io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *driver_, *neighbour_requests_}, options_.complain);
+  if (!follower) return pass_on(std::move(follower.error()));
+  follower_ = std::move(*follower);
+  changer_ = std::make_unique<PortChanger>(
+      PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
+      [this](const auto& work) { on_driver(work); }, options_.complain);
+  return {};
+}
+
+// Ports of an adopted datapath that are to be in another zone wait for their tables.
+Status Control::publish_first() {
+  const std::vector<dp_port> before(datapath_->memory().ports.values().begin(),
+                                    datapath_->memory().ports.values().end());
+  changer_->hold_back(image_);
+  ports_.follow(follower_->mirror(), *datapath_, *hops_);
+  const RoutePlan routes = follower_->plan();
+  auto published = publisher_->publish(&image_, &routes);
+  for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
+    set_trust(*datapath_, number, {before[number].zone, before[number].source_check});
+  if (published && adopting_) published = publisher_->settle();
+  if (published) delete_flows_of_zones(reassigned_zones_);
+  return published;
+}
+
+void Control::wait_for_engine() {
+  if (!engine_thread_.joinable()) return;
+  std::promise<void> passed;
+  engine_->post([&passed] { passed.set_value(); });
+  passed.get_future().wait();
+}
+
+void Control::calibrate() {
+  LIBBPF_OPTS(bpf_test_run_opts, run);
+  if (bpf_prog_test_run_opts(datapath_->tick_program(), &run) == 0) clock_.calibrate(run.retval);
+}
+
+void Control::beat() {
+  dp_settings& settings = datapath_->memory().settings[0];
+  std::atomic_ref<std::uint32_t>(settings.heartbeat).store(clock_.now(), std::memory_order_relaxed);
+}
+
+void Control::every_second() {
+  calibrate();
+  beat();
+  expire();
+  timer_.expires_after(std::chrono::seconds{1});
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) every_second();
+  });
+}
+
+void Control::expire() {
+  dp_settings& settings = datapath_->memory().settings[0];
+  const auto pass = [&](std::uint8_t family, FlowExpiry& expiry, FlowAges& ages) {
+    const TableView flows = table(family);
+    const std::uint32_t now = clock_.now();
+    return expiry.pass(flows, now, settings.timeouts, settings.stamp,
+                       [&](std::uint32_t bucket) { ages.update(flows, bucket, now); });
+  };
+  pairs4_ = pass(DP_FAMILY_V4, expiry4_, ages4_);
+  pairs6_ = pass(DP_FAMILY_V6, expiry6_, ages6_);
+  const auto crowded = [&](const ExpiryCounts& pairs, const dp_table_shape& shape) {
+    const double half_open_max = config_.flows.half_open_share * shape.max_pairs;
+    return pairs.live >= shape.max_pairs || static_cast<double>(pairs.half_open) > half_open_max;
+  };
+  const int v4 = crowded(pairs4_, settings.v4) ? DP_CROWDED_V4 : 0;
+  const int v6 = crowded(pairs6_, settings.v6) ? DP_CROWDED_V6 : 0;
+  settings.crowded = static_cast<std::uint8_t>(v4 | v6);
+  settings.evict_expired = settings.crowded != 0 ? 1 : 0;
+}
+
+TableView Control::table(std::uint8_t family) {
+  const dp_settings& settings = datapath_->memory().settings[0];
+  if (family == DP_FAMILY_V4) return {family, datapath_->memory().flows4.values(), {}, settings.v4};
+  return {family, {}, datapath_->memory().flows6.values(), settings.v6};
+}
+
+void Control::give_up() {
+  if (!touched_) stopped_ = true;
+  stop(adopting_ ? OnExit::keep : OnExit::detach);
+}
+
+void Control::stop(OnExit how) {
+  if (stopped_) return;
+  stopped_ = true;
+  timer_.cancel();
+  if (follower_) follower_->stop();
+  if (engine_thread_.joinable()) {
+    engine_->stop();
+    engine_thread_.join();
+  }
+  if (how == OnExit::keep) return;
+  if (datapath_) ports_.close(*datapath_);
+  close_all();
+  if (auto cleaned = clean_up(config_.name); !cleaned) options_.complain(cleaned.error().text);
+}
+
+// Users before what they use.
+void Control::close_all() {
+  event_log_.reset();
+  changer_.reset();
+  follower_.reset();
+  publisher_.reset();
+  hops_.reset();
+  engine_.reset();
+  env_.reset();
+  neighbour_requests_.reset();
+  driver_.reset();
+  datapath_.reset();
+}
+
+Status clean_up(const std::string& name) {
+  auto journal = load_journal(name);
+  remove_pins(pin_directory(kBpfFs, name));
+  Status restored;
+  if (!journal)
+    restored = pass_on(std::move(journal.error()).in("programs and pins are gone, but offloads are not restored"));
+  else if (*journal)
+    restored = netlink::restore_offloads((*journal)->offloads);
+  remove_journal(name);
+  return restored;
+}
+
+}  // namespace twinpath

@@ -1,0 +1,150 @@
+// control.hpp - one gateway from start to end: brings it up, keeps it running, answers what users ask.
+//
+// start()   refuses before anything is touched where that is possible; what it has touched when it fails later is undone
+//           by give_up(). A datapath that was forwarding before goes on, whatever fails.
+// Keeping   forwarding does not depend on this process. stop(keep) leaves programs, links and maps pinned; the next
+//           start() adopts them. stop(detach) leaves the host as it was found.
+// Reload    another configuration, ports and zones included, in one transaction (control_reload.cpp).
+// Unconfirmed     a configuration that has to be confirmed is undone when it is not (control_commit_confirm.cpp).
+// Thread    the io_context's, except for the engine's own thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <thread>
+
+#include "afxdp/driver.hpp"
+#include "base/tick_clock.hpp"
+#include "control/follow/follower.hpp"
+#include "control/life/confirmation.hpp"
+#include "control/life/event_log.hpp"
+#include "control/life/journal.hpp"
+#include "control/life/reports.hpp"
+#include "control/ports/port_changer.hpp"
+#include "control/ports/port_set.hpp"
+#include "control/publish/publisher.hpp"
+#include "control/publish/reload_plan.hpp"
+#include "engine/engine.hpp"
+#include "flows/ages.hpp"
+#include "flows/expiry.hpp"
+#include "rest/gateway.hpp"
+
+namespace twinpath {
+
+struct ControlOptions {
+  std::string netns;                              // name, for the journal and status; the process is in it already
+  bool named = false;                             // the command line gave the name: it replaces that of every document
+  std::optional<std::uint32_t> confirm_within_s;  // of the command line: for the start, instead of safety.confirm_s
+  std::function<void(const std::string&)> complain;  // one line for what went wrong and did not stop it
+  std::function<void(const std::string&)> note;  // one line for a packet whose rule says log, or for a trial's course
+};
+
+class Control final : public rest::Gateway {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Control>> start(boost::asio::io_context& io, const Config& config,
+                                                              ControlOptions options);
+  ~Control() override;
+
+  // Ends everything as `safety.on_exit` or the last shut_down() said. What waits to be confirmed is undone before.
+  void stop();
+  // Undoes a start that cannot be completed.
+  void give_up();
+  [[nodiscard]] const Config& configuration() const { return config_; }
+
+  [[nodiscard]] nlohmann::json status() override;
+  [[nodiscard]] nlohmann::json config() override;
+  [[nodiscard]] nlohmann::json ports() override;
+  [[nodiscard]] nlohmann::json zones() override;
+  [[nodiscard]] nlohmann::json rules() override;
+  [[nodiscard]] nlohmann::json drops() override;
+  [[nodiscard]] nlohmann::json engines() override;
+  [[nodiscard]] std::string metrics() override;
+  [[nodiscard]] Result<rest::PolicyPage> policies(const rest::PolicyQuery& query) override;
+  [[nodiscard]] std::optional<nlohmann::json> policy(std::string_view id) override;
+  [[nodiscard]] Result<std::size_t> remove_policies(const rest::PolicyQuery& query) override;
+  [[nodiscard]] bool remove_policy(std::string_view id) override;
+  [[nodiscard]] Result<rest::ConfigAnswer> put_config(std::string_view text, bool dry_run) override;
+  [[nodiscard]] std::optional<std::uint32_t> confirm() override;
+  void shut_down(bool detach) override;
+
+ private:
+  Control(boost::asio::io_context& io, const Config& config, ControlOptions options);
+
+  [[nodiscard]] Status begin();
+  [[nodiscard]] Status take_over_journal();
+  [[nodiscard]] Status survey();
+  [[nodiscard]] Status load_tables();
+  [[nodiscard]] Status open_engine();
+  void enable_bursts();
+  [[nodiscard]] Status open_follower();
+  [[nodiscard]] Status publish_first();
+  void write_settings(bool fresh);
+  void every_second();
+  void calibrate();
+  void expire();
+  void wait_for_engine();
+  void stop(OnExit how);
+  void close_all();
+  [[nodiscard]] TableView table(std::uint8_t family);
+  [[nodiscard]] ReportSources sources();
+  [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
+  void beat();
+  // control_reload.cpp
+  void on_driver(const std::function<void(afxdp::Driver&)>& work);
+  [[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(Config next);
+  [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
+  [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);
+  void finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones);
+  [[nodiscard]] nlohmann::json changes_of(const ReloadPlan& plan) const;
+  void delete_flows_of_zones(const std::vector<std::uint8_t>& zones);
+  void begin_pickup_grace();
+  [[nodiscard]] std::optional<Config> confirmed_before() const;
+  void await_start_confirmation();
+  // What has been published stays at once (0), or when it is confirmed; else `before`, or nothing, takes its place.
+  void settle(std::uint32_t within_s, std::optional<Config> before);
+  void note_confirmed();
+  void not_confirmed(Unconfirmed trial);
+  void undo(Unconfirmed trial, const std::string& why);
+  [[nodiscard]] Status rollback(Config before);
+
+  boost::asio::io_context& io_;
+  Config config_;
+  ControlOptions options_;
+  TickClock clock_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  Journal journal_;
+  std::string pins_;
+  PolicyImage image_;
+  std::vector<std::uint8_t> reassigned_zones_;  // numbers that meant another zone in the tables that were adopted
+  PortSet ports_;
+  std::unique_ptr<KernelDatapath> datapath_;
+  std::unique_ptr<afxdp::Driver> driver_;
+  std::unique_ptr<NeighbourRequestQueue> neighbour_requests_;
+  std::unique_ptr<dp_env> env_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<NextHopTable> hops_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Follower> follower_;
+  std::unique_ptr<PortChanger> changer_;
+  std::unique_ptr<EventLog> event_log_;
+  boost::asio::steady_timer timer_;
+  Confirmation confirmation_;
+  std::thread engine_thread_;
+  ExpiryCounts pairs4_;
+  ExpiryCounts pairs6_;
+  FlowExpiry expiry4_;
+  FlowExpiry expiry6_;
+  FlowAges ages4_;
+  FlowAges ages6_;
+  OnExit exit_ = OnExit::keep;
+  bool adopting_ = false;  // a datapath of this name was forwarding already: a failed start must leave it so
+  bool touched_ = false;   // start() has changed something outside this process
+  bool stopped_ = false;
+};
+
+// Undoes what a gateway of this name left on the host, alive or not: offloads, XDP, pins, journal. The process must be
+// in the gateway's network namespace.
+[[nodiscard]] Status clean_up(const std::string& name);
+
+}  // namespace twinpath

@@ -1,0 +1,159 @@
+// What users ask of a running gateway, and the replacement of its configuration.
+#include <algorithm>
+#include <cerrno>
+
+#include "config/diff.hpp"
+#include "control/life/control.hpp"
+#include "control/life/policy_filter.hpp"
+#include "telemetry/policy_json.hpp"
+
+namespace twinpath {
+
+ReportSources Control::sources() {
+  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+  return {config_, image_, ports_, *datapath_, *driver_, *engine_, pairs4_, pairs6_, options_.netns, uptime};
+}
+
+nlohmann::json Control::status() {
+  nlohmann::json answer = report_status(sources());
+  answer["confirm"] = confirmation_.report();
+  return answer;
+}
+nlohmann::json Control::config() { return to_json(config_); }
+nlohmann::json Control::ports() { return report_ports(sources()); }
+nlohmann::json Control::zones() { return report_zones(sources()); }
+nlohmann::json Control::rules() { return report_rules(sources()); }
+nlohmann::json Control::drops() { return report_drops(sources()); }
+nlohmann::json Control::engines() { return report_engines(sources()); }
+std::string Control::metrics() { return report_metrics(sources()); }
+
+namespace {
+
+struct Ages {
+  const FlowAges& v4;
+  const FlowAges& v6;
+};
+
+PolicyNames names_of(const PolicyImage& image, KernelDatapath& datapath, const TickClock& clock, const Ages& ages) {
+  return {.zones = image.zone_names,
+          .ports = image.port_names,
+          .rules = image.rule_names,
+          .next_hops = datapath.memory().next_hops.values(),
+          .now = clock.now(),
+          .ticks_per_second = clock.per_second(),
+          .ages4 = &ages.v4,
+          .ages6 = &ages.v6};
+}
+
+}  // namespace
+
+Result<rest::PolicyPage> Control::policies(const rest::PolicyQuery& query) {
+  auto filter = PolicyFilter::make(query, image_);
+  if (!filter) return pass_on(std::move(filter.error()));
+  auto cursor = PolicyCursor::parse(query.cursor);
+  if (!cursor) return pass_on(std::move(cursor.error()));
+  const PolicyNames names = names_of(image_, *datapath_, clock_, {ages4_, ages6_});
+  rest::PolicyPage page;
+  const auto collect = [&](const FlowSnapshot& flow) {
+    if (filter->matches(flow)) page.pairs.push_back(policy_json(flow, names));
+  };
+  // A rare match must not hold the thread for a whole table: a page ends after so many pairs looked at, perhaps empty.
+  std::size_t looked = 0;
+  while (!cursor->done() && page.pairs.size() < query.limit && looked < PolicyCursor::kLookMost) {
+    const TableView view = table(cursor->family);
+    const std::size_t step = query.limit - page.pairs.size();
+    cursor->slot = walk_flows(view, cursor->slot, step, collect);
+    looked += step;
+    if (cursor->slot >= view.slot_count()) cursor->next_family();
+  }
+  page.cursor = cursor->text();
+  return page;
+}
+
+std::optional<nlohmann::json> Control::policy(std::string_view id) {
+  std::uint8_t family = 0;
+  std::uint64_t number = 0;
+  if (!parse_id(id, family, number)) return std::nullopt;
+  const auto flow = flow_at(table(family), number);
+  if (!flow) return std::nullopt;
+  return policy_json(*flow, names_of(image_, *datapath_, clock_, {ages4_, ages6_}));
+}
+
+bool Control::remove_policy(std::string_view id) {
+  std::uint8_t family = 0;
+  std::uint64_t number = 0;
+  return parse_id(id, family, number) && delete_flow(table(family), number);
+}
+
+Result<std::size_t> Control::remove_policies(const rest::PolicyQuery& query) {
+  auto filter = PolicyFilter::make(query, image_);
+  if (!filter) return pass_on(std::move(filter.error()));
+  std::size_t removed = 0;
+  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
+    const TableView view = table(family);
+    walk_flows(view, 0, view.slot_count(), [&](const FlowSnapshot& flow) {
+      if (filter->matches(flow) && delete_flow(view, flow.id)) ++removed;
+    });
+  }
+  return removed;
+}
+
+Status Control::zero_fresh_rules(const PolicyImage& image) {
+  const std::vector<dp_counter> zeros(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+  for (const std::uint32_t rule : image.fresh_rules) {
+    if (bpf_map_update_elem(datapath_->maps().rule_hits, &rule, zeros.data(), BPF_ANY) != 0)
+      return fail(errno, "clear the counters of rule {}", image.rule_names[rule]);
+    engine_->post([&engine = *engine_, rule] { engine.forget_rule(static_cast<std::uint16_t>(rule)); });
+  }
+  return {};
+}
+
+// What is not named otherwise is about rules.
+nlohmann::json Control::changes_of(const ReloadPlan& plan) const {
+  const PolicyDiff rules = diff(image_, plan.image);
+  return {{"added", rules.added},
+          {"removed", rules.removed},
+          {"changed", rules.changed},
+          {"reordered", rules.reordered},
+          {"defaults", rules.defaults},
+          {"ports", port_changes(config_, plan.next)},
+          {"zones", zone_changes(config_, plan.next)}};
+}
+
+Result<rest::ConfigAnswer> Control::put_config(std::string_view text, bool dry_run) {
+  rest::ConfigAnswer answer;
+  const auto refuse_all = [&](const std::vector<Fault>& faults) {
+    for (const Fault& fault : faults) answer.faults.push_back({fault.path, fault.text});
+    return answer;
+  };
+  // Which of two would be undone, and to what? The operator decides, by confirming or by waiting.
+  if (confirmation_.waiting() && !dry_run) {
+    answer.waiting_s = std::max(confirmation_.seconds_left(), 1U);
+    return answer;
+  }
+  auto next = parse_config(text);
+  if (!next) return refuse_all(next.error());
+  if (options_.named) next->name = config_.name;
+  auto plan = plan_reload(std::move(*next));
+  if (!plan) return refuse_all(plan.error());
+  answer.changes = changes_of(*plan);
+  if (!dry_run) {
+    Config before = config_;
+    if (auto applied = apply(std::move(*plan)); !applied) {
+      if (applied.error().path.empty()) return refuse("{}", applied.error().text);
+      return refuse_all({applied.error()});
+    }
+    settle(config_.safety.confirm_s, std::move(before));
+    answer.confirm_within_s = config_.safety.confirm_s;
+  }
+  answer.generation = publisher_->generation() + (dry_run ? 1U : 0U);
+  return answer;
+}
+
+void Control::shut_down(bool detach) {
+  if (detach) (void)confirmation_.end();  // everything goes anyway
+  exit_ = detach ? OnExit::detach : exit_;
+  io_.stop();
+}
+
+}  // namespace twinpath

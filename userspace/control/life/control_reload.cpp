@@ -1,0 +1,123 @@
+// Another configuration in the place of the one that runs, ports and zones included, in one transaction.
+//
+// Order     what may fail comes first: ports that come are opened, with XDP attached, while they are of no zone yet, so
+//           that they forward nothing. Then ports that go or change zone are held back, the tables flip, and nobody works
+//           on the old ones any more; only then ports get the zone they are to have, and those that go are closed. So
+//           every packet that is forwarded was judged wholly by one of the two configurations. Ports that neither come,
+//           go nor change zone lose none; one that changes its zone forwards nothing meanwhile, some ten milliseconds.
+// Undo      until the flip, everything is taken back and the fault says where. After it nothing can fail.
+// Numbers   port_plan.hpp. Flow entries hold numbers of zones: when one is given to another zone, the flows of the earlier
+//           one are deleted before a port is in the new one. Its other numbers: rules (zero_fresh_rules), and next hops,
+//           which are never believed under another generation.
+// Driver    belongs to the engine's thread, which opens and closes sockets between two bursts; packets of other ports wait
+//           in their rings, and the kernel forwards the rest meanwhile.
+#include <algorithm>
+#include <future>
+
+#include "control/life/control.hpp"
+#include "control/life/start_only.hpp"
+
+namespace twinpath {
+namespace {
+
+std::vector<Fault> one_fault(std::string path, std::string text) { return {{std::move(path), std::move(text)}}; }
+
+}  // namespace
+
+void Control::on_driver(const std::function<void(afxdp::Driver&)>& work) {
+  if (!engine_thread_.joinable()) return work(*driver_);
+  std::promise<void> done;
+  engine_->post([&] {
+    work(*driver_);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+tl::expected<ReloadPlan, std::vector<Fault>> Control::plan_reload(Config next) {
+  if (auto faults = start_only_changes(config_, next); !faults.empty()) return tl::unexpected(std::move(faults));
+  auto ports = plan_ports(config_, next, image_.numbers);
+  if (!ports) return tl::unexpected(one_fault("ports", ports.error().text));
+  auto image = compile(next, ports->numbers);
+  if (!image) return tl::unexpected(one_fault("rules", image.error().text));
+  ReloadPlan plan{std::move(next), std::move(*image), std::move(*ports), {}};
+  std::vector<Fault> faults;
+  for (const std::size_t index : plan.ports.added) {
+    const PortConfig& wanted = plan.next.ports[index];
+    auto port = PortSet::survey(wanted, plan.image.port(wanted.name), plan.next.engine.frame_bytes, pins_);
+    if (port)
+      plan.added.push_back(std::move(*port));
+    else
+      faults.push_back({element_path("ports", index), port.error().text});
+  }
+  if (!faults.empty()) return tl::unexpected(std::move(faults));
+  return plan;
+}
+
+// The fault has no path when it is no fault of the document.
+tl::expected<void, Fault> Control::apply(ReloadPlan plan) {
+  beat();
+  const bool ports_change = plan.touches_ports(config_);
+  if (ports_change) follower_->catch_up();
+  if (auto opened = changer_->open(plan, image_.numbers); !opened) return opened;
+  const PortSet before = ports_;
+  ports_.replace(changer_->after(plan));
+  if (auto published = publish_change(plan.image, ports_change); !published) {
+    ports_ = before;
+    if (ports_change) changer_->release(image_);
+    if (ports_change) follower_->take_over_links();
+    changer_->give_back(plan, image_.numbers);
+    return tl::unexpected(Fault{"", published.error().text});
+  }
+  const std::vector<std::uint8_t> reassigned_zones = find_reassigned_zones(image_.numbers, plan.image.numbers);
+  const bool begins = !plan.added.empty() || std::ranges::any_of(plan.ports.kept, &PortPlan::Kept::moves);
+  config_ = std::move(plan.next);
+  image_ = std::move(plan.image);
+  exit_ = config_.safety.on_exit;
+  write_settings(false);
+  if (begins) begin_pickup_grace();
+  if (ports_change || !reassigned_zones.empty()) finish_ports(before, reassigned_zones);
+  journal_.numbers = image_.numbers;
+  if (auto saved = save_journal(journal_); !saved) options_.complain(saved.error().text);
+  return {};
+}
+
+// On failure the tables in force are as they were.
+Status Control::publish_change(const PolicyImage& image, bool ports_change) {
+  if (auto zeroed = zero_fresh_rules(image); !zeroed) return zeroed;
+  if (!ports_change) return publisher_->publish(&image, nullptr);
+  changer_->hold_back(image);
+  follower_->take_over_links();
+  follower_->obtain_next_hops();
+  const RoutePlan routes = follower_->plan();
+  return publisher_->publish(&image, &routes);
+}
+
+// The tables are in force; nothing here fails.
+void Control::finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones) {
+  if (auto settled = publisher_->settle(); !settled) options_.complain(settled.error().text);
+  delete_flows_of_zones(reassigned_zones);
+  follower_->take_over_neighbours();
+  changer_->release(image_);
+  for (const Port& port : before.ports())
+    if (std::ranges::find(ports_.ports(), port.number, &Port::number) == ports_.ports().end()) changer_->close(port);
+}
+
+void Control::delete_flows_of_zones(const std::vector<std::uint8_t>& zones) {
+  if (zones.empty()) return;
+  const auto strange = [&](std::uint8_t zone) { return std::ranges::find(zones, zone) != zones.end(); };
+  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
+    const TableView view = table(family);
+    walk_flows(view, 0, view.slot_count(), [&](const FlowSnapshot& flow) {
+      if (strange(flow.forward.zone) || strange(flow.reverse.zone)) (void)delete_flow(view, flow.id);
+    });
+  }
+}
+
+// Connections that ran around the port, or through it in its old zone, are taken over as at the first attach.
+void Control::begin_pickup_grace() {
+  dp_settings& settings = datapath_->memory().settings[0];
+  settings.pickup_until = clock_.now() + config_.flows.pickup_grace_s * clock_.per_second();
+}
+
+}  // namespace twinpath

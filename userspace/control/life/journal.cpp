@@ -1,0 +1,85 @@
+#include "control/life/journal.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "base/fd.hpp"
+
+namespace twinpath {
+namespace {
+
+constexpr const char* kRunDirectory = "/run/twinpath";
+
+nlohmann::json to_json(const netlink::OffloadChange& change) {
+  return {{"device", change.device},   {"ifindex", change.ifindex}, {"netns", change.netns},
+          {"feature", change.feature}, {"before", change.before},   {"done_for", change.done_for}};
+}
+
+netlink::OffloadChange offload_from(const nlohmann::json& saved) {
+  return {saved.at("device"),  saved.at("ifindex"), saved.at("netns"),
+          saved.at("feature"), saved.at("before"),  saved.value("done_for", "")};
+}
+
+nlohmann::json to_json(const Journal& journal) {
+  nlohmann::json offloads = nlohmann::json::array();
+  for (const auto& change : journal.offloads) offloads.push_back(to_json(change));
+  return {{"name", journal.name},
+          {"netns", journal.netns},
+          {"socket", journal.socket},
+          {"pid", journal.pid},
+          {"numbers", to_json(journal.numbers)},
+          {"offloads", offloads},
+          {"confirmed", journal.confirmed}};
+}
+
+}  // namespace
+
+std::string journal_path(const std::string& name) { return fmt::format("{}/{}.json", kRunDirectory, name); }
+
+Status save_journal(const Journal& journal) {
+  std::error_code error;
+  std::filesystem::create_directories(kRunDirectory, error);
+  if (error) return fail(error.value(), "make {}", kRunDirectory);
+  const std::string path = journal_path(journal.name);
+  const std::string fresh = path + ".new";
+  const std::string text = to_json(journal).dump(2) + "\n";
+  UniqueFd file{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  if (!file) return fail(errno, "open {}", fresh);
+  errno = ENOSPC;  // what a short write means
+  if (::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) {
+    if (::rename(fresh.c_str(), path.c_str()) == 0) return {};
+  }
+  const int reason = errno;
+  ::unlink(fresh.c_str());
+  return fail(reason, "write {}", path);
+}
+
+Result<std::optional<Journal>> load_journal(const std::string& name) {
+  std::ifstream file(journal_path(name));
+  if (!file) return std::optional<Journal>{};
+  try {
+    const auto saved = nlohmann::json::parse(file);
+    Journal journal;
+    journal.name = saved.at("name");
+    journal.netns = saved.at("netns");
+    journal.socket = saved.at("socket");
+    journal.pid = saved.at("pid");
+    auto numbers = number_allocation_from_json(saved.at("numbers"));
+    if (!numbers) return pass_on(std::move(numbers.error()).in(journal_path(name)));
+    journal.numbers = std::move(*numbers);
+    journal.confirmed = saved.value("confirmed", nlohmann::json());
+    for (const auto& change : saved.at("offloads")) journal.offloads.push_back(offload_from(change));
+    return std::optional<Journal>{std::move(journal)};
+  } catch (const nlohmann::json::exception& error) {
+    return refuse("{}: {}", journal_path(name), error.what());
+  }
+}
+
+void remove_journal(const std::string& name) { ::unlink(journal_path(name).c_str()); }
+
+}  // namespace twinpath

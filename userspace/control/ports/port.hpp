@@ -1,0 +1,35 @@
+// port.hpp - a device of the gateway as it runs: what was asked for, what came of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "afxdp/driver.hpp"
+#include "config/config.hpp"
+#include "kernel/kernel_datapath.hpp"
+#include "netlink/state.hpp"
+
+namespace twinpath {
+
+struct PortSocket {
+  std::uint16_t queue = 0;
+  afxdp::SocketReport report;
+};
+
+struct Port {
+  std::uint16_t number = 0;
+  PortConfig config;
+  netlink::Link link;
+  std::uint32_t queue_count = 0;
+  AttachMode attach = AttachMode::native;
+  std::vector<PortSocket> sockets;
+  bool takes_redirects = true;
+  bool has_peer = false;
+  bool peer_reached = false;
+  std::vector<std::string> problems;
+
+  [[nodiscard]] std::uint32_t sockets_wanted() const { return config.queues != 0 ? config.queues : queue_count; }
+};
+
+}  // namespace twinpath

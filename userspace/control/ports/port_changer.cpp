@@ -1,0 +1,121 @@
+#include "control/ports/port_changer.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace twinpath {
+
+PortChanger::PortChanger(const Parts& parts, PortOpener::OnDriver on_driver,
+                         std::function<void(const std::string&)> complain)
+    : parts_(parts),
+      opener_(parts.datapath, std::move(on_driver), [this](const auto& changes) { return note(changes); }),
+      complain_(std::move(complain)) {}
+
+Status PortChanger::note(const std::vector<netlink::OffloadChange>& changes) {
+  std::vector<netlink::OffloadChange>& all = parts_.journal.offloads;
+  all.insert(all.end(), changes.begin(), changes.end());
+  return save_journal(parts_.journal);
+}
+
+void PortChanger::save() {
+  if (auto saved = save_journal(parts_.journal); !saved) complain_(saved.error().text);
+}
+
+tl::expected<void, Fault> PortChanger::open(ReloadPlan& plan, const NumberAllocation& running) {
+  if (plan.added.empty()) return {};
+  parts_.journal.numbers = plan.image.numbers;
+  if (auto saved = save_journal(parts_.journal); !saved) return tl::unexpected(Fault{"", saved.error().text});
+  zero_counters(fresh_ports(plan.ports, plan.next, running));
+  for (std::size_t i = 0; i < plan.added.size(); ++i) {
+    auto opened = opener_.open(plan.added[i], kNoZone);
+    if (opened) continue;
+    Fault fault{element_path("ports", plan.ports.added[i]),
+                fmt::format("port {}: {}", plan.added[i].config.name, opened.error().text)};
+    plan.added.resize(i + 1);  // the rest was not touched
+    give_back(plan, running);
+    return tl::unexpected(std::move(fault));
+  }
+  for (Port& port : plan.added) opener_.ask_redirects(port);
+  return {};
+}
+
+void PortChanger::give_back(const ReloadPlan& plan, const NumberAllocation& running) {
+  for (auto port = plan.added.rbegin(); port != plan.added.rend(); ++port) close(*port);
+  parts_.journal.numbers = running;
+  save();
+}
+
+std::vector<Port> PortChanger::after(const ReloadPlan& plan) const {
+  std::vector<Port> ports(plan.next.ports.size());
+  for (std::size_t i = 0; i < plan.added.size(); ++i) ports[plan.ports.added[i]] = plan.added[i];
+  for (const PortPlan::Kept& kept : plan.ports.kept) {
+    const PortConfig& wanted = plan.next.ports[kept.after];
+    const auto same = [&](const Port& port) { return port.config.device == wanted.device; };
+    ports[kept.after] = *std::ranges::find_if(parts_.ports.ports(), same);
+    ports[kept.after].config = wanted;
+  }
+  return ports;
+}
+
+void PortChanger::hold_back(const PolicyImage& image) {
+  const std::span<const dp_port> written = parts_.datapath.memory().ports.values();
+  for (std::uint16_t number = 1; number < DP_PORTS_MAX; ++number) {
+    const dp_port& port = written[number];
+    if (port.flags == 0) continue;
+    const auto next = std::ranges::find(parts_.ports.ports(), number, &Port::number);
+    if (next == parts_.ports.ports().end() || image.zone(next->config.zone) != port.zone) {
+      set_trust(parts_.datapath, number, kNoZone);
+      continue;
+    }
+    const auto check = std::max(port.source_check, static_cast<std::uint8_t>(next->config.source_check));
+    set_trust(parts_.datapath, number, {port.zone, check});
+  }
+}
+
+void PortChanger::release(const PolicyImage& image) {
+  for (const Port& port : parts_.ports.ports())
+    set_trust(parts_.datapath, port.number,
+              {image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)});
+}
+
+void PortChanger::close(const Port& port) {
+  opener_.close(port);
+  parts_.follower.forget_port(port);
+  // What waits in the engine is dropped before the number can mean another port.
+  parts_.engine.post([&engine = parts_.engine, number = port.number] { engine.forget_port(number); });
+  restore(port.config.device);
+}
+
+// Whoever is killed before the journal is written undoes it once more, which changes nothing.
+void PortChanger::restore(const std::string& device) {
+  std::vector<netlink::KeptDevice> kept;
+  const auto netns = netlink::own_netns();
+  for (const Port& port : parts_.ports.ports())
+    if (netns && port.config.device != device) kept.push_back({port.config.device, port.link.ifindex, *netns});
+  const auto changes = netlink::take_changes_for(parts_.journal.offloads, device, kept);
+  if (auto restored = netlink::restore_offloads(changes); !restored) {
+    complain_(restored.error().text);
+    parts_.journal.offloads.insert(parts_.journal.offloads.end(), changes.begin(),
+                                   changes.end());  // `down` tries again
+  }
+  save();
+}
+
+void PortChanger::restore_others() {
+  std::set<std::string> devices;
+  for (const netlink::OffloadChange& change : parts_.journal.offloads) devices.insert(change.done_for);
+  for (const Port& port : parts_.ports.ports()) devices.erase(port.config.device);
+  devices.erase("");  // written by a version that did not say
+  for (const std::string& device : devices) restore(device);
+}
+
+// Work for the engine is done in the order it is posted: the port's first packet finds zeros.
+void PortChanger::zero_counters(const std::vector<std::uint16_t>& numbers) {
+  for (const std::uint16_t number : numbers) {
+    if (auto cleared = clear_port_counters(parts_.datapath.maps().port_counters, number); !cleared)
+      complain_(fmt::format("the counters of port number {}: {}", number, cleared.error().text));
+    parts_.engine.post([&engine = parts_.engine, number] { engine.clear_port(number); });
+  }
+}
+
+}  // namespace twinpath

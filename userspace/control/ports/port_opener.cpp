@@ -1,0 +1,153 @@
+#include "control/ports/port_opener.hpp"
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstring>
+#include <thread>
+
+#include "netlink/xdp_features.hpp"
+
+namespace twinpath {
+namespace {
+
+using std::chrono::steady_clock;
+
+// How long a queue whose last owner has just died, or was us a moment ago, may stay taken. Shorter than the daemon's
+// heartbeat may be old.
+constexpr std::chrono::milliseconds kQueuePatience{2000};
+constexpr std::chrono::milliseconds kQueuePause{5};
+
+std::uint16_t first_socket(std::uint16_t port) { return static_cast<std::uint16_t>(port * DP_QUEUES_MAX); }
+
+dp_ingress* free_slot(std::span<dp_ingress> slots, std::uint32_t ifindex) {
+  for (std::uint32_t probe = 0; probe < DP_INGRESS_PROBES; ++probe) {
+    dp_ingress& slot = slots[(ifindex + probe) % DP_INGRESS_SLOTS];
+    if (slot.ifindex == 0 || slot.ifindex == ifindex || slot.port == 0) return &slot;
+  }
+  return nullptr;
+}
+
+afxdp::SocketWish wish_of(Sockets sockets) {
+  if (sockets == Sockets::zerocopy) return afxdp::SocketWish::zerocopy;
+  return sockets == Sockets::copy ? afxdp::SocketWish::copy : afxdp::SocketWish::automatic;
+}
+
+}  // namespace
+
+void set_trust(KernelDatapath& datapath, std::uint16_t number, const PortTrust& trust) {
+  static_assert(offsetof(dp_port, source_check) == offsetof(dp_port, zone) + 1 && offsetof(dp_port, zone) % 2 == 0);
+  auto& both = reinterpret_cast<std::uint16_t&>(datapath.memory().ports[number].zone);
+  std::atomic_ref(both).store(std::bit_cast<std::uint16_t>(trust), std::memory_order_seq_cst);
+}
+
+std::uint16_t port_flags(const Port& port) {
+  std::uint16_t flags = DP_PORT_PRESENT;
+  if (port.link.up()) flags |= DP_PORT_UP;
+  if (port.config.workload) flags |= DP_PORT_WORKLOAD;
+  return flags;
+}
+
+PortOpener::PortOpener(KernelDatapath& datapath, OnDriver on_driver, NoteOffloads note_offloads)
+    : datapath_(datapath), on_driver_(std::move(on_driver)), note_offloads_(std::move(note_offloads)) {}
+
+Status PortOpener::open(Port& port, const PortTrust& trust) {
+  if (auto opened = open_sockets(port); !opened) return opened;
+  if (auto fixed = fix_offloads(port); !fixed) return fixed;
+  if (auto written = write_tables(port, trust); !written) return written;
+  return attach(port);
+}
+
+Status PortOpener::open_sockets(Port& port) {
+  for (std::uint16_t queue = 0; queue < port.sockets_wanted(); ++queue) {
+    auto report = open_socket({port.number, port.link.ifindex, queue, wish_of(port.config.sockets), {}});
+    if (!report) return pass_on(std::move(report.error()));
+    const std::uint32_t index = first_socket(port.number) + std::uint32_t{queue};
+    const int fd = report->fd;
+    port.sockets.push_back({queue, std::move(*report)});
+    if (auto set = map_update(datapath_.maps().sockets, index, fd, "sockets"); !set) return set;
+  }
+  return {};
+}
+
+// Each try is short and the pause between them is ours, not the engine's: meanwhile it serves the other ports.
+Result<afxdp::SocketReport> PortOpener::open_socket(const afxdp::SocketRequest& request) {
+  afxdp::SocketRequest once = request;
+  once.patience = std::chrono::milliseconds{0};
+  const auto deadline = steady_clock::now() + kQueuePatience;
+  for (;;) {
+    Result<afxdp::SocketReport> report;
+    on_driver_([&](afxdp::Driver& driver) { report = driver.add_socket(once); });
+    if (report || report.error().code != EBUSY || steady_clock::now() >= deadline) return report;
+    std::this_thread::sleep_for(kQueuePause);
+  }
+}
+
+Status PortOpener::fix_offloads(Port& port) {
+  if (port.config.offloads == Offloads::keep) return {};
+  auto fixed = netlink::fix_offloads(port.config.device, port.config.attach == Attach::generic);
+  if (!fixed) return pass_on(std::move(fixed.error()));
+  port.has_peer = fixed->has_peer;
+  port.peer_reached = fixed->peer_reached;
+  port.problems = std::move(fixed->problems);
+  return note_offloads_(fixed->changes);
+}
+
+Status PortOpener::write_tables(const Port& port, const PortTrust& trust) {
+  dp_port out{};
+  out.ifindex = port.link.ifindex;
+  out.first_socket = first_socket(port.number);
+  out.queue_count = static_cast<std::uint16_t>(port.sockets.size());
+  std::memcpy(out.mac, port.link.mac.data(), sizeof(out.mac));
+  out.zone = trust.zone;
+  out.source_check = trust.source_check;
+  out.flags = port_flags(port);
+  out.mtu = static_cast<std::uint16_t>(port.link.mtu);
+  datapath_.memory().ports[port.number] = out;
+  const std::uint32_t number = port.number;
+  if (auto set = map_update(datapath_.maps().tx_ports, number, port.link.ifindex, "tx_ports"); !set) return set;
+  dp_ingress* slot = free_slot(datapath_.memory().ingress.values(), port.link.ifindex);
+  if (slot == nullptr) return refuse("too many ports whose device numbers collide");
+  slot->port = number;
+  std::atomic_ref<std::uint32_t>(slot->ifindex).store(port.link.ifindex, std::memory_order_release);
+  return {};
+}
+
+Status PortOpener::attach(Port& port) {
+  const auto ifindex = static_cast<int>(port.link.ifindex);
+  if (port.config.attach != Attach::generic) {
+    port.attach = AttachMode::native;
+    auto native = datapath_.attach(port.config.device, ifindex, AttachMode::native);
+    if (native || port.config.attach == Attach::native) return native;
+    port.problems.push_back(native.error().text + ": attached in generic mode, which is slower");
+  }
+  port.attach = AttachMode::generic;
+  return datapath_.attach(port.config.device, ifindex, AttachMode::generic);
+}
+
+void PortOpener::ask_redirects(Port& port) {
+  const auto features = netlink::query_xdp_features(port.link.ifindex);
+  if (features && features->has_value()) port.takes_redirects = (*features)->takes_redirects();
+  on_driver_([&](afxdp::Driver& driver) { driver.set_redirects(port.number, port.takes_redirects); });
+}
+
+// Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
+void PortOpener::close(const Port& port) {
+  datapath_.detach(port.config.device);
+  for (dp_ingress& slot : datapath_.memory().ingress.values()) {
+    if (slot.port == port.number) std::atomic_ref(slot.port).store(0);
+  }
+  datapath_.memory().ports[port.number] = dp_port{};
+  const std::uint32_t number = port.number;
+  (void)map_remove(datapath_.maps().tx_ports, number, "tx_ports");
+  for (const PortSocket& socket : port.sockets) {
+    const std::uint32_t index = first_socket(port.number) + std::uint32_t{socket.queue};
+    (void)map_remove(datapath_.maps().sockets, index, "sockets");
+  }
+  on_driver_([number](afxdp::Driver& driver) {
+    driver.set_redirects(static_cast<std::uint16_t>(number), false);
+    driver.remove_port(static_cast<std::uint16_t>(number));
+  });
+}
+
+}  // namespace twinpath

@@ -1,0 +1,31 @@
+// reload_plan.hpp - a document that has been compared with the one in force and found to fit the host; nothing is touched.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "config/compile.hpp"
+#include "config/config.hpp"
+#include "control/ports/port.hpp"
+#include "control/ports/port_plan.hpp"
+
+namespace twinpath {
+
+struct ReloadPlan {
+  Config next;
+  PolicyImage image;
+  PortPlan ports;
+  std::vector<Port> added;  // surveyed, in the order of ports.added
+
+  // False: nothing of what packets find out about their port changes; rules and settings at most.
+  [[nodiscard]] bool touches_ports(const Config& running) const {
+    const auto differs = [&](const PortPlan::Kept& kept) {
+      const PortConfig& before = running.ports[kept.before];
+      const PortConfig& after = next.ports[kept.after];
+      return kept.moves || before.source_check != after.source_check || before.workload != after.workload;
+    };
+    return !ports.empty() || std::ranges::any_of(ports.kept, differs);
+  }
+};
+
+}  // namespace twinpath

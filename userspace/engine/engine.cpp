@@ -1,0 +1,239 @@
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+#include "engine/env.hpp"
+// behind the lookups they call
+#include "common/decide/decide.h"
+
+namespace twinpath {
+namespace {
+
+constexpr std::chrono::milliseconds kIdle{100};    // longest sleep: posted work and stop() wake it earlier
+constexpr std::chrono::milliseconds kWaiting{10};  // with packets held
+constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, when nobody says that neighbours changed
+constexpr std::size_t kDepartingMax = 65536;
+constexpr std::uint32_t kHandOverSeconds = 1;  // longer than any transmit ring takes
+constexpr std::uint32_t kBurstsPerFlush = 4;
+constexpr std::uint32_t kTalliesPerSecond = 50;
+constexpr std::uint32_t kFragmentsWaiting = 512;
+
+}  // namespace
+
+Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
+               const EngineLimits& limits, std::shared_ptr<EngineCounters> counters)
+    : io_(io),
+      env_(env),
+      clock_(clock),
+      limits_(limits),
+      counters_(std::move(counters)),
+      queue_(std::min(limits.hold_total, io.engine_frames() / 2), limits.hold_per_neighbour),
+      read_(env, *counters_),
+      fragments_({.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}, env.settings->v4.seed,
+                 clock.per_second()),
+      judge_(env, *counters_),
+      hold_(env, queue_, requests, *counters_),
+      error_reply_(env, io, *counters_),
+      rewrite_(env),
+      fragment_(env, io, *counters_),
+      stages_{&read_, &fragments_, &judge_, &hold_, &error_reply_, &rewrite_, &fragment_},
+      tally_(env) {
+  burst_.reserve(afxdp::kBurstMax);
+  again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
+  departing_.reserve(kDepartingMax);
+}
+
+Engine::~Engine() = default;
+
+void Engine::run() noexcept {
+  while (!stop_.load(std::memory_order_relaxed)) {
+    run_posted();
+    if (turn()) continue;
+    const bool waiting = !queue_.empty() || !fragments_.empty() || !departing_.empty() || !tally_.empty();
+    (void)io_.wait(waiting ? kWaiting : kIdle);
+  }
+}
+
+void Engine::stop() noexcept {
+  stop_.store(true, std::memory_order_relaxed);
+  io_.wake();
+}
+
+void Engine::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+    has_posted_.store(true, std::memory_order_release);
+  }
+  io_.wake();
+}
+
+void Engine::neighbours_changed() noexcept {
+  retry_.store(true, std::memory_order_release);
+  if (held() != 0) io_.wake();
+}
+
+void Engine::set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept {
+  if (port < DP_PORTS_MAX) error_reply_.set_addresses(port, addresses);
+}
+
+void Engine::forget_rule(std::uint16_t rule) noexcept {
+  if (rule < DP_RULE_IDS_MAX) counters_->rules[rule].clear();
+}
+
+void Engine::forget_port(std::uint16_t port) noexcept {
+  set_addresses(port, {});
+  fragments_.forget_port(port);
+  const std::uint32_t now = clock_.now();
+  release_fragments(now);
+  retry_.store(true, std::memory_order_relaxed);
+  retry_held(now);  // judges what waits again, and drops what came in by a port that is none
+}
+
+void Engine::clear_port(std::uint16_t port) noexcept {
+  if (port >= DP_PORTS_MAX) return;
+  counters_->received[port].clear();
+  counters_->transmitted[port].clear();
+}
+
+void Engine::run_posted() noexcept {
+  if (!has_posted_.load(std::memory_order_acquire)) return;
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    work.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& step : work) step();
+}
+
+bool Engine::turn() noexcept {
+  const std::uint32_t now = clock_.now();
+  retry_held(now);
+  const std::span<afxdp::Frame> frames = io_.receive(afxdp::kBurstMax);
+  burst_.resize(frames.size());
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    burst_[i].frame = frames[i];
+    burst_[i].reason = DP_NONE;
+    burst_[i].fate = Fate::undecided;
+    burst_[i].related = false;
+    burst_[i].again = false;
+  }
+  if (!frames.empty()) pass_stages(burst_, now);
+  release_fragments(now);
+  held_.store(static_cast<std::uint32_t>(queue_.size() + fragments_.size()), std::memory_order_relaxed);
+  // While more waits, several bursts leave together: a call to send costs the same for few packets and for many.
+  const bool drained = frames.size() < afxdp::kBurstMax;
+  if (drained || ++unsent_bursts_ == kBurstsPerFlush) {
+    io_.flush();
+    unsent_bursts_ = 0;
+  }
+  hand_over(now, drained);
+  flush_counts(now);
+  return !frames.empty();
+}
+
+void Engine::pass_stages(std::span<Item> burst, std::uint32_t now) noexcept {
+  for (Stage* stage : stages_) stage->run(burst, now);
+  for (Item& item : burst) settle(item, now);
+}
+
+// Judges every held packet anew: those whose neighbour is there by now or given up, or who have waited too long, leave
+// the queue in the order they came; the others stay where they are, ahead of all that comes later.
+void Engine::retry_held(std::uint32_t now) noexcept {
+  if (queue_.empty()) return;
+  const std::uint32_t rate = clock_.per_second();
+  if (!retry_.exchange(false, std::memory_order_acquire) && now - last_retry_ < rate / kRetriesPerSecond + 1) return;
+  last_retry_ = now;
+  again_.clear();
+  const auto hold_ticks = static_cast<std::uint32_t>(std::uint64_t{limits_.hold_timeout_ms} * rate / 1000);
+  queue_.visit(now, hold_ticks, [&](Waiting& waiting, bool expired) {
+    Item& item = waiting.item;
+    item.context.now = now;
+    item.fate = Fate::undecided;
+    item.again = true;
+    judge_.run({&item, 1}, now);
+    if (item.fate == Fate::undecided && item.reason == DP_STEER_NEIGHBOUR) {
+      if (!expired && !hold_.given_up(waiting)) {
+        item.fate = Fate::held;
+        hold_.ask_again(waiting, now);
+        return false;
+      }
+      item.drop(DP_NEIGHBOUR_FAILED);
+    }
+    again_.push_back(item);
+    return true;
+  });
+  for (Stage* stage :
+       {static_cast<Stage*>(&error_reply_), static_cast<Stage*>(&rewrite_), static_cast<Stage*>(&fragment_)})
+    stage->run(again_, now);
+  for (Item& item : again_) settle(item, now);
+  if (!again_.empty()) io_.flush_paced();
+}
+
+// Fragments that came before their first, behind the burst that brought it.
+void Engine::release_fragments(std::uint32_t now) noexcept {
+  if (fragments_.empty()) return;
+  again_.clear();
+  fragments_.release(now, [&](const Item& item) { again_.push_back(item); });
+  for (Item& item : again_) item.context.now = now;
+  const std::array<Stage*, 5> rest{&judge_, &hold_, &error_reply_, &rewrite_, &fragment_};
+  for (Stage* stage : rest) stage->run(again_, now);
+  for (Item& item : again_) settle(item, now);
+}
+
+void Engine::settle(Item& item, std::uint32_t now) noexcept {
+  switch (item.fate) {
+    case Fate::send: return send(item, now);
+    case Fate::cut: account(item, now); return io_.release(item.frame.index);
+    case Fate::held: return;
+    default: return drop(item);
+  }
+}
+
+void Engine::send(Item& item, std::uint32_t now) noexcept {
+  if (!io_.transmit(item.frame, item.egress, egress_queue(env_, item.egress, item.frame.queue))) {
+    item.reason = DP_TX_FULL;
+    return drop(item);
+  }
+  counters_->transmitted[item.egress].add(item.context.packet.frame_bytes);
+  account(item, now);
+}
+
+// Its last frame is in the ring: counts the packet on its flow and notes when the flow may be let go.
+void Engine::account(const Item& item, std::uint32_t now) noexcept {
+  const dp_context& context = item.context;
+  if (item.related) return;
+  tally_.count(context.packet.family, context.view, context.packet.frame_bytes, now);
+  if ((context.view.link & DP_FLOW_HELD) == 0 || departing_.size() >= kDepartingMax) return;
+  const std::uint16_t queue = egress_queue(env_, item.egress, item.frame.queue);
+  departing_.push_back({io_.sent(item.egress, queue).queued, now, context.view.slot, context.view.control, item.egress,
+                        queue, context.packet.family});
+}
+
+void Engine::drop(const Item& item) noexcept {
+  counters_->reasons[static_cast<std::size_t>(item.reason)].add(item.context.packet.frame_bytes);
+  io_.release(item.frame.index);
+}
+
+void Engine::flush_counts(std::uint32_t now) noexcept {
+  if (tally_.empty() || now - last_flush_ < clock_.per_second() / kTalliesPerSecond + 1) return;
+  tally_.settle();
+  last_flush_ = now;
+}
+
+// `drained`: nothing was left to receive. Otherwise more packets of these flows, steered meanwhile, may stand in line.
+void Engine::hand_over(std::uint32_t now, bool drained) noexcept {
+  if (departing_.empty()) return;
+  const std::uint32_t limit = kHandOverSeconds * clock_.per_second();
+  std::erase_if(departing_, [&](const Departing& flow) {
+    const bool overdue = now - flow.since > limit;
+    const bool gone = io_.sent(flow.port, flow.queue).completed >= flow.until;
+    if (!overdue && !(gone && drained)) return false;
+    if (!queue_.empty() && queue_.waits_for_flow(flow.family, flow.slot)) return true;  // a later packet will let it go
+    dp_flow_change_flags(&env_, flow.family, flow.slot, flow.control, 0, DP_FLOW_HELD);
+    return true;
+  });
+}
+
+}  // namespace twinpath

@@ -1,0 +1,106 @@
+// env.hpp - the lookups of common/env.h, answered by the mappings of the very tables the kernel datapath uses.
+//
+// Thread   one dp_env per engine thread. The mappings are shared with the kernel and the control thread, which publish
+//          by single words; routes and neighbours are asked of their maps by system call, once per new flow.
+// Owner    the daemon; spans point into mappings that outlive the engine.
+#pragma once
+
+#include <bpf/bpf.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "common/env.h"
+#include "engine/route_source.hpp"
+
+namespace twinpath {
+
+struct BudgetWindow {
+  std::uint32_t second = 0;
+  std::uint32_t used = 0;
+};
+
+}  // namespace twinpath
+
+struct dp_env {
+  const dp_settings* settings = nullptr;
+  std::span<const dp_zone_pair> zone_pairs;
+  std::span<const dp_rule> rules;
+  std::span<const dp_path> paths;
+  std::span<const dp_port> ports;
+  std::span<const dp_next_hop> next_hops;
+  std::span<dp_flow_bucket4> flows4;
+  std::span<dp_flow_bucket6> flows6;
+  // Answers instead of the three kinds of maps below, when it is set.
+  const twinpath::RouteSource* routing = nullptr;
+  std::array<int, DP_BANKS> routes4{};
+  std::array<int, DP_BANKS> routes6{};
+  int neighbours = -1;
+  // Answers of the last route lookups: a caller may hold two at once.
+  std::array<dp_route, 4> route_answers{};
+  std::uint32_t next_answer = 0;
+  std::array<twinpath::BudgetWindow, DP_BUDGETS> budgets{};
+};
+
+namespace twinpath::env_detail {
+
+template <class T>
+T* at(std::span<T> values, std::size_t index) noexcept {
+  return index < values.size() ? &values[index] : nullptr;
+}
+
+}  // namespace twinpath::env_detail
+
+DP_INLINE const dp_settings* dp_env_settings(dp_env* env) { return env->settings; }
+
+DP_INLINE const dp_zone_pair* dp_env_zone_pair(dp_env* env, __u32 bank, __u32 index) {
+  return twinpath::env_detail::at(env->zone_pairs, std::size_t{bank} * DP_ZONES_MAX * DP_ZONES_MAX + index);
+}
+
+DP_INLINE const dp_rule* dp_env_rule(dp_env* env, __u32 bank, __u32 index) {
+  return twinpath::env_detail::at(env->rules, std::size_t{bank} * DP_RULES_MAX + index);
+}
+
+DP_INLINE const dp_path* dp_env_path(dp_env* env, __u32 bank, __u32 index) {
+  return twinpath::env_detail::at(env->paths, std::size_t{bank} * DP_PATHS_MAX + index);
+}
+
+DP_INLINE const dp_route* dp_env_route(dp_env* env, __u32 bank, __u8 family, const dp_address* address) {
+  if (env->routing != nullptr) return env->routing->route(bank, family, *address);
+  dp_route& answer = env->route_answers[env->next_answer++ % env->route_answers.size()];
+  if (family == DP_FAMILY_V4) {
+    const dp_route_key4 key{32, address->word[0]};
+    return bpf_map_lookup_elem(env->routes4[bank & 1], &key, &answer) == 0 ? &answer : nullptr;
+  }
+  const dp_route_key6 key{128, *address};
+  return bpf_map_lookup_elem(env->routes6[bank & 1], &key, &answer) == 0 ? &answer : nullptr;
+}
+
+DP_INLINE const dp_port* dp_env_port(dp_env* env, __u32 port) { return twinpath::env_detail::at(env->ports, port); }
+
+DP_INLINE const dp_next_hop* dp_env_next_hop(dp_env* env, __u32 index) {
+  return twinpath::env_detail::at(env->next_hops, index);
+}
+
+DP_INLINE __u32 dp_env_neighbour(dp_env* env, const dp_neighbour_key* key) {
+  if (env->routing != nullptr) return env->routing->neighbour(*key);
+  __u32 index = 0;
+  return bpf_map_lookup_elem(env->neighbours, key, &index) == 0 ? index : 0;
+}
+
+DP_INLINE dp_flow_bucket4* dp_env_bucket4(dp_env* env, __u32 bucket) {
+  return twinpath::env_detail::at(env->flows4, bucket);
+}
+
+DP_INLINE dp_flow_bucket6* dp_env_bucket6(dp_env* env, __u32 bucket) {
+  return twinpath::env_detail::at(env->flows6, bucket);
+}
+
+DP_INLINE int dp_env_budget(dp_env* env, __u32 kind, __u32 now) {
+  if (kind >= DP_BUDGETS) return 0;
+  twinpath::BudgetWindow& window = env->budgets[kind];
+  if (now - window.second >= env->settings->ticks_per_second) window = {now, 0};
+  return window.used++ < env->settings->budget[kind] ? 1 : 0;
+}

@@ -1,0 +1,184 @@
+#include "engine/error_reply.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/decide/martian.h"
+#include "common/edit/checksum.h"
+#include "common/wire/ethernet.h"
+#include "common/wire/icmp.h"
+#include "common/wire/ipv4.h"
+#include "common/wire/ipv6.h"
+#include "common/wire/tcp.h"
+
+namespace twinpath {
+namespace {
+
+constexpr std::uint8_t kHopLimit = 64;
+// RFC 1812 4.3.2.3: as much of the packet as fits in 576 bytes; RFC 4443 2.4 (c): in 1280.
+constexpr std::uint32_t kErrorBytesMax4 = 576;
+constexpr std::uint32_t kErrorBytesMax6 = 1280;
+
+std::uint32_t ip_bytes(std::uint8_t family) noexcept {
+  if (family == DP_FAMILY_V4) return DP_IPV4_BYTES;
+  return DP_IPV6_BYTES;
+}
+
+struct TypeAndCode {
+  std::uint8_t type;
+  std::uint8_t code;
+};
+
+TypeAndCode code_of(ErrorReplyKind kind, std::uint8_t family) noexcept {
+  const bool v4 = family == DP_FAMILY_V4;
+  switch (kind) {
+    case ErrorReplyKind::time_exceeded: return v4 ? TypeAndCode{11, 0} : TypeAndCode{3, 0};
+    case ErrorReplyKind::too_big: return v4 ? TypeAndCode{3, 4} : TypeAndCode{2, 0};
+    case ErrorReplyKind::no_route: return v4 ? TypeAndCode{3, 0} : TypeAndCode{1, 0};
+    case ErrorReplyKind::host_unreachable: return v4 ? TypeAndCode{3, 1} : TypeAndCode{1, 3};
+    default: return v4 ? TypeAndCode{3, 13} : TypeAndCode{1, 1};
+  }
+}
+
+// Writes front to back and remembers whether everything fitted.
+class Writer {
+ public:
+  explicit Writer(std::span<std::uint8_t> out) noexcept : out_(out) {}
+  template <class T>
+  void put(const T& value) noexcept {
+    append({reinterpret_cast<const std::uint8_t*>(&value), sizeof(T)});
+  }
+  void append(std::span<const std::uint8_t> bytes) noexcept {
+    if (used_ + bytes.size() > out_.size()) {
+      overflow_ = true;
+      return;
+    }
+    std::memcpy(out_.data() + used_, bytes.data(), bytes.size());
+    used_ += bytes.size();
+  }
+  [[nodiscard]] std::uint32_t used() const noexcept { return overflow_ ? 0 : static_cast<std::uint32_t>(used_); }
+
+ private:
+  std::span<std::uint8_t> out_;
+  std::size_t used_ = 0;
+  bool overflow_ = false;
+};
+
+// Ethernet with the tags of the packet answered, addresses swapped.
+void put_link(Writer& writer, std::span<const std::uint8_t> frame, const dp_packet& packet) noexcept {
+  writer.append(frame.subspan(6, 6));
+  writer.append(frame.subspan(0, 6));
+  writer.append(frame.subspan(12, packet.l3_offset - 12U));
+}
+
+void put_ip(Writer& writer, const dp_packet& packet, const dp_address& from, std::uint8_t protocol,
+            std::uint32_t payload_bytes) noexcept {
+  if (packet.family == DP_FAMILY_V4) {
+    dp_ipv4 ip{};
+    ip.version_ihl = DP_IPV4_PLAIN;
+    ip.service = 0xc0;  // internetwork control, RFC 1812 4.3.2.5
+    ip.total_length = dp_htons(static_cast<std::uint16_t>(DP_IPV4_BYTES + payload_bytes));
+    ip.ttl = kHopLimit;
+    ip.protocol = protocol;
+    ip.source = from.word[0];
+    ip.destination = packet.source.word[0];
+    __u64 sum = 0;
+    const auto* front = reinterpret_cast<const std::uint8_t*>(&ip);
+    (void)dp_checksum_range(front, front + sizeof(ip), sizeof(ip), &sum);
+    ip.checksum = static_cast<std::uint16_t>(~dp_checksum_fold(sum));
+    writer.put(ip);
+    return;
+  }
+  dp_ipv6 ip{};
+  ip.version_class_flow = dp_htonl(0x60000000);
+  ip.payload_length = dp_htons(static_cast<std::uint16_t>(payload_bytes));
+  ip.next_header = protocol;
+  ip.hop_limit = kHopLimit;
+  ip.source = from;
+  ip.destination = packet.source;
+  writer.put(ip);
+}
+
+// Finishes the transport checksum of what was written: the verbs know frames by their facts.
+void finish(std::span<std::uint8_t> out, std::uint32_t used, const dp_packet& answered, const dp_address& from,
+            std::uint8_t protocol) noexcept {
+  dp_packet facts{};
+  facts.family = answered.family;
+  facts.protocol = protocol;
+  facts.source = from;
+  facts.destination = answered.source;
+  facts.l3_offset = answered.l3_offset;
+  const std::uint32_t header = ip_bytes(answered.family);
+  facts.l4_offset = static_cast<std::uint16_t>(answered.l3_offset + header);
+  facts.l3_bytes = static_cast<std::uint16_t>(used - answered.l3_offset);
+  dp_checksum_l4(out.data(), out.data() + used, &facts);
+}
+
+std::uint32_t write_error(ErrorReplyKind kind, std::span<const std::uint8_t> frame, const dp_packet& packet,
+                          const dp_address& from, std::uint16_t mtu, std::span<std::uint8_t> out) noexcept {
+  const bool v4 = packet.family == DP_FAMILY_V4;
+  const std::uint32_t headers = ip_bytes(packet.family) + DP_ICMP_BYTES;
+  const std::uint32_t room = (v4 ? kErrorBytesMax4 : kErrorBytesMax6) - headers;
+  const std::uint32_t quoted = std::min<std::uint32_t>(packet.l3_bytes, room);
+  const std::uint8_t protocol = v4 ? DP_PROTOCOL_ICMP : DP_PROTOCOL_ICMPV6;
+  const TypeAndCode code = code_of(kind, packet.family);
+  // type, code, checksum; then 32 bits: zero, the MTU in the lower half (RFC 1191), or the MTU (RFC 4443)
+  std::uint8_t icmp[DP_ICMP_BYTES] = {code.type, code.code};
+  const std::uint16_t told = dp_htons(kind == ErrorReplyKind::too_big ? mtu : 0);
+  std::memcpy(icmp + 6, &told, sizeof(told));
+  Writer writer(out);
+  put_link(writer, frame, packet);
+  put_ip(writer, packet, from, protocol, DP_ICMP_BYTES + quoted);
+  writer.put(icmp);
+  writer.append(frame.subspan(packet.l3_offset, quoted));
+  if (writer.used() != 0) finish(out, writer.used(), packet, from, protocol);
+  return writer.used();
+}
+
+std::uint32_t write_reset(std::span<const std::uint8_t> frame, const dp_packet& packet,
+                          std::span<std::uint8_t> out) noexcept {
+  dp_tcp reset{};
+  reset.source_port = packet.destination_port;
+  reset.destination_port = packet.source_port;
+  reset.data_offset = DP_TCP_BYTES / 4 << 4;
+  if ((packet.tcp_flags & DP_TCP_ACK) != 0) {
+    reset.sequence = packet.tcp_acknowledgement;
+    reset.flags = DP_TCP_RST;
+  } else {
+    dp_tcp received;
+    std::memcpy(&received, frame.data() + packet.l4_offset, sizeof(received));
+    const std::uint32_t header = (received.data_offset >> 4) * 4U;
+    std::uint32_t taken = packet.l3_bytes - (packet.l4_offset - packet.l3_offset) - header;
+    taken += (packet.tcp_flags & DP_TCP_SYN) != 0 ? 1 : 0;
+    taken += (packet.tcp_flags & DP_TCP_FIN) != 0 ? 1 : 0;
+    reset.acknowledgement = dp_htonl(dp_ntohl(packet.tcp_sequence) + taken);
+    reset.flags = DP_TCP_RST | DP_TCP_ACK;
+  }
+  Writer writer(out);
+  put_link(writer, frame, packet);
+  put_ip(writer, packet, packet.destination, DP_PROTOCOL_TCP, sizeof(reset));
+  writer.put(reset);
+  if (writer.used() != 0) finish(out, writer.used(), packet, packet.destination, DP_PROTOCOL_TCP);
+  return writer.used();
+}
+
+}  // namespace
+
+bool may_reply(const dp_packet& packet, ErrorReplyKind kind) noexcept {
+  if ((packet.flags & DP_PACKET_TO_US) == 0 || (packet.flags & DP_PACKET_ICMP_ERROR) != 0) return false;
+  if ((packet.flags & DP_PACKET_FRAGMENT) != 0 && (packet.flags & DP_PACKET_FIRST_FRAGMENT) == 0) return false;
+  if (dp_martian_source(packet.family, &packet.source) || dp_address_link_local(packet.family, &packet.source))
+    return false;
+  if (dp_address_multicast(packet.family, &packet.destination)) return false;
+  return kind != ErrorReplyKind::reset || (packet.tcp_flags & DP_TCP_RST) == 0;
+}
+
+std::uint32_t write_error_reply(ErrorReplyKind kind, std::span<const std::uint8_t> frame, const dp_packet& packet,
+                                const PortAddresses& addresses, std::uint16_t mtu,
+                                std::span<std::uint8_t> out) noexcept {
+  if (kind == ErrorReplyKind::reset) return write_reset(frame, packet, out);
+  const auto& from = packet.family == DP_FAMILY_V4 ? addresses.v4 : addresses.v6;
+  return from ? write_error(kind, frame, packet, *from, mtu, out) : 0;
+}
+
+}  // namespace twinpath

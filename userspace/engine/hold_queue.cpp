@@ -1,0 +1,73 @@
+#include "engine/hold_queue.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "common/flow/hash.h"
+
+namespace twinpath {
+namespace {
+
+constexpr std::uint32_t kTotalMax = UINT16_MAX;  // what a flow mark can count
+
+std::size_t hash_of(const AwaitedNeighbour& neighbour) noexcept {
+  const auto& word = neighbour.address.word;
+  std::uint64_t hash = dp_hash_add(neighbour.family, std::uint64_t{word[0]} << 32 | word[1]);
+  hash = dp_hash_add(hash, std::uint64_t{word[2]} << 32 | word[3]);
+  hash = dp_hash_add(hash, std::uint64_t{neighbour.port} << 16 | neighbour.next_hop);
+  return dp_hash_end(hash);
+}
+
+std::size_t mark_of(std::uint8_t family, std::uint32_t slot, std::size_t marks) noexcept {
+  return dp_hash_end(dp_hash_add(family, slot)) & (marks - 1);
+}
+
+bool is_of_flow(const Item& item, std::uint8_t family, std::uint32_t slot) noexcept {
+  const dp_context& context = item.context;
+  return context.known != 0 && context.packet.family == family && context.view.slot == slot;
+}
+
+}  // namespace
+
+HoldQueue::HoldQueue(std::uint32_t total, std::uint32_t per_neighbour)
+    : neighbours_(std::bit_ceil(std::size_t{std::clamp(total, 1U, kTotalMax)} * 2)),
+      total_(std::min(total, kTotalMax)),
+      per_neighbour_(per_neighbour) {
+  waiting_.reserve(total_);
+}
+
+HoldQueue::NeighbourCount& HoldQueue::count_of(const AwaitedNeighbour& neighbour) noexcept {
+  std::size_t at = hash_of(neighbour);
+  for (;; ++at) {
+    NeighbourCount& place = neighbours_[at & (neighbours_.size() - 1)];
+    if (place.count == 0) place.neighbour = neighbour;
+    if (place.neighbour == neighbour) return place;
+  }
+}
+
+void HoldQueue::count(const Waiting& waiting) noexcept {
+  ++count_of(waiting.neighbour).count;
+  const dp_context& context = waiting.item.context;
+  if (context.known != 0) ++flow_marks_[mark_of(context.packet.family, context.view.slot, kFlowMarks)];
+}
+
+void HoldQueue::count_again() noexcept {
+  std::fill(neighbours_.begin(), neighbours_.end(), NeighbourCount{});
+  flow_marks_.fill(0);
+  for (const Waiting& waiting : waiting_) count(waiting);
+}
+
+bool HoldQueue::hold(const Item& item, const AwaitedNeighbour& neighbour, std::uint32_t now, bool failed) noexcept {
+  if (waiting_.size() >= total_ || count_of(neighbour).count >= per_neighbour_) return false;
+  waiting_.push_back({item, neighbour, now, now, failed});
+  count(waiting_.back());
+  return true;
+}
+
+bool HoldQueue::waits_for_flow(std::uint8_t family, std::uint32_t slot) const noexcept {
+  if (flow_marks_[mark_of(family, slot, kFlowMarks)] == 0) return false;
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [&](const Waiting& waiting) { return is_of_flow(waiting.item, family, slot); });
+}
+
+}  // namespace twinpath

@@ -1,0 +1,65 @@
+#include "engine/related.hpp"
+
+#include "engine/env.hpp"
+// behind the lookups they call
+#include "common/decide/decide.h"
+#include "common/parse/quote.h"
+
+namespace twinpath {
+namespace {
+
+// The packet that would answer `quoted`, as it would come in where the error came in.
+dp_packet answer_to(const dp_packet& quoted, const dp_packet& error) noexcept {
+  dp_packet packet = error;
+  packet.source = quoted.destination;
+  packet.destination = quoted.source;
+  packet.source_port = quoted.destination_port;
+  packet.destination_port = quoted.source_port;
+  packet.protocol = quoted.protocol;
+  packet.icmp_type = static_cast<__u8>(dp_ntohs(packet.destination_port) >> 8);
+  packet.flags &= ~static_cast<__u32>(DP_PACKET_ICMP_ERROR);
+  return packet;
+}
+
+// An error from an address that this port's packets cannot have is forged.
+int check_source(dp_env& env, const dp_context& error) noexcept {
+  dp_route_query back{};
+  dp_route_query_reverse(env.settings, &error, &back);
+  dp_route_find(&env, &back);
+  return dp_source_valid(&env, &error, &back);
+}
+
+// Finds the half that answers go by, and its query.
+int follow(dp_env& env, dp_context& answer) noexcept {
+  if (dp_flow_find(&env, &answer.packet, &answer.view) == 0) return DP_UNSOLICITED_ICMP;
+  if ((answer.view.link & DP_FLOW_REWRITE) != 0) return DP_UNSOLICITED_ICMP;
+  if (answer.view.stamp != answer.stamp) {
+    const int reason = dp_refresh(&env, &answer);
+    if (reason == DP_LOOK_AGAIN) return DP_UNSOLICITED_ICMP;  // led into another zone: the pair is gone
+    if (reason != DP_NONE) return reason;
+  }
+  return dp_flow_dispatch(&env, &answer);
+}
+
+}  // namespace
+
+int relate(dp_env& env, Item& item) noexcept {
+  dp_context& error = item.context;
+  dp_packet quoted;
+  item.related = true;
+  if ((error.packet.flags & DP_PACKET_FRAGMENT) != 0) return DP_UNSOLICITED_ICMP;
+  const std::uint8_t* frame = item.frame.data;
+  if (dp_parse_quote(frame, frame + item.frame.length, &error.packet, &quoted) != DP_NONE) return DP_UNSOLICITED_ICMP;
+  if (dp_is_later_fragment(&quoted) || dp_address_equal(&quoted.source, &error.packet.destination) == 0)
+    return DP_UNSOLICITED_ICMP;
+  if (const int reason = check_source(env, error); reason != DP_NONE) return reason;
+  dp_context answer = error;
+  answer.packet = answer_to(quoted, error.packet);
+  const int reason = follow(env, answer);
+  error.view = answer.view;
+  error.next_hop = answer.next_hop;
+  error.known = dp_engine_sends(&error.packet, reason) != 0 ? 1 : 0;
+  return reason;
+}
+
+}  // namespace twinpath

@@ -1,0 +1,33 @@
+// env.hpp - the shared flow verbs over flow tables and nothing else: for the scan, and for tests.
+//
+// The verbs take a `struct dp_env`. The engine's (env.hpp) holds every table; code that sees only flow tables uses this
+// one instead, under its own name, so that the two never meet under one name in a program. A translation unit includes
+// either this header or env.hpp. Verbs that look anything else up cannot be used with it.
+#pragma once
+
+#include <span>
+
+#define dp_env flow_env
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"  // lookups of other tables stay undefined
+#include "common/env.h"
+#pragma GCC diagnostic pop
+
+struct flow_env {
+  const dp_settings* settings;
+  std::span<dp_flow_bucket4> v4;
+  std::span<dp_flow_bucket6> v6;
+};
+
+static inline const dp_settings* dp_env_settings(flow_env* env) { return env->settings; }
+
+static inline dp_flow_bucket4* dp_env_bucket4(flow_env* env, __u32 bucket) {
+  return bucket < env->v4.size() ? &env->v4[bucket] : nullptr;
+}
+
+static inline dp_flow_bucket6* dp_env_bucket6(flow_env* env, __u32 bucket) {
+  return bucket < env->v6.size() ? &env->v6[bucket] : nullptr;
+}
+
+#include "common/flow/table.h"
+#undef dp_env
