@@ -2,6 +2,19 @@
  * what has been idle too long.
  *
  * Included by flow/table.h after key_family.h and table_family.h.
+ *
+ * Names, as perf and bpftool print them:
+ *   dp_flow_expired4 dp_flow_expired6                           dp_flow_eviction_score4 dp_flow_eviction_score6
+ *   dp_flow_choose_victim_in_set4 dp_flow_choose_victim_in_set6 dp_flow_prefetch_ages4 dp_flow_prefetch_ages6
+ *   dp_flow_choose_victim4 dp_flow_choose_victim6               dp_flow_evict4 dp_flow_evict6
+ *   dp_flow_evict_one4 dp_flow_evict_one6                       dp_flow_empty_ways4 dp_flow_empty_ways6
+ *   dp_flow_claim_free_way4 dp_flow_claim_free_way6             dp_flow_claim4 dp_flow_claim6
+ *   dp_flow_resolve_duplicate4 dp_flow_resolve_duplicate6       dp_flow_duplicates_in_set4 dp_flow_duplicates_in_set6
+ *   dp_flow_duplicates4 dp_flow_duplicates6                     dp_flow_has_duplicate4 dp_flow_has_duplicate6
+ *   dp_flow_write4 dp_flow_write6                               dp_flow_write_pair4 dp_flow_write_pair6
+ *   dp_flow_commit4 dp_flow_commit6                             dp_flow_half_hash4 dp_flow_half_hash6
+ *   dp_flow_claim_pair4 dp_flow_claim_pair6                     dp_flow_install4 dp_flow_install6
+ *   dp_flow_delete_idle4 dp_flow_delete_idle6
  */
 
 /* Has the pair of `slot`, in `state`, been idle for its timeout? Both halves count. */

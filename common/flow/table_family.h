@@ -1,6 +1,20 @@
 /* table_family.h - the part of flow/table.h that is the same text for both families: reading and changing.
  *
  * Included by flow/table.h after key_family.h, whose macros it uses.
+ *
+ * Names, as perf and bpftool print them:
+ *   dp_flow_shape4 dp_flow_shape6                               dp_flow_entry4 dp_flow_entry6
+ *   dp_flow_control4 dp_flow_control6                           dp_flow_same_key4 dp_flow_same_key6
+ *   dp_flow_copy4 dp_flow_copy6                                 dp_flow_found4 dp_flow_found6
+ *   dp_flow_holds4 dp_flow_holds6                               dp_flow_search4 dp_flow_search6
+ *   dp_flow_usable4 dp_flow_usable6                             dp_flow_prefetch_sets4 dp_flow_prefetch_sets6
+ *   dp_flow_locate4 dp_flow_locate6                             dp_flow_copy_found4 dp_flow_copy_found6
+ *   dp_flow_find4 dp_flow_find6                                 dp_flow_find_steady4 dp_flow_find_steady6
+ *   dp_flow_view_slot4 dp_flow_view_slot6                       dp_flow_count4 dp_flow_count6
+ *   dp_flow_pair_at4 dp_flow_pair_at6                           dp_flow_change_forward_state4 dp_flow_change_forward_state6
+ *   dp_flow_mirror4 dp_flow_mirror6                             dp_flow_set_state4 dp_flow_set_state6
+ *   dp_flow_change_flags4 dp_flow_change_flags6                 dp_flow_restamp4 dp_flow_restamp6
+ *   dp_flow_release4 dp_flow_release6                           dp_flow_delete4 dp_flow_delete6
  */
 
 DP_INLINE const struct dp_table_shape *DP_F(shape)(const struct dp_settings *settings)
