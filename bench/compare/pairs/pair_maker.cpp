@@ -14,8 +14,9 @@ constexpr std::uint32_t kFirstOutside = 0xc6140001;  // 198.20.0.1
 constexpr std::uint16_t kPacketBytes = 46;           // of the least frame
 constexpr std::uint8_t kTtl = 64;
 
-constexpr std::array<const char*, 4> kInstallResults{"ok", "no way is free", "another pair has its keys",
-                                                     "another writer was faster"};
+// enum dp_install_result
+constexpr std::array<const char*, 5> kInstallResults{"ok", "no way is free", "another pair has its forward key",
+                                                     "another pair has its reverse key", "another writer was faster"};
 
 // The flow's first packet, as parsing shows it, from the port that its source's route leads to.
 dp_packet first_packet(const NumberedFlow& flow) {
