@@ -54,11 +54,11 @@ json responses_of(const Route& route) {
   json responses;
   for (const unsigned status : route.statuses) {
     const bool good = status < 300;
-    json schema = good ? json{{"type", route.answers == "application/json" ? "object" : "string"}}
+    json schema = good ? json{{"type", route.content_type == "application/json" ? "object" : "string"}}
                        : json{{"$ref", "#/components/schemas/Error"}};
     responses[std::to_string(status)] = {
         {"description", meaning_of(status)},
-        {"content", content(good ? route.answers : "application/json", std::move(schema))}};
+        {"content", content(good ? route.content_type : "application/json", std::move(schema))}};
   }
   return responses;
 }

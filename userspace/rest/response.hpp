@@ -1,4 +1,4 @@
-// answer.hpp - what a route answers, before it becomes HTTP.
+// response.hpp - what a route answers, before it is written as HTTP/1.1.
 #pragma once
 
 #include <functional>
@@ -8,18 +8,18 @@
 
 namespace twinpath::rest {
 
-struct Answer {
+struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::string allow;                 // the Allow header; empty: none
-  std::function<void()> afterwards;  // run once the answer has left, or could not be sent; may be empty
+  std::function<void()> afterwards;  // run once the response has left, or could not be sent; may be empty
 };
 
-[[nodiscard]] Answer answer_json(const nlohmann::json& body, unsigned status = 200);
+[[nodiscard]] Response json_response(const nlohmann::json& body, unsigned status = 200);
 
 // {"error": {"code", "message", "path"?}}; `path` names the query key or the place in the document.
-[[nodiscard]] Answer answer_error(unsigned status, std::string_view code, std::string_view message,
+[[nodiscard]] Response error_response(unsigned status, std::string_view code, std::string_view message,
                                   std::string_view path = {});
 
 }  // namespace twinpath::rest

@@ -1,4 +1,4 @@
-#include "rest/answer.hpp"
+#include "rest/response.hpp"
 
 namespace twinpath::rest {
 namespace {
@@ -10,17 +10,17 @@ std::string text_of(const nlohmann::json& body) {
 
 }  // namespace
 
-Answer answer_json(const nlohmann::json& body, unsigned status) {
-  Answer answer;
-  answer.status = status;
-  answer.body = text_of(body);
-  return answer;
+Response json_response(const nlohmann::json& body, unsigned status) {
+  Response response;
+  response.status = status;
+  response.body = text_of(body);
+  return response;
 }
 
-Answer answer_error(unsigned status, std::string_view code, std::string_view message, std::string_view path) {
+Response error_response(unsigned status, std::string_view code, std::string_view message, std::string_view path) {
   nlohmann::json error = {{"code", code}, {"message", message}};
   if (!path.empty()) error["path"] = path;
-  return answer_json({{"error", std::move(error)}}, status);
+  return json_response({{"error", std::move(error)}}, status);
 }
 
 }  // namespace twinpath::rest
