@@ -22,8 +22,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)rest::parse_prefix(request.target);
   rest::FakeGateway gateway;
   gateway.add_pairs(3);
-  const rest::Response response = rest::dispatch(gateway, request);
+  rest::Response response = rest::dispatch(gateway, request);
   fuzz::promise(response.status >= 200 && response.status < 600, "no status of HTTP");
+  std::string& body = response.body;
+  for (bool more = response.source != nullptr; more;) {
+    response.source->next([&](std::optional<std::string> piece) {
+      more = piece.has_value();
+      body += piece.value_or("");
+    });
+  }
   if (response.content_type == "application/json" && !response.body.empty())
     fuzz::promise(nlohmann::json::accept(response.body), "an answer that is no JSON:", response.body);
   if (!rest::check_json(request.body))

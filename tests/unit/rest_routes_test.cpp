@@ -16,6 +16,17 @@ namespace {
 
 json body_of(const Response& response) { return json::parse(response.body); }
 
+std::vector<std::string> pieces_of(BodySource& source) {
+  std::vector<std::string> pieces;
+  for (bool more = true; more;) {
+    source.next([&](std::optional<std::string> piece) {
+      more = piece.has_value();
+      if (piece) pieces.push_back(std::move(*piece));
+    });
+  }
+  return pieces;
+}
+
 }  // namespace
 
 TEST_CASE("every request gets the status that fits it") {
@@ -112,11 +123,12 @@ TEST_CASE("paging keys are refused where pairs are removed, and every key where 
 
 TEST_CASE("filters reach the gateway decoded and typed") {
   FakeGateway gateway;
-  const Response response = dispatch(gateway, {"GET",
-                                           "/v1/policies?zone=in%73ide&source=10.1.0.0%2F16&destination=2001:db8::/32&"
-                                           "protocol=udp&port=53&state=half-open&origin=engine&limit=1000&cursor=5",
-                                           {},
-                                           {}});
+  const Response response =
+      dispatch(gateway, {"GET",
+                         "/v1/policies?zone=in%73ide&source=10.1.0.0%2F16&destination=2001:db8::/32&"
+                         "protocol=udp&port=53&state=half-open&origin=engine&limit=1000&cursor=5",
+                         {},
+                         {}});
   CHECK(response.status == 200);
   const PolicyQuery& query = gateway.last_query;
   CHECK(query.zone == "inside");
@@ -161,9 +173,42 @@ TEST_CASE("following the cursor visits every pair once and ends with null") {
 TEST_CASE("what the gateway refuses in a query is a bad request") {
   FakeGateway gateway;
   gateway.refusal = "no such zone: dmz";
-  const Response response = dispatch(gateway, {"GET", "/v1/policies?zone=dmz", {}, {}});
-  CHECK(response.status == 400);
-  CHECK(body_of(response)["error"]["message"] == "no such zone: dmz");
+  for (const char* target : {"/v1/policies?zone=dmz", "/v1/policies?zone=dmz&limit=all"}) {
+    CAPTURE(target);
+    const Response response = dispatch(gateway, {"GET", target, {}, {}});
+    CHECK(response.status == 400);
+    CHECK(body_of(response)["error"]["message"] == "no such zone: dmz");
+  }
+}
+
+TEST_CASE("limit=all gives every pair in one document, made page by page") {
+  FakeGateway gateway;
+  for (const int pairs : {0, 1, 199, 200, 201, 1000}) {
+    CAPTURE(pairs);
+    gateway.pairs.clear();
+    gateway.add_pairs(pairs);
+    gateway.pages_asked = 0;
+    const Response response = dispatch(gateway, {"GET", "/v1/policies?limit=all&state=assured", {}, {}});
+    CHECK(response.status == 200);
+    REQUIRE(response.source);
+    CHECK(gateway.pages_asked == 1);  // the others are asked for when the client has taken this one
+    std::vector<std::string> pieces = pieces_of(*response.source);
+    CHECK(gateway.pages_asked == static_cast<int>(pieces.size()));
+    CHECK(gateway.last_query.state.has_value());
+    std::string text;
+    for (const std::string& piece : pieces) text += piece;
+    const json document = json::parse(text);
+    CHECK(document["policies"].size() == static_cast<std::size_t>(pairs));
+    CHECK(document["cursor"].is_null());
+  }
+}
+
+TEST_CASE("limit=all starts at the cursor that is given") {
+  FakeGateway gateway;
+  gateway.add_pairs(25);
+  const Response response = dispatch(gateway, {"GET", "/v1/policies?limit=all&cursor=20", {}, {}});
+  REQUIRE(response.source);
+  CHECK(json::parse(pieces_of(*response.source).front())["policies"].size() == 5);
 }
 
 TEST_CASE("lists come in an object under their name") {

@@ -40,7 +40,7 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
 std::optional<Response> refuse_stranger(const Credentials& given, std::string_view token) {
   if (!token.empty() && !has_token(given.authorization, token))
     return error_response(401, "unauthorized",
-                        "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");
+                          "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");
   if (!is_local_host(given.host))
     return error_response(421, "wrong_host", "the Host header names neither localhost nor an address");
   if (!given.origin.empty() && given.origin != std::string("http://") + std::string(given.host))

@@ -10,7 +10,10 @@ using nlohmann::json;
 json schema_of(Key key) {
   switch (key) {
     case Key::port: return {{"type", "integer"}, {"minimum", 0}, {"maximum", 65535}};
-    case Key::limit: return {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}};
+    case Key::limit:
+      return {{"oneOf",
+               {{{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}}, {{"type", "string"}, {"enum", {"all"}}}}},
+              {"default", 100}};
     case Key::state: return {{"type", "string"}, {"enum", {"half-open", "assured", "closing"}}};
     case Key::origin: return {{"type", "string"}, {"enum", {"kernel", "engine"}}};
     case Key::dry_run:

@@ -1,19 +1,16 @@
 #include "rest/response.hpp"
 
 namespace twinpath::rest {
-namespace {
 
-// Names and addresses come from outside: bytes that are not UTF-8 are replaced rather than thrown on.
-std::string text_of(const nlohmann::json& body) {
-  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+// Names and addresses come from outside, and dump() throws on what is not UTF-8 unless it is told to replace it.
+std::string json_text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
-
-}  // namespace
 
 Response json_response(const nlohmann::json& body, unsigned status) {
   Response response;
   response.status = status;
-  response.body = text_of(body);
+  response.body = json_text(body) + "\n";
   return response;
 }
 

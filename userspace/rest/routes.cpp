@@ -5,6 +5,7 @@
 
 #include "rest/json_check.hpp"
 #include "rest/openapi.hpp"
+#include "rest/policy_stream.hpp"
 
 namespace twinpath::rest {
 namespace {
@@ -23,7 +24,7 @@ constexpr std::array policy_keys{
     QueryKey{"port", Key::port, "source or destination port"},
     QueryKey{"state", Key::state, "state of the pair"},
     QueryKey{"origin", Key::origin, "which datapath installed the pair"},
-    QueryKey{"limit", Key::limit, "pairs in a page; 100 unless given"},
+    QueryKey{"limit", Key::limit, "pairs in a page, 100 unless given; all: every pair in one response"},
     QueryKey{"cursor", Key::cursor, "where the page starts"},
 };
 constexpr std::span<const QueryKey> page_keys{policy_keys};
@@ -37,7 +38,16 @@ Response no_such_policy(std::string_view id) {
   return error_response(404, "not_found", fmt::format("no live policy pair has the id \"{}\"", id));
 }
 
+Response get_all_policies(const Call& call) {
+  auto source = stream_policies(call.gateway, call.query.policy);
+  if (!source) return refused(source.error());
+  Response response;
+  response.source = std::move(*source);
+  return response;
+}
+
 Response get_policies(const Call& call) {
+  if (call.query.all_pairs) return get_all_policies(call);
   Result<PolicyPage> page = call.gateway.policies(call.query.policy);
   if (!page) return refused(page.error());
   json cursor = page->cursor.empty() ? json(nullptr) : json(page->cursor);
@@ -66,18 +76,19 @@ Response config_faults(const std::vector<ConfigFault>& faults) {
   std::string message = fmt::format("{}: {}", first.path, first.text);
   if (faults.size() > 1) message += fmt::format(" (and {} more)", faults.size() - 1);
   return json_response({{"error",
-                       {{"code", "invalid_config"},
-                        {"message", std::move(message)},
-                        {"path", first.path},
-                        {"faults", std::move(list)}}}},
-                     422);
+                         {{"code", "invalid_config"},
+                          {"message", std::move(message)},
+                          {"path", first.path},
+                          {"faults", std::move(list)}}}},
+                       422);
 }
 
 Response confirm_first(std::uint32_t seconds_left) {
-  return error_response(409, "confirm_first",
-                      fmt::format("the configuration in force waits to be confirmed, or is undone in {} s: confirm it "
-                                  "first, or wait",
-                                  seconds_left));
+  return error_response(
+      409, "confirm_first",
+      fmt::format("the configuration in force waits to be confirmed, or is undone in {} s: confirm it "
+                  "first, or wait",
+                  seconds_left));
 }
 
 Response put_config(const Call& call) {
@@ -93,7 +104,8 @@ Response put_config(const Call& call) {
 
 Response confirm(const Call& call) {
   const std::optional<std::uint32_t> generation = call.gateway.confirm();
-  if (!generation) return error_response(409, "nothing_to_confirm", "nothing to confirm: no configuration waits for it");
+  if (!generation)
+    return error_response(409, "nothing_to_confirm", "nothing to confirm: no configuration waits for it");
   return json_response({{"confirmed", true}, {"generation", *generation}});
 }
 
@@ -164,7 +176,8 @@ Found find_route(std::string_view method, const Target& target) {
 }
 
 Response wrong_method(const Request& request, std::string allow) {
-  Response response = error_response(405, "method_not_allowed", fmt::format("{} is not one of {}", request.method, allow));
+  Response response =
+      error_response(405, "method_not_allowed", fmt::format("{} is not one of {}", request.method, allow));
   response.allow = std::move(allow);
   return response;
 }
@@ -182,10 +195,11 @@ std::optional<Response> fault_of_body(const Route& route, const Request& request
   if (route.body == Body::none) return std::nullopt;
   if (!may_be_json(request.content_type))
     return error_response(415, "not_json",
-                        fmt::format("the body is {}; allowed: application/json", request.content_type));
+                          fmt::format("the body is {}; allowed: application/json", request.content_type));
   const std::optional<JsonFault> fault = check_json(request.body);
   if (!fault) return std::nullopt;  // what else is wrong with it, the gateway says
-  return error_response(400, "bad_json", fmt::format("line {}, column {}: {}", fault->line, fault->column, fault->text));
+  return error_response(400, "bad_json",
+                        fmt::format("line {}, column {}: {}", fault->line, fault->column, fault->text));
 }
 
 Response run(Gateway& gateway, const Request& request) {
@@ -206,7 +220,14 @@ Response run(Gateway& gateway, const Request& request) {
 std::span<const Route> routes() {
   static const std::vector<Route> table{
       {"GET", "/v1/status", "the whole gateway at a glance", {}, Body::none, json_type, {200}, get_status},
-      {"GET", "/v1/policies", "a page of the policy table", page_keys, Body::none, json_type, {200, 400}, get_policies},
+      {"GET",
+       "/v1/policies",
+       "a page of the policy table, or all of it",
+       page_keys,
+       Body::none,
+       json_type,
+       {200, 400},
+       get_policies},
       {"DELETE",
        "/v1/policies",
        "remove the pairs that match; all of them when no filter is given",

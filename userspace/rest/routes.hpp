@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "rest/response.hpp"
 #include "rest/gateway.hpp"
 #include "rest/query.hpp"
+#include "rest/response.hpp"
 
 namespace twinpath::rest {
 

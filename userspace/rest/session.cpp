@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -35,13 +36,26 @@ std::string http_date() {
   return {text.data(), length};
 }
 
-std::string header_of(const Response& response, bool keep_alive) {
+// How the client learns where the body ends (RFC 9112 section 6). HTTP/1.0 knows no chunks.
+enum class Framing { length, chunks, close };
+
+Framing framing_of(const Response& response, unsigned http_version) {
+  if (!response.source) return Framing::length;
+  return http_version >= 11 ? Framing::chunks : Framing::close;
+}
+
+std::string framing_field(const Response& response, Framing framing) {
+  if (framing == Framing::length) return fmt::format("Content-Length: {}\r\n", response.body.size());
+  return framing == Framing::chunks ? "Transfer-Encoding: chunked\r\n" : "";
+}
+
+std::string header_of(const Response& response, Framing framing, bool keep_alive) {
   const beast::string_view reason = http::obsolete_reason(static_cast<http::status>(response.status));
   std::string header = fmt::format(
-      "HTTP/1.1 {} {}\r\nDate: {}\r\nServer: twinpath\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
+      "HTTP/1.1 {} {}\r\nDate: {}\r\nServer: twinpath\r\nContent-Type: {}\r\n{}"
       "Cache-Control: no-store\r\nConnection: {}\r\n",
       response.status, std::string_view(reason.data(), reason.size()), http_date(), response.content_type,
-      response.body.size(), keep_alive ? "keep-alive" : "close");
+      framing_field(response, framing), keep_alive ? "keep-alive" : "close");
   if (!response.allow.empty()) header += fmt::format("Allow: {}\r\n", response.allow);
   if (response.status == 401) header += "WWW-Authenticate: Bearer\r\n";
   return header + "\r\n";
@@ -62,6 +76,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void close() override {
     error_code ignored;
     stream_.socket().close(ignored);
+    response_.source.reset();
   }
 
  private:
@@ -141,7 +156,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
           error_response(413, "too_large", fmt::format("the body is larger than {} bytes", limits.body_bytes)));
     if (error == http::error::header_limit)
       return send_last(error_response(431, "header_too_large",
-                                    fmt::format("the header is larger than {} bytes", limits.header_bytes)));
+                                      fmt::format("the header is larger than {} bytes", limits.header_bytes)));
     send_last(error_response(400, "bad_request", error.message()));
   }
 
@@ -163,8 +178,10 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   void send(Response response, bool keep_alive) {
     response_ = std::move(response);
-    keep_alive_ = keep_alive;
-    header_ = header_of(response_, keep_alive);
+    framing_ = framing_of(response_, parser_->get().version());
+    keep_alive_ = keep_alive && framing_ != Framing::close;
+    streaming_ = response_.source != nullptr && !is_head_;
+    header_ = header_of(response_, framing_, keep_alive_);
     const std::array<asio::const_buffer, 2> parts{
         asio::buffer(header_), asio::buffer(response_.body.data(), is_head_ ? 0 : response_.body.size())};
     stream_.expires_after(host_->limits.response);
@@ -172,12 +189,53 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
   void sent(error_code error, std::size_t) {
+    if (streaming_ && !error) return next_piece();
     if (const auto afterwards = std::exchange(response_.afterwards, nullptr)) afterwards();
     if (host_->gateway == nullptr) return;
     if (error) return close();
+    response_ = {};
     is_head_ = false;
     if (keep_alive_) return wait_for_request();
     linger();
+  }
+
+  // Until the source gives a piece nothing is under way on the socket, so `give` keeps the session alive.
+  void next_piece() {
+    stream_.expires_never();
+    try {
+      response_.source->next(
+          [self = shared_from_this()](std::optional<std::string> piece) { self->take_piece(std::move(piece)); });
+    } catch (const std::exception&) {
+      close();  // without the last chunk
+    }
+  }
+
+  void take_piece(std::optional<std::string> piece) {
+    if (host_->gateway == nullptr) return;
+    if (!piece) return end_stream();
+    piece_ = std::move(*piece);
+    if (piece_.empty()) return ask_again();  // a chunk without bytes would be the last one
+    stream_.expires_after(host_->limits.response);
+    if (framing_ == Framing::chunks)
+      asio::async_write(stream_, http::make_chunk(asio::const_buffer(asio::buffer(piece_))), then(&HttpSession::sent));
+    else
+      asio::async_write(stream_, asio::buffer(piece_), then(&HttpSession::sent));
+  }
+
+  // In a handler of its own, so that other connections get their turn.
+  void ask_again() {
+    asio::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->host_->gateway != nullptr && self->streaming_) self->sent({}, 0);
+    });
+  }
+
+  void end_stream() {
+    streaming_ = false;
+    stream_.expires_after(host_->limits.response);
+    if (framing_ == Framing::chunks)
+      asio::async_write(stream_, http::make_chunk_last(), then(&HttpSession::sent));
+    else
+      asio::async_write(stream_, asio::const_buffer(), then(&HttpSession::sent));
   }
 
   // Closing a socket with bytes unread resets the connection, and the client may lose a response that it has not read.
@@ -204,6 +262,9 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   Clock::time_point body_deadline_;
   Response response_;
   std::string header_;
+  std::string piece_;  // of a streamed body: the one that is being written
+  Framing framing_ = Framing::length;
+  bool streaming_ = false;  // the source has more to give
   bool keep_alive_ = false;
   bool is_head_ = false;
   std::size_t discarded_bytes_ = 0;
