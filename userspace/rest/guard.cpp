@@ -37,14 +37,14 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
   return difference == 0;
 }
 
-std::optional<Answer> refuse_stranger(const Credentials& given, std::string_view token) {
+std::optional<Response> refuse_stranger(const Credentials& given, std::string_view token) {
   if (!token.empty() && !has_token(given.authorization, token))
-    return answer_error(401, "unauthorized",
-                        "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");
+    return error_response(401, "unauthorized",
+                          "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");
   if (!is_local_host(given.host))
-    return answer_error(421, "wrong_host", "the Host header names neither localhost nor an address");
+    return error_response(421, "wrong_host", "the Host header names neither localhost nor an address");
   if (!given.origin.empty() && given.origin != std::string("http://") + std::string(given.host))
-    return answer_error(403, "foreign_origin", "the request comes from a foreign web page");
+    return error_response(403, "foreign_origin", "the request comes from a foreign web page");
   return std::nullopt;
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "rest/answer.hpp"
+#include "rest/response.hpp"
 
 namespace twinpath::rest {
 
@@ -18,7 +18,7 @@ struct Credentials {
 };
 
 // The refusal, or nothing. An empty token means that none is asked for.
-[[nodiscard]] std::optional<Answer> refuse_stranger(const Credentials& given, std::string_view token);
+[[nodiscard]] std::optional<Response> refuse_stranger(const Credentials& given, std::string_view token);
 
 // Takes the same time wherever the two differ.
 [[nodiscard]] bool equal_in_constant_time(std::string_view given, std::string_view secret);

@@ -10,7 +10,10 @@ using nlohmann::json;
 json schema_of(Key key) {
   switch (key) {
     case Key::port: return {{"type", "integer"}, {"minimum", 0}, {"maximum", 65535}};
-    case Key::limit: return {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}};
+    case Key::limit:
+      return {{"oneOf",
+               {{{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}}, {{"type", "string"}, {"enum", {"all"}}}}},
+              {"default", 100}};
     case Key::state: return {{"type", "string"}, {"enum", {"half-open", "assured", "closing"}}};
     case Key::origin: return {{"type", "string"}, {"enum", {"kernel", "engine"}}};
     case Key::dry_run:
@@ -54,11 +57,11 @@ json responses_of(const Route& route) {
   json responses;
   for (const unsigned status : route.statuses) {
     const bool good = status < 300;
-    json schema = good ? json{{"type", route.answers == "application/json" ? "object" : "string"}}
+    json schema = good ? json{{"type", route.content_type == "application/json" ? "object" : "string"}}
                        : json{{"$ref", "#/components/schemas/Error"}};
     responses[std::to_string(status)] = {
         {"description", meaning_of(status)},
-        {"content", content(good ? route.answers : "application/json", std::move(schema))}};
+        {"content", content(good ? route.content_type : "application/json", std::move(schema))}};
   }
   return responses;
 }

@@ -106,10 +106,11 @@ bool read_origin(std::string_view text, std::optional<FlowOrigin>& field) {
   return field.has_value();
 }
 
-bool read_limit(std::string_view text, std::size_t& field) {
+bool read_limit(std::string_view text, Query& query) {
+  query.all_pairs = text == "all";
   const auto limit = parse_number<std::size_t>(text, 1, 1000);
-  if (limit) field = *limit;
-  return limit.has_value();
+  if (limit) query.policy.limit = *limit;
+  return limit.has_value() || query.all_pairs;
 }
 
 bool read_value(Key key, std::string_view text, Query& query) {
@@ -122,7 +123,7 @@ bool read_value(Key key, std::string_view text, Query& query) {
     case Key::port: return (policy.port = parse_number<std::uint16_t>(text, 0, 65535)).has_value();
     case Key::state: return read_state(text, policy.state);
     case Key::origin: return read_origin(text, policy.origin);
-    case Key::limit: return read_limit(text, policy.limit);
+    case Key::limit: return read_limit(text, query);
     case Key::cursor: return read_name(text, policy.cursor, cursor_bytes_max);
     case Key::dry_run: return read_flag(text, query.dry_run);
     case Key::detach: return read_flag(text, query.detach);
@@ -149,7 +150,7 @@ std::string_view allowed(Key key) {
     case Key::port: return "a number from 0 to 65535";
     case Key::state: return "half-open, assured or closing";
     case Key::origin: return "kernel or engine";
-    case Key::limit: return "a number from 1 to 1000";
+    case Key::limit: return "a number from 1 to 1000, or all";
     case Key::cursor: return "the cursor of the page before";
     case Key::dry_run:
     case Key::detach: return "0 or 1";

@@ -40,6 +40,7 @@ struct Target {
 // A query that its route's keys allow, with every value checked.
 struct Query {
   PolicyQuery policy;
+  bool all_pairs = false;  // limit=all: every pair in one response
   bool dry_run = false;
   bool detach = false;
 };

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "rest/answer.hpp"
 #include "rest/gateway.hpp"
 #include "rest/query.hpp"
+#include "rest/response.hpp"
 
 namespace twinpath::rest {
 
@@ -35,14 +35,14 @@ struct Route {
   std::string_view summary;
   std::span<const QueryKey> keys;
   Body body;
-  std::string_view answers;  // content type of the answer
+  std::string_view content_type;  // of the response
   std::vector<unsigned> statuses;
-  Answer (*handle)(const Call& call);
+  Response (*handle)(const Call& call);
 };
 
 [[nodiscard]] std::span<const Route> routes();
 
 // Never throws: whatever the gateway throws becomes 500. HEAD is answered like GET; the server leaves out the body.
-[[nodiscard]] Answer dispatch(Gateway& gateway, const Request& request);
+[[nodiscard]] Response dispatch(Gateway& gateway, const Request& request);
 
 }  // namespace twinpath::rest

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "rest/answer.hpp"
+#include "rest/response.hpp"
 #include "rest/session.hpp"
 #include "rest/unix_socket.hpp"
 
@@ -24,9 +24,9 @@ using UnixProtocol = asio::local::stream_protocol;
 // When descriptors run out, accept fails at once, again and again.
 constexpr std::chrono::milliseconds accept_pause{100};
 
-// Best effort: the answer fits any socket buffer, and nobody waits for it.
+// Best effort: the response fits any socket buffer, and nobody waits for it.
 void turn_away(GenericSocket socket) {
-  const std::string body = answer_error(503, "too_many_connections", "too many connections; try again later").body;
+  const std::string body = error_response(503, "too_many_connections", "too many connections; try again later").body;
   const std::string text = fmt::format(
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n"
       "Connection: close\r\n\r\n{}",

@@ -18,9 +18,8 @@
 #include "base/tick_clock.hpp"
 #include "control/follow/follower.hpp"
 #include "control/life/confirmation.hpp"
-#include "control/life/event_log.hpp"
 #include "control/life/journal.hpp"
-#include "control/life/reports.hpp"
+#include "control/life/snapshots.hpp"
 #include "control/ports/port_changer.hpp"
 #include "control/ports/port_set.hpp"
 #include "control/publish/publisher.hpp"
@@ -29,6 +28,7 @@
 #include "flows/ages.hpp"
 #include "flows/expiry.hpp"
 #include "rest/gateway.hpp"
+#include "telemetry/event_log.hpp"
 
 namespace twinpath {
 
@@ -87,7 +87,7 @@ class Control final : public rest::Gateway {
   void stop(OnExit how);
   void close_all();
   [[nodiscard]] TableView table(std::uint8_t family);
-  [[nodiscard]] ReportSources sources();
+  [[nodiscard]] SnapshotSources sources();
   [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
   void beat();
   // control_reload.cpp

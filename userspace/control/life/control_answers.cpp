@@ -4,28 +4,33 @@
 
 #include "config/diff.hpp"
 #include "control/life/control.hpp"
-#include "control/life/policy_filter.hpp"
+#include "control/life/snapshots.hpp"
+#include "telemetry/json.hpp"
+#include "telemetry/policy_filter.hpp"
 #include "telemetry/policy_json.hpp"
+#include "telemetry/prometheus.hpp"
 
 namespace twinpath {
 
-ReportSources Control::sources() {
+SnapshotSources Control::sources() {
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
   return {config_, image_, ports_, *datapath_, *driver_, *engine_, pairs4_, pairs6_, options_.netns, uptime};
 }
 
 nlohmann::json Control::status() {
-  nlohmann::json answer = report_status(sources());
+  nlohmann::json answer = status_json(take_status(sources()));
   answer["confirm"] = confirmation_.report();
   return answer;
 }
 nlohmann::json Control::config() { return to_json(config_); }
-nlohmann::json Control::ports() { return report_ports(sources()); }
-nlohmann::json Control::zones() { return report_zones(sources()); }
-nlohmann::json Control::rules() { return report_rules(sources()); }
-nlohmann::json Control::drops() { return report_drops(sources()); }
-nlohmann::json Control::engines() { return report_engines(sources()); }
-std::string Control::metrics() { return report_metrics(sources()); }
+nlohmann::json Control::ports() { return ports_json(take_ports(sources())); }
+nlohmann::json Control::zones() { return zones_json(take_zones(sources())); }
+nlohmann::json Control::rules() { return rules_json(take_rules(sources())); }
+nlohmann::json Control::drops() { return drops_json(take_reasons(sources())); }
+nlohmann::json Control::engines() {
+  return engines_json(take_engine(sources()), take_reasons(sources()), take_ledger(sources()));
+}
+std::string Control::metrics() { return prometheus_text(take_metrics(sources())); }
 
 namespace {
 

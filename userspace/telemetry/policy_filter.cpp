@@ -1,4 +1,4 @@
-#include "control/life/policy_filter.hpp"
+#include "telemetry/policy_filter.hpp"
 
 #include <arpa/inet.h>
 

@@ -1,4 +1,4 @@
-#include "control/life/event_log.hpp"
+#include "telemetry/event_log.hpp"
 
 #include <arpa/inet.h>
 
