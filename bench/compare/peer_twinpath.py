@@ -11,7 +11,6 @@ from rest import Document
 from shell import Failed, on_cpu, run
 from topology import Topology
 
-PAIRS_LEAST = 262144  # the product's own default
 PAIRS_LOOKED_AT = 100
 PINS = pathlib.Path("/sys/fs/bpf/twinpath")
 
@@ -48,7 +47,7 @@ class Twinpath(Peer):
             ],
             # Every flow is half open until it has been answered, which in a benchmark all are at the same time.
             "flows": {
-                "max_pairs_v4": _power_of_two(max(setting.flows, setting.room, PAIRS_LEAST)),
+                "max_pairs_v4": setting.pairs,
                 "half_open_share": 1,
                 "timeouts": {"udp_stream_s": setting.udp_stream_s},
             },
@@ -104,10 +103,6 @@ class Twinpath(Peer):
 def _describe(port: Document) -> str:
     sockets = ", ".join(f"queue {socket.get('queue')} {socket.get('rung')}" for socket in port.get("sockets", []))
     return f"{port.get('attach')} XDP, AF_XDP {sockets}, takes redirects: {port.get('redirect')}"
-
-
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length()
 
 
 class TwinpathRewrite(Twinpath):

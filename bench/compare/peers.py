@@ -15,6 +15,7 @@ from topology import Topology
 # user space have the other one.
 PACKET_CPU = 0
 PROGRAM_CPU = 1
+PAIRS_LEAST = 262144  # twinpath's default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +23,16 @@ class Setting:
     """What a peer must be ready for."""
 
     flows: int
-    room: int  # flows that its tables must hold at least
+    room: int  # flows that its tables must hold at least; 0: tables of the default size
     pool: pathlib.Path  # a folder for its files, which goes away afterwards
     programs: pathlib.Path  # build/release/bin
     protocols: tuple[str, ...] = ("udp", "tcp")
     udp_stream_s: int = 300  # idle time of a decided flow, where the peer has one to set
+
+    @property
+    def pairs(self) -> int:
+        """What twinpath's flow table holds; tables of programs that are compared with it hold as many."""
+        return 1 << (max(self.flows, self.room, PAIRS_LEAST) - 1).bit_length()
 
 
 class Peer:

@@ -10,7 +10,7 @@ from scenarios import Scenario
 WIDTH, LABEL, VALUE = 860, 260, 150  # pixels: all, names on the left, figures on the right
 BAR, GAP, HEAD = 16, 6, 34
 OURS, OTHERS, LIMIT = "#1f6f8b", "#b8bfc6", "#e0a458"
-LIMITS = ("redirect", "lookup", "bridge", "bridge-live")
+LIMITS = ("redirect", "lookup", "insert", "insert-lru", "bridge", "bridge-live")
 
 
 def svg(scenarios: Sequence[Scenario], results: Results) -> str:

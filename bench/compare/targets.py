@@ -65,6 +65,7 @@ TARGETS = (
     *_of("twinpath"),
     Target("new flows against nftables", "new-flows", "twinpath", "nft", 7.0),
     Target("new flows against nftables", "new-flows-default", "twinpath", "nft", 7.0),
+    Target("new flows against the two-insert peer", "new-flows", "twinpath", "insert", 1.0),
     Target("user datapath against testpmd", "user-1k", "twinpath-user", "testpmd", 2.0),
     Target("user datapath against Open vSwitch + conntrack", "user-1k", "twinpath-user", "ovs-ct", 2.4),
     Target("user datapath against a bare bridge, same transmit", "user-1k", "twinpath-user", "bridge-live", 0.9),
