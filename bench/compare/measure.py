@@ -89,11 +89,11 @@ class Bench:
     def _measure(self, scenario: Scenario, peer: Peer) -> Figures:
         pool = pathlib.Path(tempfile.mkdtemp(prefix="twbench-"))
         try:
-            with libxdp_folder_goes(), Topology(scenario.queues, self._wiring) as lab:
+            with libxdp_folder_goes(), Topology(scenario.queues, self._wiring, scenario.family) as lab:
                 try:
                     peer.start(lab, self._setting(scenario, pool))
                     lab.wait_for_links()
-                    return self._send(scenario, peer, lab, Traffic(self._programs, lab, pool))
+                    return self._send(scenario, peer, lab, Traffic(self._programs, lab, pool, scenario.family))
                 finally:
                     self._stop(peer)
         finally:
@@ -106,6 +106,7 @@ class Bench:
             pool=pool,
             programs=self._programs,
             udp_stream_s=scenario.udp_stream_s,
+            family=scenario.family,
         )
 
     def _stop(self, peer: Peer) -> None:

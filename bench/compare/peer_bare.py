@@ -14,7 +14,7 @@ class Bare(Peer):
 
     def options(self, lab: Topology, setting: Setting) -> list[str]:
         del lab
-        return ["--flows", str(setting.flows)]
+        return ["--flows", str(setting.flows), *(["--ipv6"] if setting.family == 6 else [])]
 
     def start(self, lab: Topology, setting: Setting) -> None:
         words = [str(setting.programs / "bare"), self.name, "f0", "f1", *self.options(lab, setting)]

@@ -46,6 +46,8 @@ class Linux(Peer):
 
     def start(self, lab: Topology, setting: Setting) -> None:
         run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], netns=lab.forwarder)
+        if setting.family == 6:
+            run(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"], netns=lab.forwarder)
 
     def mode(self) -> str:
         return "routing, no netfilter rules"

@@ -28,6 +28,7 @@ class Setting:
     programs: pathlib.Path  # build/release/bin
     protocols: tuple[str, ...] = ("udp", "tcp")
     udp_stream_s: int = 300  # idle time of a decided flow, where the peer has one to set
+    family: int = 4  # of the flows
 
     @property
     def pairs(self) -> int:

@@ -30,6 +30,7 @@ class Scenario:
     reference: str  # the peer that the table compares with; empty: none
     flows: int = 1000  # decided before the measurement, where the peer is stateful; 0: none are
     room: int = 0  # flows that tables must hold, where that is more
+    family: int = 4  # of IP
     queues: int = 1
     udp_stream_s: int = 300  # idle time of a decided UDP flow
     rounds: int = 0  # the first ones only, of what varies little and takes long; 0: all
@@ -95,6 +96,16 @@ SCENARIOS = (
         (*KERNEL, "linux", "nft-flowtable"),
         _decided(1000),
         "redirect",
+        quick=True,
+    ),
+    Scenario(
+        "flows6-1k",
+        "decided, 1,000 flows of IPv6 in sequence, 68 bytes",
+        "Mpps",
+        ("redirect", "lookup", "twinpath", "nft"),
+        _decided(1000),
+        "redirect",
+        family=6,
         quick=True,
     ),
     Scenario(

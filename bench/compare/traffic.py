@@ -11,8 +11,11 @@ from topology import Topology
 
 TCP_PORT = 5201
 SECONDS_TO_SPARE = 60
-# As `bare` preloads them: pktgen numbers flows by port first, then by source address.
-FLOWS = "--source 198.18.0.1-198.18.0.128 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9"
+# By family. Those of numbered_flow.hpp: pktgen numbers flows by port first, then by source address.
+FLOWS = {
+    4: "--source 198.18.0.1-198.18.0.128 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9",
+    6: "--source 2001:db8:1::1-2001:db8:1::80 --source-port 1024-65535 --destination 2001:db8:2::1 --destination-port 9",
+}
 LONE_FLOW = "--source 198.18.200.1 --source-port 1024 --destination 198.19.0.1 --destination-port 9"  # none of these
 # Enough that no five-tuple comes twice within minutes.
 ENDLESS_FLOWS = "--source 198.18.0.0/16 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9"
@@ -35,8 +38,10 @@ class Pace:
 
 
 class Traffic:
-    def __init__(self, programs: pathlib.Path, lab: Topology, pool: pathlib.Path) -> None:
-        self._pktgen, self._lab, self.pool = str(programs / "pktgen"), lab, pool
+    """`family` is that of the decided flows."""
+
+    def __init__(self, programs: pathlib.Path, lab: Topology, pool: pathlib.Path, family: int = 4) -> None:
+        self._pktgen, self._lab, self.pool, self._flows = str(programs / "pktgen"), lab, pool, FLOWS[family]
 
     def _send(self, options: str, seconds: float) -> Report:
         lab = self._lab
@@ -50,7 +55,7 @@ class Traffic:
         count = 2 * flows
         seconds = 10 + 2 * count / pps  # more than it takes: the count ends it
         options = f"--flows {flows} --count {count} --rate {pps} --duration {seconds} --cpus {PACKET_CPU}"
-        report = self._send(f"{FLOWS} {options} --replies on --latency off {NO_CHECKS}", seconds)
+        report = self._send(f"{self._flows} {options} --replies on --latency off {NO_CHECKS}", seconds)
         answered = report["replies"]["received"]
         if answered < 0.9 * count:
             raise Failed(f"of {count} packets that begin {flows} flows, only {answered} were answered")
@@ -59,7 +64,7 @@ class Traffic:
         """One packet of each flow."""
         seconds = 10 + 2 * flows / pps  # more than it takes: the count ends it
         options = f"--flows {flows} --count {flows} --rate {pps} --duration {seconds} --cpus {PACKET_CPU}"
-        return self._send(f"{FLOWS} {options} {ONLY_COUNT}", seconds)
+        return self._send(f"{self._flows} {options} {ONLY_COUNT}", seconds)
 
     def lone(self, seconds: float, pps: int) -> Report:
         """One flow, one packet at a time; each carries the time of its sending, so none waits unseen."""
@@ -70,7 +75,7 @@ class Traffic:
         order = "random" if random else "sequence"
         cpus = ",".join(str(PACKET_CPU + core) for core in range(cores))
         options = f"--flows {flows} --order {order} --size {size} --threads {cores} --cpus {cpus}"
-        return self._timed(f"{FLOWS} {options}", pace)
+        return self._timed(f"{self._flows} {options}", pace)
 
     def new_flows(self, pace: Pace) -> Report:
         return self._timed(f"{ENDLESS_FLOWS} --flows 1024 --new-flows all --cpus {PACKET_CPU}", pace)
@@ -83,7 +88,7 @@ class Traffic:
         """One flow, one packet at a time, answered by the sink; each packet carries the time of its sending."""
         options = f"--flows 1 --rate {pps} --burst 1 --batch 1 --clock-every 1 --replies on --cpus {PACKET_CPU}"
         times = f"--duration {pace.latency_seconds} --warmup {pace.warmup_seconds}"
-        return self._send(f"{FLOWS} {options} {NO_CHECKS} {times}", pace.latency_seconds + pace.warmup_seconds)
+        return self._send(f"{self._flows} {options} {NO_CHECKS} {times}", pace.latency_seconds + pace.warmup_seconds)
 
     def tcp(self, pace: Pace) -> Report:
         words = inside(self._lab.sink, f"iperf3 -s --one-off --forceflush -p {TCP_PORT}".split())
