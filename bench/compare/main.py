@@ -137,7 +137,7 @@ def write(
 ) -> None:
     print(table.markdown(scenarios, bench.results, facts))
     if options.json:
-        options.json.write_text(json.dumps(table.document(bench.results, facts, pace), indent=1) + "\n")
+        options.json.write_text(json.dumps(table.document(scenarios, bench.results, facts, pace), indent=1) + "\n")
     if options.plot:
         options.plot.write_text(plot.svg(scenarios, bench.results))
 

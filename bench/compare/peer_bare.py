@@ -31,9 +31,10 @@ class Bare(Peer):
 
 
 class Insert(Bare):
-    """Its map holds as many pairs as twinpath's flow table in the same scenario. The peer `insert` has a plain hash map,
-    which refuses an entry when it is full, so it is measured only where the table is large enough for all flows;
-    `insert-lru` has an LRU map, which evicts.
+    """Its map holds as many pairs as twinpath's flow table in the same scenario.
+
+    The peer `insert` has a plain hash map, which refuses an entry when it is full, so it is measured only where the map
+    has room for all flows. `insert-lru` has an LRU hash map, which evicts.
     """
 
     def options(self, lab: Topology, setting: Setting) -> list[str]:

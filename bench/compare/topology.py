@@ -3,8 +3,8 @@
     generator  g0 10.1.0.2 --- f0 10.1.0.1  forwarder  f1 10.2.0.1 --- s0 10.2.0.2  sink
                flows come from 198.18.0.0/16                           and go to 198.19.0.0/16
 
-With IPv6, which a topology has only on request, 2001:db8:11::/64 and 2001:db8:12::/64 stand for 10.1.0.0/24 and 10.2.0.0/24,
-and flows go from 2001:db8:1::/64 to 2001:db8:2::/64.
+With IPv6, which a topology has only on request, the wires are 2001:db8:11::/64 and 2001:db8:12::/64, and flows go from
+2001:db8:1::/64 to 2001:db8:2::/64.
 
 A fresh one each time, so that no measurement meets the flows, offloads or programs of the one before it. All neighbours
 are static: nobody asks for an address while packets are counted.

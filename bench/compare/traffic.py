@@ -14,7 +14,8 @@ SECONDS_TO_SPARE = 60
 # By family. Those of numbered_flow.hpp: pktgen numbers flows by port first, then by source address.
 FLOWS = {
     4: "--source 198.18.0.1-198.18.0.128 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9",
-    6: "--source 2001:db8:1::1-2001:db8:1::80 --source-port 1024-65535 --destination 2001:db8:2::1 --destination-port 9",
+    6: "--source 2001:db8:1::1-2001:db8:1::80 --source-port 1024-65535 --destination 2001:db8:2::1 "
+    "--destination-port 9",
 }
 LONE_FLOW = "--source 198.18.200.1 --source-port 1024 --destination 198.19.0.1 --destination-port 9"  # none of these
 # Enough that no five-tuple comes twice within minutes.

@@ -16,8 +16,7 @@ enum {
   UDP = 17,
 };
 
-/* Negative errno of bpf_map_update_elem with BPF_NOEXIST. */
-enum { KEY_EXISTS = -17 };
+enum { KEY_EXISTS = -17 }; /* -EEXIST, from bpf_map_update_elem with BPF_NOEXIST */
 
 /* Offsets in an IPv4 and an IPv6 header. */
 enum {
@@ -156,7 +155,8 @@ DP_INLINE struct bare_key reverse_of(const struct bare_key* key) {
   return reverse;
 }
 
-/* Two entries for a flow whose first packet arrived by `ingress`: the reverse one first, so that no answer misses it. */
+/* Two entries for a flow whose first packet arrived at `ingress`: the reverse one first, so that no answer misses it.
+ * No lookup before: with BPF_NOEXIST the first insertion finds an entry that exists. */
 DP_INLINE long insert_pair(const struct bare_key* key, __u32 ingress, const struct bare_next_hop* next_hop,
                            __u32 bytes) {
   const struct bare_key reverse_key = reverse_of(key);
