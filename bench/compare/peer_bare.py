@@ -19,7 +19,7 @@ class Bare(Peer):
     def start(self, lab: Topology, setting: Setting) -> None:
         words = [str(setting.programs / "bare"), self.name, "f0", "f1", *self.options(lab, setting)]
         words = on_cpu(PROGRAM_CPU, inside(lab.forwarder, words))
-        self._program = program = Process(words, setting.pool / f"{self.name}.log")
+        self._program = program = Process(words, setting.folder / f"{self.name}.log")
         program.wait_for(lambda: "\n" in program.output(), 120)
 
     def mode(self) -> str:

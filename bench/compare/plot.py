@@ -1,4 +1,4 @@
-"""plot - results as one SVG: a group of bars for each scenario, a whisker from the least to the most of the rounds."""
+"""plot - results as one SVG: a group of bars per scenario, each with a whisker from the lowest to the highest round."""
 
 import html
 import statistics

@@ -1,4 +1,4 @@
-"""table - results for people (tables in Markdown) and for programs (JSON)."""
+"""table - the results as tables in Markdown and as JSON."""
 
 import dataclasses
 import statistics
@@ -18,7 +18,7 @@ def markdown(scenarios: Sequence[Scenario], results: Results, machine: dict[str,
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width; the first is text, the others figures."""
+    """Aligned columns: the first holds text, the others figures."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
@@ -61,7 +61,7 @@ def _ns_cells(ns: Measured | None) -> list[str]:
 
 
 def _further(scenario: Scenario, results: Results) -> list[str]:
-    """Figures besides the first, as the scenario gave them."""
+    """Names of the figures besides the scenario's unit, in the scenario's order."""
     for (name, _, _), figures in results.samples.items():
         if name == scenario.name:
             return [figure for figure in figures if figure != scenario.unit]
@@ -69,7 +69,7 @@ def _further(scenario: Scenario, results: Results) -> list[str]:
 
 
 def _targets(scenarios: set[str], results: Results) -> str:
-    """Those of the scenarios that ran: for the others there is nothing to say."""
+    """Only those of the scenarios that ran."""
     rows = []
     for target in (target for target in TARGETS if target.scenario in scenarios):
         bound = f"{'<=' if target.at_most else '>='} {target.bound:g}{' ns' if target.measure == 'ns over' else ''}"
@@ -99,7 +99,7 @@ def _skipped(results: Results) -> str:
 
 
 def document(
-    scenarios: Sequence[Scenario], results: Results, machine: dict[str, str], pace: dict[str, float]
+    scenarios: Sequence[Scenario], results: Results, machine: dict[str, str], durations: dict[str, float]
 ) -> dict[str, typing.Any]:
     """Every repetition as it was measured, so that a reader can compute other comparisons."""
     samples = [
@@ -115,7 +115,7 @@ def document(
     ]
     return {
         "machine": machine,
-        "seconds": pace,
+        "seconds": durations,
         "rounds": results.rounds,
         "versions": results.versions,
         "modes": results.modes,

@@ -6,10 +6,10 @@
 With IPv6, which a topology has only on request, the wires are 2001:db8:11::/64 and 2001:db8:12::/64, and flows go from
 2001:db8:1::/64 to 2001:db8:2::/64.
 
-A fresh one each time, so that no measurement meets the flows, offloads or programs of the one before it. All neighbours
-are static: nobody asks for an address while packets are counted.
+Each measurement has a new topology, without flows, offloads and programs of the one before. All neighbours are
+permanent, so that no ARP or neighbour solicitation is sent while packets are counted.
 
-What the wires are is another's business: veth pairs of our own (Veths), or NICs of the host (nics.py).
+The wires are veth pairs (Veths), or NICs of the host (nics.py).
 """
 
 import dataclasses
@@ -44,9 +44,9 @@ ADDRESSES = {
         Addresses("2001:db8:12::1", "2001:db8:12::2", 64, "2001:db8:2::/64"),
     ),
 }
-LINK_PATIENCE_S = 30  # some NICs and switches take their time
+LINK_PATIENCE_S = 30  # some NICs and switches need seconds
 PACKET_PATIENCE_S = 5
-# As ethtool prints them, and as it wants them.
+# Name that ethtool prints → name that it reads.
 OFFLOADS = {
     "rx-checksumming": "rx",
     "tx-checksumming": "tx",
@@ -62,21 +62,21 @@ Offloads = dict[str, dict[str, str]]  # device → offload → "on" or "off"
 class Wiring(typing.Protocol):
     """Where the devices g0, f0, f1 and s0 come from."""
 
-    def lay(self, lab: "Topology") -> None:
+    def attach(self, lab: "Topology") -> None:
         """Puts them into their namespaces (lab.devices), with lab.queues, down."""
 
-    def lift(self, lab: "Topology") -> None:
-        """Takes out what shall outlive the namespaces, which are deleted next. Safe after a lay() that failed."""
+    def detach(self, lab: "Topology") -> None:
+        """Moves devices out that must outlive the namespaces, which are deleted next. Also after attach() failed."""
 
     def title(self, device: str) -> str:
-        """What the user calls it."""
+        """The user's name for a device."""
 
     def facts(self) -> dict[str, str]:
-        """What a figure depends on besides the machine. Raises Failed where the wires do not serve."""
+        """What rates depend on besides the machine. Raises Failed where the wires cannot be used."""
 
 
 class Veths:
-    """Made with both ends in their namespaces, and destroyed with them."""
+    """Veth pairs, created with both ends in their namespaces and destroyed with them."""
 
     _macs: typing.ClassVar = {
         "f0": "02:74:77:01:00:01",
@@ -85,7 +85,7 @@ class Veths:
         "s0": "02:74:77:02:00:02",
     }
 
-    def lay(self, lab: "Topology") -> None:
+    def attach(self, lab: "Topology") -> None:
         for near, far in WIRES:
             run(f"ip link add {self._end(lab, near)} type veth peer {self._end(lab, far)}".split())
 
@@ -93,7 +93,7 @@ class Veths:
         queues = f"numrxqueues {lab.queues} numtxqueues {lab.queues}"
         return f"name {device} netns {lab.devices[device]} address {self._macs[device]} {queues}"
 
-    def lift(self, lab: "Topology") -> None:
+    def detach(self, lab: "Topology") -> None:
         pass
 
     def title(self, device: str) -> str:
@@ -132,7 +132,7 @@ class Topology:
             run(["ip", "netns", "add", name])
             run(f"sysctl -qw net.ipv4.ip_forward=0 {self._ipv6_settings()}".split(), netns=name)
             run("ip link set lo up".split(), netns=name)
-        self._wiring.lay(self)
+        self._wiring.attach(self)
         self.macs = {device: link_of(device, netns)["address"] for device, netns in self.devices.items()}
         for near, far in WIRES:
             for device in (near, far):
@@ -162,7 +162,7 @@ class Topology:
             run(["ip", family, *command.split()], netns=self.devices[device])
 
     def wait_for_links(self) -> None:
-        """Also after an XDP program has come or gone: for that, many a NIC takes its link down for a moment."""
+        """Also after an XDP program was attached or detached: many NICs take their link down for a moment then."""
         for near, far in WIRES:
             eventually(
                 lambda near=near, far=far: self._carries(near) and self._carries(far),
@@ -174,7 +174,7 @@ class Topology:
         return "LOWER_UP" in link_of(device, self.devices[device])["flags"]
 
     def _try_wires(self) -> None:
-        """A link says that there is a wire, not where it leads to."""
+        """A link shows that there is a cable, not where it ends."""
         for (near, far), addresses in zip(WIRES, ADDRESSES[4], strict=True):
             eventually(
                 lambda far=far, addresses=addresses: self._answered(self.devices[far], addresses.near),
@@ -190,7 +190,7 @@ class Topology:
         return True
 
     def receive_by_napi(self) -> None:
-        """A redirect into a veth is dropped without a word unless the other end has NAPI: an XDP program or GRO."""
+        """A veth drops what is redirected to it, uncounted, unless its peer uses NAPI: has an XDP program or GRO."""
         for device, netns in self.devices.items():
             run(["ethtool", "-K", device, "gro", "on"], netns=netns)
 
@@ -208,4 +208,4 @@ class Topology:
             run(["ethtool", "-K", device, *words], netns=self.devices[device])
 
     def remove(self) -> None:
-        remove(os.getpid(), self.namespaces(), lambda: self._wiring.lift(self))
+        remove(os.getpid(), self.namespaces(), lambda: self._wiring.detach(self))
