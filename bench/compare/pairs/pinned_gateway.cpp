@@ -90,7 +90,7 @@ Status PinnedGateway::open_routes() {
   return status;
 }
 
-// The daemon has asked the kernel for the tick when it beats, so a beat tells the time to whoever sees it happen.
+// The daemon writes the kernel's tick into the heartbeat: the moment in which it changes tells the current tick.
 Status PinnedGateway::learn_time() {
   const std::uint32_t before = DP_LOAD(&settings().heartbeat);
   for (const auto deadline = steady_clock::now() + kBeatPatience; DP_LOAD(&settings().heartbeat) == before;) {
