@@ -223,6 +223,16 @@ TEST_CASE("lists come in an object under their name") {
   }
 }
 
+TEST_CASE("drops show steered packets when they are asked for") {
+  FakeGateway gateway;
+  CHECK_FALSE(body_of(dispatch(gateway, {"GET", "/v1/drops", {}, {}})).contains("steered"));
+  CHECK_FALSE(body_of(dispatch(gateway, {"GET", "/v1/drops?steered=0", {}, {}})).contains("steered"));
+  const json body = body_of(dispatch(gateway, {"GET", "/v1/drops?steered=1", {}, {}}));
+  CHECK(body["drops"][0]["reason"] == "no_route");
+  CHECK(body["steered"][0]["reason"] == "fragment");
+  CHECK(dispatch(gateway, {"GET", "/v1/drops?steered=yes", {}, {}}).status == 400);
+}
+
 TEST_CASE("a configuration answers the new generation, and with dry_run what would change") {
   FakeGateway gateway;
   const Response put = dispatch(gateway, {"PUT", "/v1/config", "application/json", "{} // fine"});

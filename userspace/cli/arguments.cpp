@@ -66,9 +66,10 @@ void add_views(CLI::App& app, CommandLine& line) {
   add_command(app, line, "ports", "packets of each port", [&line] { return ports(line.global); });
   add_command(app, line, "zones", "zones and their defaults", [&line] { return zones(line.global); });
   add_command(app, line, "rules", "rules and their hits", [&line] { return rules(line.global); });
-  add_command(app, line, "drops", "dropped packets by reason", [&line] {
-    return drops(line.global, line.drops);
-  })->add_flag("--watch", line.drops.watch, "go on, each second's drops");
+  CLI::App* drops_app =
+      add_command(app, line, "drops", "dropped packets by reason", [&line] { return drops(line.global, line.drops); });
+  drops_app->add_flag("--watch", line.drops.watch, "go on, with the packets of each second");
+  drops_app->add_flag("--steered", line.drops.steered, "show the packets that were sent to the engine too");
 }
 
 void add_policies(CLI::App& app, CommandLine& line) {

@@ -66,7 +66,8 @@ class Gateway {
   [[nodiscard]] virtual nlohmann::json ports() = 0;   // this and the following: arrays of objects
   [[nodiscard]] virtual nlohmann::json zones() = 0;
   [[nodiscard]] virtual nlohmann::json rules() = 0;
-  [[nodiscard]] virtual nlohmann::json drops() = 0;
+  [[nodiscard]] virtual nlohmann::json drops() = 0;    // by reason
+  [[nodiscard]] virtual nlohmann::json steered() = 0;  // to the engine, by reason
   [[nodiscard]] virtual nlohmann::json engines() = 0;
   [[nodiscard]] virtual std::string metrics() = 0;  // Prometheus text format 0.0.4
 

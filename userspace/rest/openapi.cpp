@@ -17,7 +17,8 @@ json schema_of(Key key) {
     case Key::state: return {{"type", "string"}, {"enum", {"half-open", "assured", "closing"}}};
     case Key::origin: return {{"type", "string"}, {"enum", {"kernel", "engine"}}};
     case Key::dry_run:
-    case Key::detach: return {{"type", "string"}, {"enum", {"0", "1"}}};
+    case Key::detach:
+    case Key::steered: return {{"type", "string"}, {"enum", {"0", "1"}}};
     default: return {{"type", "string"}};
   }
 }

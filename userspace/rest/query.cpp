@@ -127,6 +127,7 @@ bool read_value(Key key, std::string_view text, Query& query) {
     case Key::cursor: return read_name(text, policy.cursor, cursor_bytes_max);
     case Key::dry_run: return read_flag(text, query.dry_run);
     case Key::detach: return read_flag(text, query.detach);
+    case Key::steered: return read_flag(text, query.steered);
   }
   return false;
 }
@@ -153,7 +154,8 @@ std::string_view allowed(Key key) {
     case Key::limit: return "a number from 1 to 1000, or all";
     case Key::cursor: return "the cursor of the page before";
     case Key::dry_run:
-    case Key::detach: return "0 or 1";
+    case Key::detach:
+    case Key::steered: return "0 or 1";
   }
   return "";
 }

@@ -18,7 +18,7 @@
 namespace twinpath::rest {
 
 // Every key that some route knows; each has one field of Query.
-enum class Key { zone, source, destination, protocol, port, state, origin, limit, cursor, dry_run, detach };
+enum class Key { zone, source, destination, protocol, port, state, origin, limit, cursor, dry_run, detach, steered };
 
 struct QueryKey {
   std::string_view name;
@@ -43,6 +43,7 @@ struct Query {
   bool all_pairs = false;  // limit=all: every pair in one response
   bool dry_run = false;
   bool detach = false;
+  bool steered = false;
 };
 
 struct QueryFault {

@@ -27,6 +27,7 @@ nlohmann::json Control::ports() { return ports_json(take_ports(sources())); }
 nlohmann::json Control::zones() { return zones_json(take_zones(sources())); }
 nlohmann::json Control::rules() { return rules_json(take_rules(sources())); }
 nlohmann::json Control::drops() { return drops_json(take_reasons(sources())); }
+nlohmann::json Control::steered() { return steered_json(take_reasons(sources())); }
 nlohmann::json Control::engines() {
   return engines_json(take_engine(sources()), take_reasons(sources()), take_ledger(sources()));
 }
