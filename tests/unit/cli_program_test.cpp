@@ -140,10 +140,10 @@ TEST_CASE_FIXTURE(Fixture, "policies hands its filters to the gateway") {
   const PolicyQuery& query = server.gateway.last_query;
   CHECK(query.zone == "inside");
   CHECK(query.source->bits == 16);
-  CHECK(query.destination->family == DP_FAMILY_V6);
+  CHECK(query.destination->base.family == DP_FAMILY_V6);
   CHECK(query.protocol == 58);
   CHECK(query.port == 0);
-  CHECK(query.state == FlowState::closing);
+  CHECK(query.state == DP_FLOW_CLOSING);
   CHECK(query.origin == FlowOrigin::kernel);
 }
 

@@ -46,11 +46,11 @@ TEST_CASE("durations have the two units that matter") {
 }
 
 TEST_CASE("an endpoint has brackets where IPv6 needs them and no port where there is none") {
-  CHECK(endpoint_text("10.1.0.2", 80) == "10.1.0.2:80");
-  CHECK(endpoint_text("2001:db8::1", 80) == "[2001:db8::1]:80");
-  CHECK(endpoint_text("10.1.0.2", 0) == "10.1.0.2");
-  CHECK(endpoint_text("10.1.0.2", nullptr) == "10.1.0.2");
-  CHECK(endpoint_text(nullptr, nullptr) == "-");
+  CHECK(endpoint_cell("10.1.0.2", 80) == "10.1.0.2:80");
+  CHECK(endpoint_cell("2001:db8::1", 80) == "[2001:db8::1]:80");
+  CHECK(endpoint_cell("10.1.0.2", 0) == "10.1.0.2");
+  CHECK(endpoint_cell("10.1.0.2", nullptr) == "10.1.0.2");
+  CHECK(endpoint_cell(nullptr, nullptr) == "-");
 }
 
 TEST_CASE("columns are aligned and lines have no spaces at their end") {

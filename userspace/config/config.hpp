@@ -16,11 +16,12 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "base/address.hpp"
+#include "base/prefix.hpp"
 #include "common/model/limits.h"
 #include "common/model/port.h"
 #include "common/model/rule.h"
 #include "config/fault.hpp"
-#include "config/prefix.hpp"
 
 namespace twinpath {
 
@@ -122,17 +123,10 @@ struct EngineConfig {
   BudgetConfig budget_pps;
 };
 
-struct HttpAddress {
-  Prefix address;  // a loopback address
-  std::uint16_t port = 0;
-
-  [[nodiscard]] std::string text() const;  // "127.0.0.1:9080", "[::1]:9080"
-};
-
 struct ApiConfig {
-  std::string unix_path;            // absent: /run/twinpath/NAME.sock
-  std::optional<HttpAddress> http;  // absent: off
-  std::string token_file;           // empty: none
+  std::string unix_path;         // absent: socket_path() of base/paths.hpp
+  std::optional<Endpoint> http;  // a loopback address; absent: off
+  std::string token_file;        // empty: none
 };
 
 struct SafetyConfig {
