@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/document.hpp"
 #include "harness/rule_env.hpp"
 
 using namespace twinpath;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "config/document.hpp"
 #include "harness/rule_env.hpp"
 
 using namespace twinpath;

@@ -18,7 +18,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "config/config.hpp"
+#include "config/document.hpp"
 #include "control/life/control.hpp"
 #include "control/life/instance_lock.hpp"
 #include "engine/env.hpp"

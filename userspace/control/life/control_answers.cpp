@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "config/diff.hpp"
+#include "config/document.hpp"
 #include "control/life/control.hpp"
 #include "control/life/snapshots.hpp"
 #include "telemetry/json.hpp"

@@ -1,5 +1,6 @@
 #include "base/protocol.hpp"
 #include "config/choices.hpp"
+#include "config/document.hpp"
 
 namespace twinpath {
 namespace {
