@@ -5,10 +5,10 @@
 //          bodies takes is JSON to the library as well.
 #include <nlohmann/json.hpp>
 
+#include "base/prefix.hpp"
 #include "fuzz/fuzz.hpp"
 #include "harness/fake_gateway.hpp"
 #include "rest/json_check.hpp"
-#include "rest/prefix.hpp"
 #include "rest/routes.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.target = input.line();
   request.content_type = input.line();
   request.body = input.rest();
-  (void)rest::parse_prefix(request.target);
+  (void)parse_prefix(request.target);
   rest::FakeGateway gateway;
   gateway.add_pairs(3);
   rest::Response response = rest::dispatch(gateway, request);

@@ -36,6 +36,7 @@ struct FakeGateway final : Gateway {
   json zones() override { return json::array({{{"name", "inside"}}}); }
   json rules() override { return json::array({{{"name", "web-out"}, {"packets", 12}}}); }
   json drops() override { return json::array({{{"reason", "no_route"}, {"packets", 3}}}); }
+  json steered() override { return json::array({{{"reason", "fragment"}, {"packets", 4}}}); }
   json engines() override { throw std::runtime_error("engines are on strike"); }
   std::string metrics() override { return metrics_text; }
 

@@ -6,6 +6,7 @@
 
 #include "config/compile.hpp"
 #include "config/diff.hpp"
+#include "config/document.hpp"
 
 using namespace twinpath;
 

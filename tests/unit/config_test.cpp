@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/document.hpp"
 
 using namespace twinpath;
 using nlohmann::json;

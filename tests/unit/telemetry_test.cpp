@@ -104,6 +104,12 @@ TEST_CASE("drops are the reasons that dropped something, with the share of each 
   CHECK(drops[0]["documentation"].is_string());
 }
 
+TEST_CASE("steered are the reasons for which the kernel sent packets to the engine") {
+  const json steered = steered_json(reasons());
+  REQUIRE(steered.size() == 1);
+  CHECK(steered[0] == json{{"reason", "fragment"}, {"packets", 9}, {"bytes", 900}, {"documentation", "a fragment"}});
+}
+
 TEST_CASE("an engine shows for which reasons it was sent packets") {
   const json engines = engines_json({.received = 9, .holding = 2}, reasons(), ledger());
   REQUIRE(engines.size() == 1);

@@ -58,8 +58,7 @@ void say_down(const Global& global, const std::string& name, std::string_view ho
 // What a gateway that is down has not: its journal, its pins.
 bool left_something(const std::string& name) {
   std::error_code ignored;
-  return std::filesystem::exists(fmt::format("{}/{}.json", run_folder, name), ignored) ||
-         std::filesystem::exists("/sys/fs/bpf/twinpath/" + name, ignored);
+  return std::filesystem::exists(journal_path(name), ignored) || std::filesystem::exists(pin_path(name), ignored);
 }
 
 // The daemon is dead: another run of the same program takes away what it left.

@@ -28,8 +28,7 @@ std::vector<std::string> arguments_for(const Global& global, const UpOptions& op
 }
 
 Status make_run_folder() {
-  const std::string folder(run_folder);
-  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return fail(errno, "make {}", folder);
+  if (::mkdir(kRunFolder, 0755) != 0 && errno != EEXIST) return fail(errno, "make {}", kRunFolder);
   return {};
 }
 
@@ -37,8 +36,7 @@ int up_in_background(const Global& global, const std::string& program, std::vect
                      const std::string& name, bool asks_confirmation) {
   if (Status folder = make_run_folder(); !folder) return failed(folder.error());
   arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd)});
-  Result<BackgroundDaemon> daemon =
-      BackgroundDaemon::start(program, arguments, fmt::format("{}/{}.log", run_folder, name));
+  Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, arguments, log_path(name));
   if (!daemon) return failed(daemon.error());
   if (Status ready = daemon->wait_until_ready(name, start_patience); !ready) return failed(ready.error());
   const json trial = asks_confirmation ? trial_of(global, name) : json();

@@ -14,13 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/flow_names.hpp"
+#include "base/prefix.hpp"
 #include "base/result.hpp"
-#include "rest/prefix.hpp"
 
 namespace twinpath::rest {
-
-enum class FlowState { half_open, assured, closing };
-enum class FlowOrigin { kernel, engine };
 
 // Which policy pairs are meant. Filters that are absent match everything; all that are present must match. They are
 // compared with the forward half's key, as its packets look on arrival.
@@ -30,7 +28,7 @@ struct PolicyQuery {
   std::optional<Prefix> destination;
   std::optional<std::uint8_t> protocol;  // IP protocol number
   std::optional<std::uint16_t> port;     // source or destination port, host order
-  std::optional<FlowState> state;
+  std::optional<dp_flow_state> state;    // one of kFlowStates
   std::optional<FlowOrigin> origin;
   std::size_t limit = 100;  // 1..1000; at most so many pairs in the page
   std::string cursor;       // empty: from the start; else what the last page gave
@@ -66,7 +64,8 @@ class Gateway {
   [[nodiscard]] virtual nlohmann::json ports() = 0;   // this and the following: arrays of objects
   [[nodiscard]] virtual nlohmann::json zones() = 0;
   [[nodiscard]] virtual nlohmann::json rules() = 0;
-  [[nodiscard]] virtual nlohmann::json drops() = 0;
+  [[nodiscard]] virtual nlohmann::json drops() = 0;    // by reason
+  [[nodiscard]] virtual nlohmann::json steered() = 0;  // to the engine, by reason
   [[nodiscard]] virtual nlohmann::json engines() = 0;
   [[nodiscard]] virtual std::string metrics() = 0;  // Prometheus text format 0.0.4
 

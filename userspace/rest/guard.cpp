@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "rest/prefix.hpp"
+#include "base/address.hpp"
 
 namespace twinpath::rest {
 namespace {
@@ -24,7 +24,7 @@ std::string_view without_port(std::string_view host) {
 // A name that DNS could have bound to loopback is not an address.
 bool is_local_host(std::string_view host) {
   const std::string_view name = without_port(host);
-  return name == "localhost" || parse_address(name).has_value();
+  return name == "localhost" || parse_address(name).family != DP_FAMILY_NONE;
 }
 
 }  // namespace

@@ -7,6 +7,13 @@ namespace {
 
 using nlohmann::json;
 
+template <class Table>
+json words_json(const Table& table) {
+  json list = json::array();
+  for (const auto& choice : table) list.push_back(choice.word);
+  return list;
+}
+
 json schema_of(Key key) {
   switch (key) {
     case Key::port: return {{"type", "integer"}, {"minimum", 0}, {"maximum", 65535}};
@@ -14,10 +21,11 @@ json schema_of(Key key) {
       return {{"oneOf",
                {{{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}}, {{"type", "string"}, {"enum", {"all"}}}}},
               {"default", 100}};
-    case Key::state: return {{"type", "string"}, {"enum", {"half-open", "assured", "closing"}}};
-    case Key::origin: return {{"type", "string"}, {"enum", {"kernel", "engine"}}};
+    case Key::state: return {{"type", "string"}, {"enum", words_json(kFlowStates)}};
+    case Key::origin: return {{"type", "string"}, {"enum", words_json(kFlowOrigins)}};
     case Key::dry_run:
-    case Key::detach: return {{"type", "string"}, {"enum", {"0", "1"}}};
+    case Key::detach:
+    case Key::steered: return {{"type", "string"}, {"enum", {"0", "1"}}};
     default: return {{"type", "string"}};
   }
 }

@@ -30,6 +30,8 @@ constexpr std::array policy_keys{
 constexpr std::span<const QueryKey> page_keys{policy_keys};
 constexpr std::span<const QueryKey> filter_keys = page_keys.first(7);
 constexpr std::array dry_run_keys{QueryKey{"dry_run", Key::dry_run, "only say what would change"}};
+constexpr std::array steered_keys{
+    QueryKey{"steered", Key::steered, "show the packets that were sent to the engine too"}};
 constexpr std::array detach_keys{QueryKey{"detach", Key::detach, "take programs and pins away too"}};
 
 Response refused(const Error& error) { return error_response(400, "bad_query", error.text); }
@@ -133,7 +135,11 @@ Response get_config(const Call& call) { return json_response(call.gateway.config
 Response get_ports(const Call& call) { return list_as<&Gateway::ports>("ports", call); }
 Response get_zones(const Call& call) { return list_as<&Gateway::zones>("zones", call); }
 Response get_rules(const Call& call) { return list_as<&Gateway::rules>("rules", call); }
-Response get_drops(const Call& call) { return list_as<&Gateway::drops>("drops", call); }
+Response get_drops(const Call& call) {
+  json body = {{"drops", call.gateway.drops()}};
+  if (call.query.steered) body["steered"] = call.gateway.steered();
+  return json_response(body);
+}
 Response get_engines(const Call& call) { return list_as<&Gateway::engines>("engines", call); }
 Response get_openapi(const Call&) { return json_response(openapi_document(routes())); }
 
@@ -241,7 +247,7 @@ std::span<const Route> routes() {
       {"GET", "/v1/ports", "ports with counters", {}, Body::none, json_type, {200}, get_ports},
       {"GET", "/v1/zones", "zones and their defaults", {}, Body::none, json_type, {200}, get_zones},
       {"GET", "/v1/rules", "rules with hits", {}, Body::none, json_type, {200}, get_rules},
-      {"GET", "/v1/drops", "dropped packets by reason", {}, Body::none, json_type, {200}, get_drops},
+      {"GET", "/v1/drops", "dropped packets by reason", steered_keys, Body::none, json_type, {200}, get_drops},
       {"GET", "/v1/engines", "packet workers with counters", {}, Body::none, json_type, {200}, get_engines},
       {"GET", "/v1/config", "the configuration in force", {}, Body::none, json_type, {200}, get_config},
       {"PUT",

@@ -144,6 +144,19 @@ json drops_json(std::span<const ReasonSnapshot> reasons) {
   return out;
 }
 
+json steered_json(std::span<const ReasonSnapshot> reasons) {
+  json out = json::array();
+  for (const auto& [reason, kernel, engine] : reasons) {
+    if (dp_reason_verdict(reason) != DP_STEER || kernel.packets == 0) continue;
+    const ReasonText& text = kReasons[reason];
+    out.push_back({{"reason", text.name},
+                   {"packets", kernel.packets},
+                   {"bytes", kernel.bytes},
+                   {"documentation", text.documentation}});
+  }
+  return out;
+}
+
 json engines_json(const EngineSnapshot& engine, std::span<const ReasonSnapshot> reasons, const LedgerSnapshot& ledger) {
   json entry = engine_json(engine);
   entry["name"] = "engine0";

@@ -16,6 +16,9 @@ namespace twinpath {
 // Reasons of the verdict drop that have counted something, both datapaths together and each alone.
 [[nodiscard]] nlohmann::json drops_json(std::span<const ReasonSnapshot> reasons);
 
+// Reasons of the verdict steer under which the kernel datapath has sent something to the engine.
+[[nodiscard]] nlohmann::json steered_json(std::span<const ReasonSnapshot> reasons);
+
 // The one engine as a list: its counters, packets by steer reason, and the frames.
 [[nodiscard]] nlohmann::json engines_json(const EngineSnapshot& engine, std::span<const ReasonSnapshot> reasons,
                                           const LedgerSnapshot& ledger);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/flow_names.hpp"
 #include "telemetry/reasons.hpp"
 
 namespace twinpath {
@@ -49,9 +50,12 @@ void add_rules(std::span<const RuleSnapshot> rules, std::string& out) {
 void add_flows(const MetricsSnapshot& metrics, std::string& out) {
   Metric pairs(out, "flow_pairs", "gauge", "Policy pairs in the flow table, by family and state.");
   for (const auto& [family, table] : {std::pair{'4', &metrics.flows4}, std::pair{'6', &metrics.flows6}}) {
-    pairs.add(fmt::format("family=\"{}\",state=\"half-open\"", family), table->pairs.half_open);
-    pairs.add(fmt::format("family=\"{}\",state=\"assured\"", family), table->pairs.assured);
-    pairs.add(fmt::format("family=\"{}\",state=\"closing\"", family), table->pairs.closing);
+    const auto add = [&](dp_flow_state state, std::uint64_t count) {
+      pairs.add(fmt::format("family=\"{}\",state=\"{}\"", family, word_of(kFlowStates, state)), count);
+    };
+    add(DP_FLOW_HALF_OPEN, table->pairs.half_open);
+    add(DP_FLOW_ASSURED, table->pairs.assured);
+    add(DP_FLOW_CLOSING, table->pairs.closing);
   }
 }
 

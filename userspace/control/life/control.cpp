@@ -6,6 +6,7 @@
 #include <future>
 #include <random>
 
+#include "base/paths.hpp"
 #include "common/flow/hash.h"
 #include "control/life/live_sender.hpp"
 #include "engine/env.hpp"
@@ -13,17 +14,12 @@
 namespace twinpath {
 namespace {
 
-constexpr const char* kBpfFs = "/sys/fs/bpf";
 constexpr std::uint32_t kHeartbeatLimit_s = 3;
 constexpr std::chrono::milliseconds kRecoveryWait{100};
 
 std::uint64_t random_seed() {
   std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
-}
-
-std::string socket_path(const Config& config) {
-  return config.api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config.name) : config.api.unix_path;
 }
 
 // Beside the kernel's, so that what users are shown goes on counting when the daemon is started anew.
@@ -102,7 +98,7 @@ Status Control::take_over_journal() {
   if (!adopting_) journal_.confirmed = nullptr;  // it is in force no more: nothing to go back to
   journal_.name = config_.name;
   journal_.netns = options_.netns;
-  journal_.socket = socket_path(config_);
+  journal_.socket = config_.api.unix_path;
   journal_.pid = ::getpid();
   return {};
 }

@@ -58,6 +58,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] nlohmann::json zones() override;
   [[nodiscard]] nlohmann::json rules() override;
   [[nodiscard]] nlohmann::json drops() override;
+  [[nodiscard]] nlohmann::json steered() override;
   [[nodiscard]] nlohmann::json engines() override;
   [[nodiscard]] std::string metrics() override;
   [[nodiscard]] Result<rest::PolicyPage> policies(const rest::PolicyQuery& query) override;

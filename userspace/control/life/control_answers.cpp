@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "config/diff.hpp"
+#include "config/document.hpp"
 #include "control/life/control.hpp"
 #include "control/life/snapshots.hpp"
 #include "telemetry/json.hpp"
@@ -27,6 +28,7 @@ nlohmann::json Control::ports() { return ports_json(take_ports(sources())); }
 nlohmann::json Control::zones() { return zones_json(take_zones(sources())); }
 nlohmann::json Control::rules() { return rules_json(take_rules(sources())); }
 nlohmann::json Control::drops() { return drops_json(take_reasons(sources())); }
+nlohmann::json Control::steered() { return steered_json(take_reasons(sources())); }
 nlohmann::json Control::engines() {
   return engines_json(take_engine(sources()), take_reasons(sources()), take_ledger(sources()));
 }
