@@ -1,5 +1,6 @@
 #include "bench/compare/pairs/pinned_gateway.hpp"
 
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -50,12 +51,11 @@ Status PinnedGateway::map_table(MapMemory<T>& memory, const std::string& name, i
 }
 
 Status PinnedGateway::open_tables() {
-  Status status = map_table(memory_.settings, "settings");
+  constexpr std::array kRead{DP_GROUP_FLOWS, DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_ROUTES, DP_GROUP_PORTS};
+  Status status = check_layout(pins_, kRead);
+  if (status) status = map_table(memory_.settings, "settings");
   if (!status) return status;
   env_.settings = &memory_.settings[0];
-  if (settings().layout_version != DP_LAYOUT_VERSION)
-    return refuse("{} has layout {}, this program knows {}", pins_, settings().layout_version,
-                  static_cast<int>(DP_LAYOUT_VERSION));
   const auto and_then = [&](auto& memory, const char* name, int protection = PROT_READ) {
     if (status) status = map_table(memory, name, protection);
   };

@@ -14,7 +14,8 @@
 #include "base/result.hpp"
 #include "base/tick_clock.hpp"
 #include "engine/env.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/pins.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath::bench {
 

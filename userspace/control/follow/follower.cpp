@@ -107,7 +107,7 @@ void Follower::keep_fresh(const NextHopTable::Key& key) {
 }
 
 void Follower::take_over_links() {
-  parts_.ports.follow(mirror_, parts_.datapath, parts_.hops);
+  parts_.ports.follow(mirror_, parts_.tables, parts_.hops);
   tell_addresses();
 }
 

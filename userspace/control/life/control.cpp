@@ -10,6 +10,7 @@
 #include "common/flow/hash.h"
 #include "control/life/live_sender.hpp"
 #include "engine/env.hpp"
+#include "kernel/pins.hpp"
 
 namespace twinpath {
 namespace {
@@ -61,7 +62,7 @@ Status Control::begin() {
   if (auto loaded = load_tables(); !loaded) return loaded;
   if (auto opened = open_engine(); !opened) return opened;
   if (auto opened = open_follower(); !opened) return opened;
-  auto log = EventLog::open(io_, datapath_->maps().events, image_, options_.note);
+  auto log = EventLog::open(io_, tables_->maps().events, image_, options_.note);
   if (!log) return pass_on(std::move(log.error()));
   event_log_ = std::move(*log);
   if (auto zeroed = zero_fresh_rules(image_); !zeroed) return zeroed;
@@ -70,7 +71,8 @@ Status Control::begin() {
     changer_->release(image_);  // a datapath that goes on has these tables now
     return opened;
   }
-  ports_.retire_others(*datapath_, pins_);
+  ports_.retire_others(*tables_, *hook_);
+  hook_->release_others();
   changer_->restore_others();
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
   follower_->take_over_links();
@@ -119,18 +121,21 @@ Status Control::load_tables() {
   touched_ = true;
   if (!adopting_) remove_pins(pins_);  // tables that nothing reads: of a start that was cut off
   if (auto pins = make_pin_directory(kBpfFs, config_.name); !pins) return pass_on(std::move(pins.error()));
-  auto datapath = KernelDatapath::load(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
-  if (!datapath) return pass_on(std::move(datapath.error()));
-  datapath_ = std::make_unique<KernelDatapath>(std::move(*datapath));
+  auto tables = Tables::open(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
+  if (!tables) return pass_on(std::move(tables.error()));
+  tables_ = std::make_unique<Tables>(std::move(*tables));
+  auto hook = XdpHook::load(pins_, *tables_);
+  if (!hook) return pass_on(std::move(hook.error()));
+  hook_ = std::make_unique<XdpHook>(std::move(*hook));
   if (auto saved = save_journal(journal_); !saved) return saved;
   calibrate();
-  write_settings(datapath_->memory().settings[0].layout_version == 0);
+  write_settings(tables_->memory().settings[0].layout_version == 0);
   return {};
 }
 
 // Numbers and seeds of adopted tables stay: entries were made with them.
 void Control::write_settings(bool fresh) {
-  dp_settings& settings = datapath_->memory().settings[0];
+  dp_settings& settings = tables_->memory().settings[0];
   if (fresh) {
     settings.stamp = 1U << 16 | 1;
     settings.v4.seed = random_seed();
@@ -172,8 +177,8 @@ Status Control::open_engine() {
   auto requests = NeighbourRequestQueue::create();
   if (!requests) return pass_on(std::move(requests.error()));
   neighbour_requests_ = std::move(*requests);
-  TableMemory& memory = datapath_->memory();
-  const MapFds& maps = datapath_->maps();
+  TableMemory& memory = tables_->memory();
+  const MapFds& maps = tables_->maps();
   env_ = std::make_unique<dp_env>();
   env_->settings = &memory.settings[0];
   env_->zone_pairs = memory.zone_pairs.values();
@@ -190,7 +195,7 @@ Status Control::open_engine() {
   auto counters = open_counters(pins_);
   if (!counters) return pass_on(std::move(counters.error()));
   engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters));
-  if (datapath_->adopted()) {
+  if (tables_->adopted()) {
     for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6})
       recover_flows(table(family), [] { std::this_thread::sleep_for(kRecoveryWait); });
   }
@@ -199,7 +204,7 @@ Status Control::open_engine() {
 
 // Without it everything leaves through the sockets: slower, and no reason to refuse.
 void Control::enable_bursts() {
-  auto transmit = LiveTransmit::create(datapath_->maps().tx_ports);
+  auto transmit = LiveTransmit::create(tables_->maps().tx_ports);
   if (transmit)
     driver_->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
   else if (options_.complain)
@@ -209,28 +214,27 @@ void Control::enable_bursts() {
 Status Control::open_follower() {
   auto grace = GracePeriod::create();
   if (!grace) return pass_on(std::move(grace.error()));
-  hops_ = std::make_unique<NextHopTable>(datapath_->memory().next_hops.values(), datapath_->maps().neighbours);
-  publisher_ = std::make_unique<Publisher>(*datapath_, std::move(*grace), [this] { wait_for_engine(); });
-  auto follower = Follower::open(
-      {io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *driver_, *neighbour_requests_}, options_.complain);
+  hops_ = std::make_unique<NextHopTable>(tables_->memory().next_hops.values(), tables_->maps().neighbours);
+  publisher_ = std::make_unique<Publisher>(*tables_, std::move(*grace), [this] { wait_for_engine(); });
+  auto follower = Follower::open({io_, *tables_, ports_, *hops_, *publisher_, *engine_, *driver_, *neighbour_requests_},
+                                 options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(
-      PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
+      PortChanger::Parts{*tables_, *hook_, *engine_, *follower_, ports_, journal_},
       [this](const auto& work) { on_driver(work); }, options_.complain);
   return {};
 }
 
 // Ports of an adopted datapath that are to be in another zone wait for their tables.
 Status Control::publish_first() {
-  const std::vector<dp_port> before(datapath_->memory().ports.values().begin(),
-                                    datapath_->memory().ports.values().end());
+  const std::vector<dp_port> before(tables_->memory().ports.values().begin(), tables_->memory().ports.values().end());
   changer_->hold_back(image_);
-  ports_.follow(follower_->mirror(), *datapath_, *hops_);
+  ports_.follow(follower_->mirror(), *tables_, *hops_);
   const RoutePlan routes = follower_->plan();
   auto published = publisher_->publish(&image_, &routes);
   for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
-    set_trust(*datapath_, number, {before[number].zone, before[number].source_check});
+    set_trust(*tables_, number, {before[number].zone, before[number].source_check});
   if (published && adopting_) published = publisher_->settle();
   if (published) delete_flows_of_zones(reassigned_zones_);
   return published;
@@ -244,12 +248,11 @@ void Control::wait_for_engine() {
 }
 
 void Control::calibrate() {
-  LIBBPF_OPTS(bpf_test_run_opts, run);
-  if (bpf_prog_test_run_opts(datapath_->tick_program(), &run) == 0) clock_.calibrate(run.retval);
+  if (const auto tick = hook_->tick()) clock_.calibrate(*tick);
 }
 
 void Control::beat() {
-  dp_settings& settings = datapath_->memory().settings[0];
+  dp_settings& settings = tables_->memory().settings[0];
   std::atomic_ref<std::uint32_t>(settings.heartbeat).store(clock_.now(), std::memory_order_relaxed);
 }
 
@@ -264,7 +267,7 @@ void Control::every_second() {
 }
 
 void Control::expire() {
-  dp_settings& settings = datapath_->memory().settings[0];
+  dp_settings& settings = tables_->memory().settings[0];
   const auto pass = [&](std::uint8_t family, FlowExpiry& expiry, FlowAges& ages) {
     const TableView flows = table(family);
     const std::uint32_t now = clock_.now();
@@ -284,9 +287,9 @@ void Control::expire() {
 }
 
 TableView Control::table(std::uint8_t family) {
-  const dp_settings& settings = datapath_->memory().settings[0];
-  if (family == DP_FAMILY_V4) return {family, datapath_->memory().flows4.values(), {}, settings.v4};
-  return {family, {}, datapath_->memory().flows6.values(), settings.v6};
+  const dp_settings& settings = tables_->memory().settings[0];
+  if (family == DP_FAMILY_V4) return {family, tables_->memory().flows4.values(), {}, settings.v4};
+  return {family, {}, tables_->memory().flows6.values(), settings.v6};
 }
 
 void Control::give_up() {
@@ -304,7 +307,7 @@ void Control::stop(OnExit how) {
     engine_thread_.join();
   }
   if (how == OnExit::keep) return;
-  if (datapath_) ports_.close(*datapath_);
+  if (hook_) ports_.close(*hook_);
   close_all();
   if (auto cleaned = clean_up(config_.name); !cleaned) options_.complain(cleaned.error().text);
 }
@@ -320,7 +323,8 @@ void Control::close_all() {
   env_.reset();
   neighbour_requests_.reset();
   driver_.reset();
-  datapath_.reset();
+  hook_.reset();
+  tables_.reset();
 }
 
 Status clean_up(const std::string& name) {

@@ -119,7 +119,8 @@ class Control final : public rest::Gateway {
   PolicyImage image_;
   std::vector<std::uint8_t> reassigned_zones_;  // numbers that meant another zone in the tables that were adopted
   PortSet ports_;
-  std::unique_ptr<KernelDatapath> datapath_;
+  std::unique_ptr<Tables> tables_;
+  std::unique_ptr<XdpHook> hook_;
   std::unique_ptr<afxdp::Driver> driver_;
   std::unique_ptr<NeighbourRequestQueue> neighbour_requests_;
   std::unique_ptr<dp_env> env_;

@@ -116,7 +116,7 @@ void Control::delete_flows_of_zones(const std::vector<std::uint8_t>& zones) {
 
 // Connections that ran around the port, or through it in its old zone, are taken over as at the first attach.
 void Control::begin_pickup_grace() {
-  dp_settings& settings = datapath_->memory().settings[0];
+  dp_settings& settings = tables_->memory().settings[0];
   settings.pickup_until = clock_.now() + config_.flows.pickup_grace_s * clock_.per_second();
 }
 

@@ -55,7 +55,7 @@ FlowTableSnapshot flow_table_of(const ExpiryCounts& pairs, const dp_table_shape&
 }  // namespace
 
 StatusSnapshot take_status(const SnapshotSources& sources) {
-  const dp_settings& settings = sources.datapath.memory().settings[0];
+  const dp_settings& settings = sources.tables.memory().settings[0];
   StatusSnapshot out{.name = sources.config.name,
                      .version = TWINPATH_VERSION,
                      .uptime_s = static_cast<std::uint64_t>(sources.uptime.count()),
@@ -63,7 +63,7 @@ StatusSnapshot take_status(const SnapshotSources& sources) {
                      .epoch = settings.stamp & 0xffff,
                      .kernel = kernel_release(),
                      .netns = sources.netns,
-                     .adopted = sources.datapath.adopted(),
+                     .adopted = sources.tables.adopted(),
                      .ports = {},
                      .ledger = take_ledger(sources),
                      .flows4 = flow_table_of(sources.pairs4, settings.v4, settings),
@@ -78,7 +78,7 @@ std::vector<PortSnapshot> take_ports(const SnapshotSources& sources) {
   const EngineCounters& engine = sources.engine.counters();
   for (const Port& port : sources.ports.ports()) {
     out.push_back(port_of(port, sources.driver));
-    out.back().traffic = PortTraffic{.kernel = read_port_counters(sources.datapath.maps().port_counters, port.number),
+    out.back().traffic = PortTraffic{.kernel = read_port_counters(sources.tables.maps().port_counters, port.number),
                                      .engine_received = engine.received[port.number].read(),
                                      .engine_transmitted = engine.transmitted[port.number].read()};
   }
@@ -99,7 +99,7 @@ std::vector<RuleSnapshot> take_rules(const SnapshotSources& sources) {
   std::vector<RuleSnapshot> out;
   for (const RuleConfig& rule : sources.config.rules) {
     const auto id = sources.image.rule(rule.name);
-    const dp_counter kernel = sum_per_cpu<dp_counter>(sources.datapath.maps().rule_hits, id);
+    const dp_counter kernel = sum_per_cpu<dp_counter>(sources.tables.maps().rule_hits, id);
     out.push_back({.name = rule.name,
                    .from = rule.from,
                    .to = rule.to,
@@ -114,7 +114,7 @@ std::vector<ReasonSnapshot> take_reasons(const SnapshotSources& sources) {
   std::vector<ReasonSnapshot> out;
   for (std::uint32_t reason = DP_NONE + 1; reason < DP_REASONS; ++reason)
     out.push_back({.reason = static_cast<dp_reason>(reason),
-                   .kernel = sum_per_cpu<dp_counter>(sources.datapath.maps().reasons, reason),
+                   .kernel = sum_per_cpu<dp_counter>(sources.tables.maps().reasons, reason),
                    .engine = sources.engine.counters().reasons[reason].read()});
   return out;
 }
@@ -145,7 +145,7 @@ EngineSnapshot take_engine(const SnapshotSources& sources) {
 }
 
 MetricsSnapshot take_metrics(const SnapshotSources& sources) {
-  const dp_settings& settings = sources.datapath.memory().settings[0];
+  const dp_settings& settings = sources.tables.memory().settings[0];
   return {.reasons = take_reasons(sources),
           .ports = take_ports(sources),
           .rules = take_rules(sources),

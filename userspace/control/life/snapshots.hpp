@@ -13,7 +13,7 @@
 #include "control/ports/port_set.hpp"
 #include "engine/engine.hpp"
 #include "flows/expiry.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/tables.hpp"
 #include "telemetry/snapshot.hpp"
 
 namespace twinpath {
@@ -22,7 +22,7 @@ struct SnapshotSources {
   const Config& config;
   const PolicyImage& image;
   const PortSet& ports;
-  KernelDatapath& datapath;
+  Tables& tables;
   const afxdp::Driver& driver;
   const Engine& engine;
   const ExpiryCounts& pairs4;

@@ -25,7 +25,8 @@ namespace twinpath {
 class PortChanger {
  public:
   struct Parts {
-    KernelDatapath& datapath;
+    Tables& tables;
+    XdpHook& hook;
     Engine& engine;
     Follower& follower;
     PortSet& ports;

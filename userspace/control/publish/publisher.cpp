@@ -31,13 +31,13 @@ void read_trie(int fd, std::map<netlink::Prefix, dp_route>& out, ToPrefix to_pre
 
 }  // namespace
 
-Publisher::Publisher(KernelDatapath& datapath, GracePeriod grace, std::function<void()> wait_for_engines)
-    : datapath_(datapath), grace_(std::move(grace)), wait_for_engines_(std::move(wait_for_engines)) {
+Publisher::Publisher(Tables& tables, GracePeriod grace, std::function<void()> wait_for_engines)
+    : tables_(tables), grace_(std::move(grace)), wait_for_engines_(std::move(wait_for_engines)) {
   for (std::uint32_t bank = 0; bank < DP_BANKS; ++bank) read_back_routes(bank);
 }
 
 void Publisher::read_back_routes(std::uint32_t bank) {
-  const MapFds& maps = datapath_.maps();
+  const MapFds& maps = tables_.maps();
   read_trie<dp_route_key4>(maps.routes4[bank], written_[bank], [](const dp_route_key4& key) {
     netlink::Prefix prefix;
     prefix.base.family = DP_FAMILY_V4;
@@ -75,7 +75,7 @@ Status Publisher::settle() {
 
 void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
   constexpr std::size_t kPairs = std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX;
-  const TableMemory& memory = datapath_.memory();
+  const TableMemory& memory = tables_.memory();
   write_image(policy, memory.zone_pairs.values().subspan(bank * kPairs, kPairs),
               memory.rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX));
 }
@@ -83,7 +83,7 @@ void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
 // Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
 Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
   const std::span<dp_path> paths =
-      datapath_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
+      tables_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
   std::copy(plan.paths.begin(), plan.paths.end(), paths.begin());
   auto& written = written_[bank];
   for (auto entry = written.begin(); entry != written.end();) {
@@ -104,13 +104,13 @@ Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
 }
 
 Status Publisher::write_route(std::uint32_t bank, const netlink::Prefix& prefix, const dp_route& route) {
-  const MapFds& maps = datapath_.maps();
+  const MapFds& maps = tables_.maps();
   if (prefix.base.family == DP_FAMILY_V4) return map_update(maps.routes4[bank], key4(prefix), route, "IPv4 routes");
   return map_update(maps.routes6[bank], key6(prefix), route, "IPv6 routes");
 }
 
 Status Publisher::remove_route(std::uint32_t bank, const netlink::Prefix& prefix) {
-  const MapFds& maps = datapath_.maps();
+  const MapFds& maps = tables_.maps();
   if (prefix.base.family == DP_FAMILY_V4) return map_remove(maps.routes4[bank], key4(prefix), "IPv4 routes");
   return map_remove(maps.routes6[bank], key6(prefix), "IPv6 routes");
 }

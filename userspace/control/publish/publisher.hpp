@@ -14,14 +14,14 @@
 #include "config/compile.hpp"
 #include "control/follow/route_plan.hpp"
 #include "kernel/grace.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath {
 
 class Publisher {
  public:
   // `wait_for_engines` returns when every engine has passed a quiet point.
-  Publisher(KernelDatapath& datapath, GracePeriod grace, std::function<void()> wait_for_engines);
+  Publisher(Tables& tables, GracePeriod grace, std::function<void()> wait_for_engines);
 
   // Either may be null: unchanged since the last call. Raises the generation when `policy` is given, the epoch when
   // `routes` is. An error leaves the tables in force as they were.
@@ -34,14 +34,14 @@ class Publisher {
   [[nodiscard]] std::uint32_t stamp() const { return settings().stamp; }
 
  private:
-  [[nodiscard]] dp_settings& settings() const { return datapath_.memory().settings[0]; }
+  [[nodiscard]] dp_settings& settings() const { return tables_.memory().settings[0]; }
   void write_policy(std::uint32_t bank, const PolicyImage& policy);
   [[nodiscard]] Status write_routes(std::uint32_t bank, const RoutePlan& plan);
   [[nodiscard]] Status write_route(std::uint32_t bank, const netlink::Prefix& prefix, const dp_route& route);
   [[nodiscard]] Status remove_route(std::uint32_t bank, const netlink::Prefix& prefix);
   void read_back_routes(std::uint32_t bank);
 
-  KernelDatapath& datapath_;
+  Tables& tables_;
   GracePeriod grace_;
   std::function<void()> wait_for_engines_;
   PolicyImage policy_;  // in force, like routes_
