@@ -71,10 +71,10 @@ std::size_t ends_count(const RuleConfig& rule) {
   return count;
 }
 
-dp_rule common_part(const RuleConfig& rule, std::uint16_t id) {
+dp_rule common_part(const RuleConfig& rule, std::uint32_t id) {
   dp_rule compiled{};
   compiled.protocol = rule.protocol;
-  compiled.id = id;
+  compiled.id = static_cast<decltype(compiled.id)>(id);  // DP_RULE_IDS_MAX of them fit
   compiled.action = static_cast<std::uint8_t>(rule.action);
   compiled.place = static_cast<std::uint8_t>(rule.place);
   compiled.flags = rule.log ? DP_RULE_LOG : 0;
@@ -98,7 +98,7 @@ std::size_t expansion_size(const RuleConfig& rule) {
   return product(size, std::max<std::size_t>(rule.icmp_types.size(), 1));
 }
 
-void expand(const RuleConfig& rule, std::uint16_t id, std::vector<dp_rule>& run) {
+void expand(const RuleConfig& rule, std::uint32_t id, std::vector<dp_rule>& run) {
   dp_rule compiled = common_part(rule, id);
   for (const Ends& ends : ends_of(rule)) {
     set_ends(compiled, ends);
