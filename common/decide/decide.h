@@ -1,5 +1,23 @@
 /* decide.h - the whole decision on one packet, for both datapaths: everything that is not a plain hit.
  *
+ * Order    of the questions; the first that refuses names the reason.
+ *
+ *          | question                                       | asked by                 |
+ *          |------------------------------------------------|--------------------------|
+ *          | can the frame be read?                         | the caller (parse/)      |
+ *          | is it the link's, or for us?                   | dp_border                |
+ *          | which live flow does it belong to? A fragment: | dp_look_flow; of a live  |
+ *          |   its datagram's; an ICMP error: the quoted    |   flow: dp_look_known    |
+ *          | can such addresses be?                         | dp_look_addresses        |
+ *          | destination translation                        | dp_translate_destination |
+ *          | where is the destination?                      | dp_route_find            |
+ *          | the host's, or to be forwarded?                | dp_to_host, or ...       |
+ *          | does the source fit the port?                  | dp_source_valid          |
+ *          | may it pass? route, TTL, TCP's SYN, rules      | dp_judge                 |
+ *          | source translation                             | dp_translate_source      |
+ *          | can the next hop take it now?                  | dp_next_hop_ready        |
+ *
+ *          A fragment or an ICMP error to an own address that no translation claims (dp_address_claimed) is the host's.
  * Halves   look.h reads the tables and says what the packet changes; commit.h changes it. Here is the loop of the two.
  * Sides    The kernel and the engine ask with the same facts and tables and get the same answer; the side only says what
  *          the caller can finish (sender.h). The kernel installs a pair when it can send the packet by itself, the engine

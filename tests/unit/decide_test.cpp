@@ -221,6 +221,8 @@ const std::vector<Situation>& situations() {
        DP_PASS_HOST},
       {"first fragment to the host", host_open, kLan, Eth{} / Ipv4{.dst = "192.0.2.254", .mf = true} / Udp{} / Payload(800),
        DP_PASS_HOST, DP_PASS_HOST},
+      {"later fragment to the host", nothing, kLan, Eth{} / Ipv4{.dst = "192.0.2.254", .offset = 100, .protocol = 17} / Payload(80),
+       DP_PASS_HOST, DP_PASS_HOST},
       {"neighbour solicitation to our address", nothing, kLan, Eth{} / Ipv6{.dst = "2001:db8::fe", .hop_limit = 255} / Icmp{.type = 135},
        DP_PASS_LINK, DP_PASS_LINK},
   };
