@@ -11,7 +11,7 @@
 namespace twinpath::cli {
 namespace {
 
-// Where the command line is put, and what it then does.
+// The values of the command line, and the command that it names.
 struct CommandLine {
   Global global;
   CheckOptions check;

@@ -13,7 +13,7 @@ const json& list_of(const json& answer, std::string_view name) {
   return list.is_array() ? list : none;
 }
 
-// A zone or several: "inside, guests"; nothing said means any.
+// One zone or a list: "inside, guests"; "any" when none is named.
 std::string zones_text(const json& zones) {
   if (!zones.is_array()) return zones.is_null() ? "any" : text_cell(zones);
   std::string text;

@@ -1,7 +1,7 @@
 // compile.hpp - from a checked Config to the tables that both datapaths read.
 //
-// Default    verdict of a pair of zones when no rule matches: the `default` of the zone the packet comes from; to the
-//            host, the host zone's. Traffic inside one zone is no exception. From the host: always allow.
+// Default    the verdict when no rule matches: the `default` of the zone that the packet comes from, also inside one zone;
+//            to the host, the `default` of the host zone; from the host, always allow.
 // Expansion  a rule becomes sources × destinations × source ports × destination ports × ICMP types compiled rules for
 //            each of its zone pairs; combinations of IPv4 with IPv6 are left out. Pairs with equal lists share one run.
 // Order      of the operator, inside every pair.

@@ -1,6 +1,6 @@
 // object_reader.hpp - reads one JSON object key by key and notes every fault with its path.
 //
-// The keys that were asked for are the keys that are allowed: finish() reports all others. A member that is absent or
+// The keys that were read are the keys that are allowed: finish() reports all others. A member that is absent or
 // wrong leaves the target as it was.
 #pragma once
 
@@ -41,7 +41,7 @@ class ObjectReader {
   template <class Read>
   void section(std::string_view key, Read read);
 
-  // Keys known to the contract that this version refuses unless they say nothing: {}, [], or only such inside.
+  // A key of a later version: refused unless its value says nothing: {}, [], or only such inside.
   void refuse_unless_empty(std::string_view key);
 
   void fault(std::string_view key, std::string text);
@@ -50,7 +50,7 @@ class ObjectReader {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] FaultList& faults() { return faults_; }
 
-  // Reports the keys nobody asked for.
+  // Reports the keys that were not read.
   void finish();
 
  private:

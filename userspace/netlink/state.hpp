@@ -74,7 +74,7 @@ enum class RouteKind : std::uint8_t {
   other,  // kinds that Linux knows and does not forward by
 };
 
-// One way out of a route. Without a gateway the destination itself is the neighbour.
+// One next hop of a route. Without a gateway the destination itself is the neighbour.
 struct Path {
   IpAddress gateway;  // family NONE: on link. May be IPv6 in an IPv4 route (RFC 8950: "via inet6")
   std::uint32_t ifindex = 0;
@@ -85,8 +85,8 @@ struct Path {
   bool encapsulated = false;  // a lightweight tunnel (MPLS, SRv6, ip) wraps the packet: not for plain forwarding
 
   bool operator==(const Path&) const = default;
-  // The same way, whatever its present state and share.
-  [[nodiscard]] bool same_way(const Path& other) const {
+  // The same next hop, whatever its present state and share.
+  [[nodiscard]] bool same_next_hop(const Path& other) const {
     return gateway == other.gateway && ifindex == other.ifindex && encapsulated == other.encapsulated;
   }
 };

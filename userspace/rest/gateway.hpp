@@ -1,6 +1,6 @@
 // gateway.hpp - what the REST server asks of the gateway. The control plane implements it; tests use a fake.
 //
-// Thread   every call comes on the io_context's thread, one at a time. None may block: long answers are paged.
+// Thread   every call comes on the io_context's thread, one at a time. None may block: long lists are given in pages.
 // Shapes   JSON as in docs/rest.md. Fields may be added, none renamed. Reading calls cannot fail: what is not known is
 //          left out of the answer.
 // Errors   an exception that leaves a call becomes status 500; the server and its connection go on.
@@ -21,7 +21,7 @@
 namespace twinpath::rest {
 
 // Which policy pairs are meant. Filters that are absent match everything; all that are present must match. They are
-// compared with the forward half's key, as its packets look on arrival.
+// compared with the key of the forward entry: packets as they arrive.
 struct PolicyQuery {
   std::optional<std::string> zone;
   std::optional<Prefix> source;
@@ -85,7 +85,7 @@ class Gateway {
   // Keeps the configuration that waits to be confirmed; its generation. Absent when none does.
   [[nodiscard]] virtual std::optional<std::uint32_t> confirm() = 0;
 
-  // Called after the answer has been sent; the process is expected to end soon. detach: leave nothing behind.
+  // Called after the response has been sent; the process is expected to end soon. detach: leave nothing behind.
   virtual void shut_down(bool detach) = 0;
 };
 

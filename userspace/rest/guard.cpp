@@ -21,7 +21,7 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
-// A name that DNS could have bound to loopback is not an address.
+// Other names are refused: DNS may have bound them to loopback (DNS rebinding).
 bool is_local_host(std::string_view host) {
   const std::string_view name = without_port(host);
   return name == "localhost" || parse_address(name).family != DP_FAMILY_NONE;
@@ -37,7 +37,7 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
   return difference == 0;
 }
 
-std::optional<Response> refuse_stranger(const Credentials& given, std::string_view token) {
+std::optional<Response> refuse_access(const Credentials& given, std::string_view token) {
   if (!token.empty() && !has_token(given.authorization, token))
     return error_response(401, "unauthorized",
                           "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");

@@ -1,4 +1,4 @@
-// limits.hpp - how much, and for how long, the REST server bears with a client.
+// limits.hpp - how much a client of the REST server may send, and how slow it may be.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@ namespace twinpath::rest {
 struct ServerLimits {
   std::size_t connections = 64;                 // per listener
   std::size_t header_bytes = 16 * 1024;         // request line and fields
-  std::uint64_t body_bytes = 16 * 1024 * 1024;  // shared contract: 413 above
+  std::uint64_t body_bytes = 16 * 1024 * 1024;  // above: 413
   std::chrono::milliseconds idle{30'000};       // from connect or the last response to the next request's first byte
   std::chrono::milliseconds header{5'000};      // from the first byte to the end of the header
   std::chrono::milliseconds progress{5'000};    // between two pieces of a body

@@ -80,7 +80,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
  private:
-  // Wraps a step so that the session lives until it has run, and so that nothing is done once the server is gone.
+  // A handler that keeps the session alive until `step` has run. `step` is left out once the server is gone.
   template <class Step>
   auto then(Step step) {
     return [self = shared_from_this(), step](error_code error, std::size_t bytes) {
@@ -120,8 +120,8 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   std::optional<Response> refuse_early() const {
     if (!host_->guarded) return std::nullopt;
-    return refuse_stranger({field(http::field::authorization), field(http::field::host), field(http::field::origin)},
-                           host_->token);
+    return refuse_access({field(http::field::authorization), field(http::field::host), field(http::field::origin)},
+                         host_->token);
   }
 
   void send_continue() {

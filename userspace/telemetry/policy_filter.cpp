@@ -41,10 +41,10 @@ Result<PolicyCursor> PolicyCursor::parse(const std::string& text) {
   if (text.empty()) return cursor;
   const char* end = text.data() + text.size();
   if (text.size() < 3 || text[1] != '.' || (text[0] != '4' && text[0] != '6'))
-    return refuse("cursor: \"{}\" is none of ours", text);
+    return refuse("cursor: \"{}\" is no cursor of this gateway", text);
   cursor.family = static_cast<std::uint8_t>(text[0] - '0');
   const auto [last, error] = std::from_chars(text.data() + 2, end, cursor.slot);
-  if (error != std::errc{} || last != end) return refuse("cursor: \"{}\" is none of ours", text);
+  if (error != std::errc{} || last != end) return refuse("cursor: \"{}\" is no cursor of this gateway", text);
   return cursor;
 }
 
