@@ -16,6 +16,7 @@
 
 #include "afxdp/driver.hpp"
 #include "base/tick_clock.hpp"
+#include "config/fault.hpp"
 #include "control/follow/follower.hpp"
 #include "control/life/confirmation.hpp"
 #include "control/life/journal.hpp"

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "config/fault.hpp"
 #include "control/follow/follower.hpp"
 #include "control/life/journal.hpp"
 #include "control/ports/port_opener.hpp"
