@@ -8,7 +8,7 @@
 #include "engine/related.hpp"
 // behind the lookups they call
 #include "common/decide/decide.h"
-#include "common/edit/rewrite.h"
+#include "common/edit/forward.h"
 #include "common/parse/parse.h"
 #include "common/parse/plain.h"
 
@@ -193,10 +193,10 @@ void RewriteStage::rewrite(Item& item) noexcept {
   std::uint8_t* end = item.frame.data + item.frame.length;
   if ((ingress->flags & DP_PORT_WORKLOAD) != 0 && dp_checksum_l4(item.frame.data, end, &context.packet) == 0)
     return item.drop(DP_INTERNAL);
-  const int growth = dp_rewrite_vlan_growth(&context.packet, hop);
+  const int growth = dp_forward_growth(&context.packet, hop);
   item.frame.data -= growth;
   item.frame.length += static_cast<std::uint32_t>(growth);
-  if (dp_rewrite(item.frame.data, end, &context.packet, &context.view, hop) == 0) return item.drop(DP_INTERNAL);
+  if (dp_forward(item.frame.data, end, &context.packet, &context.view, hop) == 0) return item.drop(DP_INTERNAL);
   item.egress = hop->port;
   item.fate = Fate::send;
 }
