@@ -15,15 +15,9 @@ using test::kLan;
 using test::kWan;
 
 EngineStages::EngineStages(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests)
-    : queue_(io.engine_frames() / 2, EngineLimits{}.hold_per_neighbour),
-      read_(env, counters_),
-      fragments_({}, env.settings->v4.seed, env.settings->ticks_per_second),
-      judge_(env, counters_),
-      hold_(env, queue_, requests, counters_),
-      error_reply_(env, io, counters_),
-      rewrite_(env),
-      fragment_(env, io, counters_),
-      all_{&nothing_, &read_, &fragments_, &judge_, &hold_, &error_reply_, &rewrite_, &fragment_} {}
+    : chain_(env, io, requests, counters_, {.hold_total = io.engine_frames() / 2, .reassembly = {}}), all_{&nothing_} {
+  all_.insert(all_.end(), chain_.stages().begin(), chain_.stages().end());
+}
 
 EngineGateway::EngineGateway(std::uint32_t flows) : packets_(flows), order_(flows), items_(afxdp::kBurstMax) {
   enlarge_table(flows);

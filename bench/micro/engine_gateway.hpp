@@ -18,7 +18,7 @@
 
 namespace twinpath::bench {
 
-// The stages one by one, built as Engine builds its own. The first does nothing: it shows what measuring costs.
+// The stages one by one, in the chain's order. The first does nothing: it shows what measuring costs.
 class EngineStages {
  public:
   EngineStages(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests);
@@ -33,16 +33,9 @@ class EngineStages {
   };
 
   EngineCounters counters_;
-  HoldQueue queue_;
   NoStage nothing_;
-  ReadStage read_;
-  ReassemblyStage fragments_;
-  JudgeStage judge_;
-  HoldStage hold_;
-  ErrorReplyStage error_reply_;
-  RewriteStage rewrite_;
-  FragmentStage fragment_;
-  std::array<Stage*, 8> all_;
+  StageChain chain_;
+  std::vector<Stage*> all_;
 };
 
 class EngineGateway {

@@ -83,7 +83,7 @@ void shape(benchmark::internal::Benchmark* family) {
 
 void add_engine_stages() {
   const auto gateways = std::make_shared<Kept<EngineGateway>>();
-  for (const char* name : {"nothing", "read", "fragments", "judge", "hold", "answer", "rewrite", "cut"})
+  for (const char* name : {"nothing", "read", "reassembly", "decide", "hold", "error_reply", "forward", "fragment"})
     shape(benchmark::RegisterBenchmark(fmt::format("engine/{}", name).c_str(), measure_stage, gateways, name));
   shape(benchmark::RegisterBenchmark("engine/turn", measure_turn, gateways));
 }

@@ -1,12 +1,12 @@
 // gateway.bpf.c - the kernel datapath: two XDP programs, and a question.
 //
-// twinpath_hit   every frame: parse, one lookup, rewrite, redirect. Small, so that it stays in the instruction cache.
+// twinpath_hit   every frame: parse, one lookup, forward, redirect. Small, so that it stays in the instruction cache.
 // twinpath_slow  everything else, by tail call: the shared decision (common/decide/decide.h) and what follows from it.
 
 #include "bpf/shared/act.bpf.h"
 
 #include "common/decide/hit.h"
-#include "common/edit/rewrite.h"
+#include "common/edit/forward.h"
 #include "common/parse/parse.h"
 
 #define FRAME(xdp) ((__u8 *)(long)(xdp)->data)
@@ -41,7 +41,7 @@ DP_INLINE int take_hit(struct xdp_md *xdp, __u8 *frame, const __u8 *end, const s
 		return -1;
 	if (verdict == DP_HIT_USER)
 		return steer_hit(xdp, packet, &hit.view);
-	if (!dp_rewrite(frame, end, packet, &hit.view, &hit.hop))
+	if (!dp_forward(frame, end, packet, &hit.view, &hit.hop))
 		return XDP_ABORTED;
 	action = twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
 	/* last: its locked addition holds up every load behind it */
@@ -216,10 +216,10 @@ static __attribute__((noinline)) int prepare_forward(struct xdp_md *xdp, const s
 		return DP_INTERNAL;
 	if ((port->flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(FRAME(xdp), FRAME_END(xdp), &ctx->packet))
 		return DP_STEER_CHECKSUM;
-	growth = dp_rewrite_vlan_growth(&ctx->packet, hop);
+	growth = dp_forward_growth(&ctx->packet, hop);
 	if (growth && bpf_xdp_adjust_head(xdp, -growth))
 		return DP_INTERNAL;
-	if (!dp_rewrite(FRAME(xdp), FRAME_END(xdp), &ctx->packet, &ctx->view, hop))
+	if (!dp_forward(FRAME(xdp), FRAME_END(xdp), &ctx->packet, &ctx->view, hop))
 		return DP_INTERNAL;
 	return DP_NONE;
 }

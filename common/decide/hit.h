@@ -14,7 +14,7 @@
 
 struct dp_hit {
 	struct dp_flow_view view;
-	struct dp_next_hop hop; /* a copy: all questions and the rewrite see the same */
+	struct dp_next_hop hop; /* a copy: all questions and dp_forward see the same */
 	union {
 		struct dp_flow_entry4 *v4;
 		struct dp_flow_entry6 *v6;

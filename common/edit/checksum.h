@@ -97,13 +97,13 @@ DP_INLINE __u64 dp_checksum_pseudo(const struct dp_packet *packet, __u32 l4_byte
 DP_INLINE __u32 dp_checksum_offset(const struct dp_packet *packet)
 {
 	if (packet->protocol == DP_PROTOCOL_TCP)
-		return 16;
+		return DP_TCP_CHECK_AT;
 	if (packet->protocol == DP_PROTOCOL_UDP)
-		return 6;
+		return DP_UDP_CHECK_AT;
 	if (packet->family == DP_FAMILY_V4 && packet->protocol == DP_PROTOCOL_ICMP)
-		return 2;
+		return DP_ICMP_CHECK_AT;
 	if (packet->family == DP_FAMILY_V6 && packet->protocol == DP_PROTOCOL_ICMPV6)
-		return 2;
+		return DP_ICMP_CHECK_AT;
 	return 0;
 }
 

@@ -77,8 +77,9 @@ struct dp_flow_traffic {
 DP_STATIC_ASSERT(sizeof(struct dp_flow_traffic) == 16, "what an entry has room for");
 
 /* What a table is searched for: the packets of one direction as they look on arrival.
- * `delta` is no part of the key and is never compared or hashed: in a table entry it is the one's complement sum that the rewrite of
- * both addresses adds to a checksum (network order; rewrite.h), and lies here because the line has no other room. */
+ * `delta` is no part of the key and is never compared or hashed: in a table entry it is the one's complement sum that the
+ * translation of both addresses adds to a checksum (network order; edit/translate.h), and lies here because the line has
+ * no other room. */
 struct dp_flow_key4 {
 	__be32 source;
 	__be32 destination;
@@ -180,7 +181,7 @@ struct dp_flow_half {
 	__u8 protocol;
 	__u8 zone;
 	__u16 next_hop;
-	struct dp_address new_source; /* the packet after the rewrite; equal to the key without NAT */
+	struct dp_address new_source; /* the packet after translation; equal to the key without NAT */
 	struct dp_address new_destination;
 	__be16 new_source_port;
 	__be16 new_destination_port;

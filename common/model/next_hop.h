@@ -1,4 +1,4 @@
-/* next_hop.h - a neighbour on a port: everything the last rewrite needs.
+/* next_hop.h - a neighbour on a port: everything that forwarding needs (edit/forward.h).
  *
  * One array, not banked: a neighbour's change is one write, whatever the number of flows. Flow entries hold indices:
  * one of them counts only while the entry's stamp is current, so an index is given to another neighbour only under a

@@ -28,7 +28,7 @@ DP_INLINE enum dp_verdict dp_reason_verdict(enum dp_reason reason)
 /* What the short way (decide/hit.h) says of a packet. */
 enum dp_hit_verdict {
 	DP_HIT_NOT = 0,
-	DP_HIT_FORWARD = 1, /* with all that the rewrite needs */
+	DP_HIT_FORWARD = 1, /* with all that forwarding needs */
 	DP_HIT_USER = 2,    /* place: user. The engine asks for the next hop and counts */
 };
 

@@ -9,7 +9,9 @@
 #include "../target.h"
 
 enum {
-	DP_ICMP_BYTES = 8, /* every message of both RFCs has eight bytes at least */
+	DP_ICMP_BYTES = 8,         /* every message of both RFCs has eight bytes at least */
+	DP_ICMP_CHECK_AT = 2,      /* offset of the checksum */
+	DP_ICMP_IDENTIFIER_AT = 4, /* of queries and answers */
 	DP_ICMP_ECHO_REPLY = 0,
 	DP_ICMP_UNREACHABLE = 3,
 	DP_ICMP_SOURCE_QUENCH = 4,

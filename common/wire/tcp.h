@@ -9,7 +9,8 @@
 #include "../target.h"
 
 enum {
-	DP_TCP_BYTES = 20, /* without options */
+	DP_TCP_BYTES = 20,    /* without options */
+	DP_TCP_CHECK_AT = 16, /* offset of the checksum */
 	DP_TCP_FIN = 0x01,
 	DP_TCP_SYN = 0x02,
 	DP_TCP_RST = 0x04,

@@ -8,7 +8,10 @@
 
 #include "../target.h"
 
-enum { DP_UDP_BYTES = 8 };
+enum {
+	DP_UDP_BYTES = 8,
+	DP_UDP_CHECK_AT = 6, /* offset of the checksum */
+};
 
 struct dp_udp {
 	__be16 source_port;

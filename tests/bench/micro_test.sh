@@ -14,7 +14,7 @@ fail() {
 
 # All that bench/README.md speaks of.
 families=(checksum/range checksum/update classify/port classify/source
-  engine/{nothing,read,fragments,judge,hold,answer,rewrite,cut,turn} expiry/{again,expired,first}
+  engine/{nothing,read,reassembly,decide,hold,error_reply,forward,fragment,turn} expiry/{again,expired,first}
   flow_table/{hit,install_delete,miss} memory/random publish/{compile,parse,write})
 
 "$micro" '--benchmark_filter=-pairs:4000000|MB:1088' --benchmark_min_time=0.001 --benchmark_format=json >"$result"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/edit/rewrite.h"
+#include "common/edit/translate.h"
 #include "common/wire/ipv4.h"
 
 namespace twinpath::test {
@@ -72,7 +72,7 @@ dp_flow_half Flow::half(bool answers) const {
   half.new_destination_port = htons(new_to.port);
   half.protocol = protocol;
   half.flags = DP_FLOW_REWRITE;
-  half.delta = dp_rewrite_delta(&half);
+  half.delta = dp_translate_address_delta(&half);
   return half;
 }
 

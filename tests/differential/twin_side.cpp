@@ -2,7 +2,7 @@
 
 #include "common/decide/decide.h"
 #include "common/decide/hit.h"
-#include "common/edit/rewrite.h"
+#include "common/edit/forward.h"
 #include "common/parse/parse.h"
 
 #include "differential/twin_side.hpp"
@@ -123,8 +123,8 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival, bool hit) {
   std::copy(arrival.frame.begin(), arrival.frame.end(), frame);
   if ((env_.ports[ctx.packet.ingress].flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(frame, end, &ctx.packet))
     return steer(ctx, arrival, DP_STEER_CHECKSUM);
-  frame -= dp_rewrite_vlan_growth(&ctx.packet, hop);
-  if (!dp_rewrite(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
+  frame -= dp_forward_growth(&ctx.packet, hop);
+  if (!dp_forward(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
   dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, 1, ctx.packet.frame_bytes, ctx.now);
   last_.egress = hop->port;
   add(hit ? crossings[dp_crossing(last_.parent, hop->port)] : port_counters[hop->port].forwarded,

@@ -7,7 +7,7 @@
 #include "harness/gateway_tables.hpp"
 #include "harness/parsed.hpp"
 // behind the lookups of the first
-#include "common/edit/rewrite.h"
+#include "common/edit/forward.h"
 #include "common/parse/quote.h"
 
 #include "fuzz/fuzz.hpp"
@@ -39,7 +39,7 @@ void read_quote(const Bytes& frame, const dp_context& ctx) {
 
 void rewrite(test::GatewayTables& gateway, Bytes frame) {
   const dp_next_hop& hop = gateway.hop(gateway.last.next_hop);
-  promise(dp_rewrite(frame.data(), frame.data() + frame.size(), &gateway.last.packet, &gateway.last.view, &hop) != 0,
+  promise(dp_forward(frame.data(), frame.data() + frame.size(), &gateway.last.packet, &gateway.last.view, &hop) != 0,
           "a forwarded frame that cannot be rewritten");
 }
 

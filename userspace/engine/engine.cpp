@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/egress_queue.hpp"
 #include "engine/env.hpp"
 // behind the lookups they call
 #include "common/decide/decide.h"
@@ -27,16 +28,10 @@ Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, Neighbou
       clock_(clock),
       limits_(limits),
       counters_(std::move(counters)),
-      queue_(std::min(limits.hold_total, io.engine_frames() / 2), limits.hold_per_neighbour),
-      read_(env, *counters_),
-      fragments_({.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}, env.settings->v4.seed,
-                 clock.per_second()),
-      judge_(env, *counters_),
-      hold_(env, queue_, requests, *counters_),
-      error_reply_(env, io, *counters_),
-      rewrite_(env),
-      fragment_(env, io, *counters_),
-      stages_{&read_, &fragments_, &judge_, &hold_, &error_reply_, &rewrite_, &fragment_},
+      chain_(env, io, requests, *counters_,
+             {.hold_total = std::min(limits.hold_total, io.engine_frames() / 2),
+              .hold_per_neighbour = limits.hold_per_neighbour,
+              .reassembly = {.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}}),
       tally_(env) {
   burst_.reserve(afxdp::kBurstMax);
   again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
@@ -49,7 +44,8 @@ void Engine::run() noexcept {
   while (!stop_.load(std::memory_order_relaxed)) {
     run_posted();
     if (turn()) continue;
-    const bool waiting = !queue_.empty() || !fragments_.empty() || !departing_.empty() || !tally_.empty();
+    const bool waiting =
+        !chain_.hold().queue().empty() || !chain_.reassembly().empty() || !departing_.empty() || !tally_.empty();
     (void)io_.wait(waiting ? kWaiting : kIdle);
   }
 }
@@ -74,7 +70,7 @@ void Engine::neighbours_changed() noexcept {
 }
 
 void Engine::set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept {
-  if (port < DP_PORTS_MAX) error_reply_.set_addresses(port, addresses);
+  if (port < DP_PORTS_MAX) chain_.error_reply().set_addresses(port, addresses);
 }
 
 void Engine::forget_rule(std::uint16_t rule) noexcept {
@@ -83,7 +79,7 @@ void Engine::forget_rule(std::uint16_t rule) noexcept {
 
 void Engine::forget_port(std::uint16_t port) noexcept {
   set_addresses(port, {});
-  fragments_.forget_port(port);
+  chain_.reassembly().forget_port(port);
   const std::uint32_t now = clock_.now();
   release_fragments(now);
   retry_.store(true, std::memory_order_relaxed);
@@ -119,9 +115,13 @@ bool Engine::turn() noexcept {
     burst_[i].related = false;
     burst_[i].again = false;
   }
-  if (!frames.empty()) pass_stages(burst_, now);
+  if (!frames.empty()) {
+    chain_.run(burst_, now);
+    finish_all(burst_, now);
+  }
   release_fragments(now);
-  held_.store(static_cast<std::uint32_t>(queue_.size() + fragments_.size()), std::memory_order_relaxed);
+  held_.store(static_cast<std::uint32_t>(chain_.hold().queue().size() + chain_.reassembly().size()),
+              std::memory_order_relaxed);
   // While more waits, several bursts leave together: a call to send costs the same for few packets and for many.
   const bool drained = frames.size() < afxdp::kBurstMax;
   if (drained || ++unsent_bursts_ == kBurstsPerFlush) {
@@ -133,30 +133,30 @@ bool Engine::turn() noexcept {
   return !frames.empty();
 }
 
-void Engine::pass_stages(std::span<Item> burst, std::uint32_t now) noexcept {
-  for (Stage* stage : stages_) stage->run(burst, now);
-  for (Item& item : burst) settle(item, now);
+void Engine::finish_all(std::span<Item> items, std::uint32_t now) noexcept {
+  for (Item& item : items) finish(item, now);
 }
 
-// Judges every held packet anew: those whose neighbour is there by now or given up, or who have waited too long, leave
-// the queue in the order they came; the others stay where they are, ahead of all that comes later.
+// Decides every held packet again. Those whose neighbour is resolved or has failed, and those that have waited too long,
+// leave the queue in the order they came; the others stay where they are, ahead of all that comes later.
 void Engine::retry_held(std::uint32_t now) noexcept {
-  if (queue_.empty()) return;
+  HoldStage& hold = chain_.hold();
+  if (hold.queue().empty()) return;
   const std::uint32_t rate = clock_.per_second();
   if (!retry_.exchange(false, std::memory_order_acquire) && now - last_retry_ < rate / kRetriesPerSecond + 1) return;
   last_retry_ = now;
   again_.clear();
   const auto hold_ticks = static_cast<std::uint32_t>(std::uint64_t{limits_.hold_timeout_ms} * rate / 1000);
-  queue_.visit(now, hold_ticks, [&](Waiting& waiting, bool expired) {
+  hold.queue().visit(now, hold_ticks, [&](Waiting& waiting, bool expired) {
     Item& item = waiting.item;
     item.context.now = now;
     item.fate = Fate::undecided;
     item.again = true;
-    judge_.run({&item, 1}, now);
+    chain_.decide().run({&item, 1}, now);
     if (item.fate == Fate::undecided && item.reason == DP_STEER_NEIGHBOUR) {
-      if (!expired && !hold_.given_up(waiting)) {
+      if (!expired && !hold.newly_failed(waiting)) {
         item.fate = Fate::held;
-        hold_.ask_again(waiting, now);
+        hold.ask_again(waiting, now);
         return false;
       }
       item.drop(DP_NEIGHBOUR_FAILED);
@@ -164,28 +164,26 @@ void Engine::retry_held(std::uint32_t now) noexcept {
     again_.push_back(item);
     return true;
   });
-  for (Stage* stage :
-       {static_cast<Stage*>(&error_reply_), static_cast<Stage*>(&rewrite_), static_cast<Stage*>(&fragment_)})
-    stage->run(again_, now);
-  for (Item& item : again_) settle(item, now);
+  chain_.run_behind(hold, again_, now);
+  finish_all(again_, now);
   if (!again_.empty()) io_.flush_paced();
 }
 
 // Fragments that came before their first, behind the burst that brought it.
 void Engine::release_fragments(std::uint32_t now) noexcept {
-  if (fragments_.empty()) return;
+  ReassemblyStage& reassembly = chain_.reassembly();
+  if (reassembly.empty()) return;
   again_.clear();
-  fragments_.release(now, [&](const Item& item) { again_.push_back(item); });
+  reassembly.release(now, [&](const Item& item) { again_.push_back(item); });
   for (Item& item : again_) item.context.now = now;
-  const std::array<Stage*, 5> rest{&judge_, &hold_, &error_reply_, &rewrite_, &fragment_};
-  for (Stage* stage : rest) stage->run(again_, now);
-  for (Item& item : again_) settle(item, now);
+  chain_.run_behind(reassembly, again_, now);
+  finish_all(again_, now);
 }
 
-void Engine::settle(Item& item, std::uint32_t now) noexcept {
+void Engine::finish(Item& item, std::uint32_t now) noexcept {
   switch (item.fate) {
     case Fate::send: return send(item, now);
-    case Fate::cut: account(item, now); return io_.release(item.frame.index);
+    case Fate::fragmented: account(item, now); return io_.release(item.frame.index);
     case Fate::held: return;
     default: return drop(item);
   }
@@ -230,7 +228,8 @@ void Engine::hand_over(std::uint32_t now, bool drained) noexcept {
     const bool overdue = now - flow.since > limit;
     const bool gone = io_.sent(flow.port, flow.queue).completed >= flow.until;
     if (!overdue && !(gone && drained)) return false;
-    if (!queue_.empty() && queue_.waits_for_flow(flow.family, flow.slot)) return true;  // a later packet will let it go
+    const HoldQueue& held = chain_.hold().queue();
+    if (!held.empty() && held.waits_for_flow(flow.family, flow.slot)) return true;  // that packet will hand it over
     dp_flow_change_flags(&env_, flow.family, flow.slot, flow.control, 0, DP_FLOW_HELD);
     return true;
   });

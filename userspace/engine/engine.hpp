@@ -6,7 +6,7 @@
 //               packet was queued, whatever became of it (the port gone, the link down). A HELD flow whose packet was
 //               dropped is let go by the next one that is sent; until then nobody has anything to overtake, and once
 //               the daemon is dead the kernel takes no notice of the flag.
-// Frames        Each one received is, at every moment, in a burst, in the queue, in the fragment stage, or settled: sent,
+// Frames        Each one received is, at every moment, in a burst, held by the hold or the reassembly stage, or finished: sent,
 //               or released under a reason.
 // Quiet point   post() runs a function on the engine's thread between two bursts; a caller that waits for it knows that
 //               no burst works on tables it read before.
@@ -14,7 +14,6 @@
 // Owner         the daemon. Thread: run() is the engine's, post() and stop() any.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -25,11 +24,7 @@
 #include "base/tick_clock.hpp"
 #include "engine/counters.hpp"
 #include "engine/flow_tally.hpp"
-#include "engine/hold_queue.hpp"
-#include "engine/neighbour_requests.hpp"
-#include "engine/reassembly_stage.hpp"
-#include "engine/stage.hpp"
-#include "engine/stages.hpp"
+#include "engine/stage_chain.hpp"
 
 struct dp_env;
 
@@ -85,8 +80,8 @@ class Engine {
   void run_posted() noexcept;
   void retry_held(std::uint32_t now) noexcept;
   void release_fragments(std::uint32_t now) noexcept;
-  void pass_stages(std::span<Item> burst, std::uint32_t now) noexcept;
-  void settle(Item& item, std::uint32_t now) noexcept;
+  void finish_all(std::span<Item> items, std::uint32_t now) noexcept;
+  void finish(Item& item, std::uint32_t now) noexcept;
   void send(Item& item, std::uint32_t now) noexcept;
   void account(const Item& item, std::uint32_t now) noexcept;
   void drop(const Item& item) noexcept;
@@ -98,15 +93,7 @@ class Engine {
   const TickClock& clock_;
   EngineLimits limits_;
   std::shared_ptr<EngineCounters> counters_;  // may lie in memory that outlives the process
-  HoldQueue queue_;
-  ReadStage read_;
-  ReassemblyStage fragments_;
-  JudgeStage judge_;
-  HoldStage hold_;
-  ErrorReplyStage error_reply_;
-  RewriteStage rewrite_;
-  FragmentStage fragment_;
-  std::array<Stage*, 7> stages_;
+  StageChain chain_;
   std::vector<Item> burst_;
   std::vector<Item> again_;
   std::vector<Departing> departing_;

@@ -10,11 +10,11 @@ namespace twinpath {
 
 // What is to happen to the frame when the burst leaves the last stage. Exactly one of them, always.
 enum class Fate : std::uint8_t {
-  undecided,  // later stages still work on it
-  send,       // rewritten: out of `egress`
-  cut,        // its fragments are on their way out of `egress`: the frame itself is freed
-  drop,       // counted under `reason`, then freed
-  held,       // kept by the holding queue or by the fragment stage
+  undecided,   // later stages still work on it
+  send,        // ready to leave by `egress`
+  fragmented,  // its fragments leave by `egress`: the frame itself is freed
+  drop,        // counted under `reason`, then freed
+  held,        // kept by the hold stage or by the reassembly stage
 };
 
 struct Item {
@@ -23,9 +23,10 @@ struct Item {
   int reason = DP_NONE;  // enum dp_reason
   Fate fate = Fate::undecided;
   bool related = false;      // an ICMP error about the flow in context.view: travels with it, is no packet of it
-  bool again = false;        // has waited: was counted when it first passed
+  bool again = false;        // has been held: was counted when it first passed
   std::uint16_t egress = 0;  // port number
 
+  [[nodiscard]] bool undecided() const noexcept { return fate == Fate::undecided; }
   void drop(int why) noexcept {
     reason = why;
     fate = Fate::drop;

@@ -29,7 +29,7 @@ struct ReassemblyLimits {
 class ReassemblyStage final : public Stage {
  public:
   ReassemblyStage(const ReassemblyLimits& limits, std::uint64_t seed, std::uint32_t ticks_per_second);
-  [[nodiscard]] std::string_view name() const noexcept override { return "fragments"; }
+  [[nodiscard]] std::string_view name() const noexcept override { return "reassembly"; }
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
 
   [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }

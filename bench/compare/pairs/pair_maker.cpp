@@ -4,7 +4,7 @@
 
 #include "bench/compare/numbered_flow.hpp"
 #include "common/decide/judge.h"
-#include "common/edit/rewrite.h"
+#include "common/edit/translate.h"
 #include "telemetry/reasons.hpp"
 
 namespace twinpath::bench {
@@ -83,7 +83,7 @@ dp_flow_half PairMaker::forward_of(std::uint32_t number) const {
     half.new_source.word[0] = htonl(kFirstOutside + number / kPortsPerAddress);
     half.new_source_port = htons(static_cast<std::uint16_t>(kLastPort - number % kPortsPerAddress));
   }
-  half.delta = dp_rewrite_delta(&half);
+  half.delta = dp_translate_address_delta(&half);
   return half;
 }
 
@@ -93,7 +93,7 @@ dp_flow_half PairMaker::reverse_of(const dp_flow_half& forward) const {
   half.next_hop = reverse_.next_hop;
   half.stamp = reverse_.stamp;
   half.flags = reverse_.flags | (forward.flags & DP_FLOW_REWRITE);
-  half.delta = dp_rewrite_delta(&half);
+  half.delta = dp_translate_address_delta(&half);
   return half;
 }
 

@@ -1,0 +1,25 @@
+// decide_stage.hpp - the shared decision (common/decide) about a packet. An ICMP error takes the decision on the flow that it
+// quotes (related.hpp). Thread: the engine's; see stage.hpp for what a stage may do.
+#pragma once
+
+#include "engine/counters.hpp"
+#include "engine/stage.hpp"
+
+struct dp_env;
+
+namespace twinpath {
+
+class DecideStage final : public Stage {
+ public:
+  DecideStage(dp_env& env, EngineCounters& counters) : env_(env), counters_(counters) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "decide"; }
+  void run(std::span<Item> burst, std::uint32_t now) noexcept override;
+
+ private:
+  void decide(Item& item) noexcept;
+
+  dp_env& env_;
+  EngineCounters& counters_;
+};
+
+}  // namespace twinpath

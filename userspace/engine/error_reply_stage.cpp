@@ -1,0 +1,57 @@
+#include "engine/error_reply_stage.hpp"
+
+#include "engine/env.hpp"
+// behind the lookups they call
+#include "common/decide/decide.h"
+
+namespace twinpath {
+
+void ErrorReplyStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
+  for (Item& item : burst) {
+    if (item.fate == Fate::drop && item.reason == DP_NEIGHBOUR_FAILED)
+      reply(item, ErrorReplyKind::host_unreachable, now);
+    if (!item.undecided()) continue;
+    const bool tcp = item.context.packet.protocol == DP_PROTOCOL_TCP;
+    switch (item.reason) {
+      case DP_STEER_TTL:
+        reply(item, ErrorReplyKind::time_exceeded, now);
+        item.drop(DP_TTL_EXCEEDED);
+        break;
+      case DP_STEER_TOO_BIG:
+        if (dp_may_fragment(&item.context.packet)) break;
+        reply(item, ErrorReplyKind::too_big, now);
+        item.drop(DP_TOO_BIG);
+        break;
+      case DP_STEER_UNREACHABLE:
+        reply(item, ErrorReplyKind::no_route, now);
+        item.drop(DP_NO_ROUTE);
+        break;
+      case DP_STEER_REJECT:
+        reply(item, tcp ? ErrorReplyKind::reset : ErrorReplyKind::prohibited, now);
+        item.drop(DP_RULE_REJECT);
+        break;
+      default:
+        if (!dp_engine_forwards(item.reason)) item.drop(DP_INTERNAL);
+    }
+  }
+}
+
+void ErrorReplyStage::reply(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept {
+  const dp_packet& packet = item.context.packet;
+  const std::uint32_t budget = kind == ErrorReplyKind::time_exceeded ? DP_BUDGET_TTL : DP_BUDGET_ICMP_ERROR;
+  if (!may_reply(packet, kind) || dp_env_budget(&env_, budget, now) == 0) return;
+  const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
+  afxdp::Frame made = io_.allocate();
+  if (!made) return;
+  constexpr std::size_t kRoom = 1536;  // frames have 2048 bytes at least, 256 of them headroom
+  made.length = write_error_reply(kind, {item.frame.data, item.frame.length}, packet, addresses_[packet.ingress],
+                                  hop != nullptr ? hop->mtu : 0, {made.data, kRoom});
+  if (made.length == 0 || !io_.transmit(made, packet.ingress, item.frame.queue)) {
+    io_.release(made.index);
+    return;
+  }
+  counters_.made.add(made.length);
+  counters_.transmitted[packet.ingress].add(made.length);
+}
+
+}  // namespace twinpath

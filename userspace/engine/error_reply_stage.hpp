@@ -1,0 +1,34 @@
+// error_reply_stage.hpp - refused packets get their reply: an ICMP error or a TCP reset (error_reply.hpp), out of the port
+// they came in by. Thread: the engine's; see stage.hpp for what a stage may do.
+#pragma once
+
+#include <array>
+
+#include "afxdp/frame_io.hpp"
+#include "common/model/limits.h"
+#include "engine/counters.hpp"
+#include "engine/error_reply.hpp"
+#include "engine/stage.hpp"
+
+struct dp_env;
+
+namespace twinpath {
+
+class ErrorReplyStage final : public Stage {
+ public:
+  ErrorReplyStage(dp_env& env, afxdp::FrameIo& io, EngineCounters& counters)
+      : env_(env), io_(io), counters_(counters) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "error_reply"; }
+  void run(std::span<Item> burst, std::uint32_t now) noexcept override;
+  void set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept { addresses_[port] = addresses; }
+
+ private:
+  void reply(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept;
+
+  dp_env& env_;
+  afxdp::FrameIo& io_;
+  EngineCounters& counters_;
+  std::array<PortAddresses, DP_PORTS_MAX> addresses_{};
+};
+
+}  // namespace twinpath
