@@ -244,9 +244,9 @@ void Follower::give_back_next_hops() {
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
   }
   if (!parts_.hops.has_retired()) return;
-  auto settled = parts_.publisher.publish(nullptr, &fresh);
-  if (settled) settled = parts_.publisher.settle();
-  if (!settled) return complain_(settled.error().text);
+  auto published = parts_.publisher.publish(nullptr, &fresh);
+  if (published) published = parts_.publisher.wait_for_readers();
+  if (!published) return complain_(published.error().text);
   parts_.hops.release_retired();
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <future>
-#include <random>
 
 #include "base/paths.hpp"
 #include "common/flow/hash.h"
@@ -15,13 +14,7 @@
 namespace twinpath {
 namespace {
 
-constexpr std::uint32_t kHeartbeatLimit_s = 3;
 constexpr std::chrono::milliseconds kRecoveryWait{100};
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return static_cast<std::uint64_t>(device()) << 32 | device();
-}
 
 // Beside the kernel's, so that what users are shown goes on counting when the daemon is started anew.
 Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
@@ -128,40 +121,20 @@ Status Control::load_tables() {
   if (!hook) return pass_on(std::move(hook.error()));
   hook_ = std::make_unique<XdpHook>(std::move(*hook));
   if (auto saved = save_journal(journal_); !saved) return saved;
-  calibrate();
-  write_settings(tables_->memory().settings[0].layout_version == 0);
+  settings_ = std::make_unique<SettingsWriter>(tables_->memory().settings[0]);
+  begin_settings();
+  heartbeat_ = std::make_unique<Heartbeat>(*settings_, clock_, [this] { return hook_->tick(); });
   return {};
 }
 
-// Numbers and seeds of adopted tables stay: entries were made with them.
-void Control::write_settings(bool fresh) {
-  dp_settings& settings = tables_->memory().settings[0];
-  if (fresh) {
-    settings.stamp = 1U << 16 | 1;
-    settings.v4.seed = random_seed();
-    settings.v6.seed = random_seed();
-    settings.ecmp_seed = random_seed();
-    settings.pickup_until = clock_.now() + config_.flows.pickup_grace_s * clock_.per_second();
+void Control::begin_settings() {
+  if (const auto tick = hook_->tick()) clock_.calibrate(*tick);
+  if (settings_->fresh()) {
+    settings_->begin();
+    begin_pickup_grace();
   }
-  settings.v4.set_count = sets_for(config_.flows.max_pairs_v4);
-  settings.v4.max_pairs = config_.flows.max_pairs_v4;
-  settings.v6.set_count = sets_for(config_.flows.max_pairs_v6);
-  settings.v6.max_pairs = config_.flows.max_pairs_v6;
-  settings.ticks_per_second = clock_.per_second();
-  settings.heartbeat_limit = kHeartbeatLimit_s * clock_.per_second();
-  settings.heartbeat = clock_.now();
-  settings.pickup = config_.flows.pickup == Pickup::loose ? DP_PICKUP_LOOSE : DP_PICKUP_STRICT;
-  settings.pickup_grace = config_.flows.pickup == Pickup::grace ? 1 : 0;
-  settings.timeouts = ticks_of(config_.flows.timeouts, clock_.per_second());
-  const BudgetConfig& budget = config_.engine.budget_pps;
-  settings.budget[DP_BUDGET_FRAGMENT] = budget.fragment;
-  settings.budget[DP_BUDGET_TTL] = budget.ttl;
-  settings.budget[DP_BUDGET_ICMP_ERROR] = budget.icmp_error;
-  settings.budget[DP_BUDGET_HOST] = budget.host;
-  settings.budget[DP_BUDGET_LINK] = budget.host;
-  settings.budget[DP_BUDGET_NEIGHBOUR] = budget.neighbour;
-  settings.budget[DP_BUDGET_HELD] = budget.held;
-  settings.layout_version = DP_LAYOUT_VERSION;
+  settings_->set_heartbeat(clock_.now());
+  settings_->configure(config_, clock_.per_second());
 }
 
 Status Control::open_engine() {
@@ -215,7 +188,7 @@ Status Control::open_follower() {
   auto grace = GracePeriod::create();
   if (!grace) return pass_on(std::move(grace.error()));
   hops_ = std::make_unique<NextHopTable>(tables_->memory().next_hops.values(), tables_->maps().neighbours);
-  publisher_ = std::make_unique<Publisher>(*tables_, std::move(*grace), [this] { wait_for_engine(); });
+  publisher_ = std::make_unique<Publisher>(*tables_, *settings_, std::move(*grace), [this] { wait_for_engine(); });
   auto follower = Follower::open({io_, *tables_, ports_, *hops_, *publisher_, *engine_, *driver_, *neighbour_requests_},
                                  options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
@@ -235,7 +208,7 @@ Status Control::publish_first() {
   auto published = publisher_->publish(&image_, &routes);
   for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
     set_trust(*tables_, number, {before[number].zone, before[number].source_check});
-  if (published && adopting_) published = publisher_->settle();
+  if (published && adopting_) published = publisher_->wait_for_readers();
   if (published) delete_flows_of_zones(reassigned_zones_);
   return published;
 }
@@ -247,18 +220,8 @@ void Control::wait_for_engine() {
   passed.get_future().wait();
 }
 
-void Control::calibrate() {
-  if (const auto tick = hook_->tick()) clock_.calibrate(*tick);
-}
-
-void Control::beat() {
-  dp_settings& settings = tables_->memory().settings[0];
-  std::atomic_ref<std::uint32_t>(settings.heartbeat).store(clock_.now(), std::memory_order_relaxed);
-}
-
 void Control::every_second() {
-  calibrate();
-  beat();
+  heartbeat_->control_lives();
   expire();
   timer_.expires_after(std::chrono::seconds{1});
   timer_.async_wait([this](const boost::system::error_code& error) {
@@ -267,7 +230,7 @@ void Control::every_second() {
 }
 
 void Control::expire() {
-  dp_settings& settings = tables_->memory().settings[0];
+  const dp_settings& settings = settings_->view();
   const auto pass = [&](std::uint8_t family, FlowExpiry& expiry, FlowAges& ages) {
     const TableView flows = table(family);
     const std::uint32_t now = clock_.now();
@@ -280,14 +243,11 @@ void Control::expire() {
     const double half_open_max = config_.flows.half_open_share * shape.max_pairs;
     return pairs.live >= shape.max_pairs || static_cast<double>(pairs.half_open) > half_open_max;
   };
-  const int v4 = crowded(pairs4_, settings.v4) ? DP_CROWDED_V4 : 0;
-  const int v6 = crowded(pairs6_, settings.v6) ? DP_CROWDED_V6 : 0;
-  settings.crowded = static_cast<std::uint8_t>(v4 | v6);
-  settings.evict_expired = settings.crowded != 0 ? 1 : 0;
+  settings_->set_crowded(crowded(pairs4_, settings.v4), crowded(pairs6_, settings.v6));
 }
 
 TableView Control::table(std::uint8_t family) {
-  const dp_settings& settings = tables_->memory().settings[0];
+  const dp_settings& settings = settings_->view();
   if (family == DP_FAMILY_V4) return {family, tables_->memory().flows4.values(), {}, settings.v4};
   return {family, {}, tables_->memory().flows6.values(), settings.v6};
 }
@@ -301,6 +261,7 @@ void Control::stop(OnExit how) {
   if (stopped_) return;
   stopped_ = true;
   timer_.cancel();
+  heartbeat_.reset();
   if (follower_) follower_->stop();
   if (engine_thread_.joinable()) {
     engine_->stop();
@@ -323,6 +284,7 @@ void Control::close_all() {
   env_.reset();
   neighbour_requests_.reset();
   driver_.reset();
+  settings_.reset();
   hook_.reset();
   tables_.reset();
 }

@@ -19,6 +19,7 @@
 #include "config/fault.hpp"
 #include "control/follow/follower.hpp"
 #include "control/life/confirmation.hpp"
+#include "control/life/heartbeat.hpp"
 #include "control/life/journal.hpp"
 #include "control/life/snapshots.hpp"
 #include "control/ports/port_changer.hpp"
@@ -81,9 +82,8 @@ class Control final : public rest::Gateway {
   void enable_bursts();
   [[nodiscard]] Status open_follower();
   [[nodiscard]] Status publish_first();
-  void write_settings(bool fresh);
+  void begin_settings();
   void every_second();
-  void calibrate();
   void expire();
   void wait_for_engine();
   void stop(OnExit how);
@@ -91,7 +91,6 @@ class Control final : public rest::Gateway {
   [[nodiscard]] TableView table(std::uint8_t family);
   [[nodiscard]] SnapshotSources sources();
   [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
-  void beat();
   // control_reload.cpp
   void on_driver(const std::function<void(afxdp::Driver&)>& work);
   [[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(Config next);
@@ -122,6 +121,8 @@ class Control final : public rest::Gateway {
   PortSet ports_;
   std::unique_ptr<Tables> tables_;
   std::unique_ptr<XdpHook> hook_;
+  std::unique_ptr<SettingsWriter> settings_;
+  std::unique_ptr<Heartbeat> heartbeat_;
   std::unique_ptr<afxdp::Driver> driver_;
   std::unique_ptr<NeighbourRequestQueue> neighbour_requests_;
   std::unique_ptr<dp_env> env_;

@@ -1,7 +1,6 @@
 #include "control/publish/publisher.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 namespace twinpath {
@@ -31,8 +30,9 @@ void read_trie(int fd, std::map<netlink::Prefix, dp_route>& out, ToPrefix to_pre
 
 }  // namespace
 
-Publisher::Publisher(Tables& tables, GracePeriod grace, std::function<void()> wait_for_engines)
-    : tables_(tables), grace_(std::move(grace)), wait_for_engines_(std::move(wait_for_engines)) {
+Publisher::Publisher(Tables& tables, SettingsWriter& settings, GracePeriod grace,
+                     std::function<void()> wait_for_engines)
+    : tables_(tables), settings_(settings), grace_(std::move(grace)), wait_for_engines_(std::move(wait_for_engines)) {
   for (std::uint32_t bank = 0; bank < DP_BANKS; ++bank) read_back_routes(bank);
 }
 
@@ -53,21 +53,19 @@ void Publisher::read_back_routes(std::uint32_t bank) {
 Status Publisher::publish(const PolicyImage* policy, const RoutePlan* routes) {
   const PolicyImage& wanted_policy = policy != nullptr ? *policy : policy_;
   const RoutePlan& wanted_routes = routes != nullptr ? *routes : routes_;
-  if (auto settled = settle(); !settled) return settled;
-  const std::uint32_t idle = (settings().bank + 1) % DP_BANKS;
+  if (auto waited = wait_for_readers(); !waited) return waited;
+  const std::uint32_t idle = (settings_.bank() + 1) % DP_BANKS;
   write_policy(idle, wanted_policy);
   if (auto written = write_routes(idle, wanted_routes); !written) return written;
-  const std::uint16_t generation = policy != nullptr ? next_number(this->generation()) : this->generation();
-  const std::uint16_t epoch = routes != nullptr ? next_number(this->epoch()) : this->epoch();
-  std::atomic_ref<std::uint32_t>(settings().bank).store(idle, std::memory_order_seq_cst);
-  std::atomic_ref<std::uint32_t>(settings().stamp)
-      .store(static_cast<std::uint32_t>(generation) << 16 | epoch, std::memory_order_seq_cst);
+  const std::uint16_t generation = policy != nullptr ? next_number(settings_.generation()) : settings_.generation();
+  const std::uint16_t epoch = routes != nullptr ? next_number(settings_.epoch()) : settings_.epoch();
+  settings_.put_in_force(idle, generation, epoch);
   if (policy != nullptr) policy_ = *policy;  // only now: what was refused must not come in with the next routes
   if (routes != nullptr) routes_ = *routes;
   return {};
 }
 
-Status Publisher::settle() {
+Status Publisher::wait_for_readers() {
   if (auto waited = grace_.wait(); !waited) return waited;
   wait_for_engines_();
   return {};
