@@ -86,7 +86,7 @@ DP_VERB int dp_to_group(struct dp_env *env, struct dp_context *ctx)
 		return DP_MARTIAN_SOURCE;
 	if (!dp_address_multicast(ctx->packet.family, &ctx->packet.destination)) {
 		there.address = ctx->packet.destination;
-		there.bank = ctx->bank;
+		there.bank = ctx->route_bank;
 		there.family = ctx->packet.family;
 		there.hash = 0;
 		there.pad = 0;

@@ -189,7 +189,7 @@ DP_INLINE void dp_route_query_forward(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.destination;
-	query->bank = (__u16)ctx->bank;
+	query->bank = ctx->route_bank;
 	query->family = ctx->packet.family;
 	query->pad = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.source, &ctx->packet.destination,
@@ -200,7 +200,7 @@ DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.source;
-	query->bank = (__u16)ctx->bank;
+	query->bank = ctx->route_bank;
 	query->family = ctx->packet.family;
 	query->pad = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.destination, &ctx->packet.source,
@@ -210,7 +210,7 @@ DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
 /* The rule's word on ctx->packet towards `to_zone`: DP_NONE, or why not. Fills ctx->match. */
 DP_INLINE enum dp_reason dp_policy(struct dp_env *env, struct dp_context *ctx, __u8 to_zone)
 {
-	dp_classify(env, ctx->bank, &ctx->packet, to_zone, &ctx->match);
+	dp_classify(env, ctx->policy_bank, &ctx->packet, to_zone, &ctx->match);
 	if (ctx->match.action == DP_ACTION_ALLOW)
 		return DP_NONE;
 	if (ctx->match.action == DP_ACTION_REJECT)

@@ -34,7 +34,7 @@ DP_VERB int dp_rejudge(struct dp_env *env, struct dp_context *ctx, __u32 to_zone
 	if (!ctx)
 		return DP_INTERNAL;
 	dp_original_direction(env, ctx, &original);
-	dp_classify(env, ctx->bank, &original, (__u8)to_zone, &ctx->match);
+	dp_classify(env, ctx->policy_bank, &original, (__u8)to_zone, &ctx->match);
 	if (ctx->match.action == DP_ACTION_ALLOW)
 		return DP_NONE;
 	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;

@@ -93,7 +93,8 @@ DP_INLINE int dp_look_flow(struct dp_env *env, struct dp_context *ctx)
 DP_INLINE void dp_look_begin(const struct dp_settings *settings, struct dp_context *ctx)
 {
 	ctx->stamp = DP_LOAD(&settings->stamp);
-	ctx->bank = DP_LOAD(&settings->bank) & 1;
+	ctx->policy_bank = (__u16)(DP_LOAD(&settings->policy_bank) & 1);
+	ctx->route_bank = (__u16)(DP_LOAD(&settings->route_bank) & 1);
 	ctx->known = 0;
 	ctx->to_host = 0;
 	ctx->next_hop = 0;

@@ -20,7 +20,8 @@ struct dp_context {
 	__u32 now; /* ticks */
 	/* read once per packet from the settings */
 	__u32 stamp;
-	__u32 bank;
+	__u16 policy_bank;
+	__u16 route_bank;
 	__u8 side;      /* enum dp_side */
 	__u8 known;     /* view holds the packet's half of a live flow */
 	__u16 next_hop; /* chosen for this packet; 0: none */

@@ -55,8 +55,9 @@ struct dp_settings {
 	struct dp_table_shape v4;
 	struct dp_table_shape v6;
 	__u64 ecmp_seed;
-	__u32 bank;      /* 0 or 1: tables in force */
-	__u32 heartbeat; /* tick at which the daemon last said it lives */
+	__u32 policy_bank; /* 0 or 1: zone pairs and rules in force */
+	__u32 route_bank;  /* 0 or 1: routes and paths in force */
+	__u32 heartbeat;   /* tick at which the daemon last said it lives */
 	__u32 ticks_per_second;
 	__u32 heartbeat_limit; /* ticks after which nobody is home */
 	__u32 pickup_until;    /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
@@ -66,8 +67,9 @@ struct dp_settings {
 	__u8 crowded;      /* enum dp_crowded */
 	struct dp_timeouts timeouts;
 	__u32 budget[8]; /* enum dp_budget_kind: packets per second */
+	__u32 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_settings) == 136, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_settings) == 144, "no hidden padding");
 enum { DP_SETTINGS_HEAD = 48 }; /* bytes: through ecmp_seed */
 DP_STATIC_ASSERT(__builtin_offsetof(struct dp_settings, ecmp_seed) == DP_SETTINGS_HEAD - 8,
 		 "the head never changes");

@@ -64,3 +64,17 @@ TEST_CASE("a crowded table of either family lets writers take expired entries") 
   CHECK(settings.crowded == 0);
   CHECK(settings.evict_expired == 0);
 }
+
+TEST_CASE("policy and routes are put in force apart, each with its own half of the stamp") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  writer.begin();
+  writer.put_policy_in_force(1, 5);
+  CHECK(settings.policy_bank == 1);
+  CHECK(settings.route_bank == 0);
+  CHECK(settings.stamp == (5U << 16 | 1));
+  writer.put_routes_in_force(1, 9);
+  CHECK(settings.policy_bank == 1);
+  CHECK(settings.route_bank == 1);
+  CHECK(settings.stamp == (5U << 16 | 9));
+}

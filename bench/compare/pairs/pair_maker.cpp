@@ -50,7 +50,8 @@ Status PairMaker::decide() {
   context.packet = first_packet(numbered_flow(0));
   context.now = gateway_.now();
   context.stamp = DP_LOAD(&settings.stamp);
-  context.bank = DP_LOAD(&settings.bank) & 1;
+  context.policy_bank = static_cast<__u16>(DP_LOAD(&settings.policy_bank) & 1);
+  context.route_bank = static_cast<__u16>(DP_LOAD(&settings.route_bank) & 1);
   dp_route_query_reverse(&settings, &context, &back);
   dp_route_find(env, &back);
   const dp_port* ingress = dp_env_port(env, back.port);

@@ -220,7 +220,7 @@ void Follower::publish_routes() {
   routes_pending_ = false;
   routes_published_ = std::chrono::steady_clock::now();
   const RoutePlan fresh = plan();
-  if (auto published = parts_.publisher.publish(nullptr, &fresh); !published) complain_(published.error().text);
+  if (auto published = parts_.publisher.publish_routes(fresh); !published) complain_(published.error().text);
 }
 
 void Follower::schedule_upkeep() {
@@ -244,7 +244,7 @@ void Follower::give_back_next_hops() {
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
   }
   if (!parts_.hops.has_retired()) return;
-  auto published = parts_.publisher.publish(nullptr, &fresh);
+  auto published = parts_.publisher.publish_routes(fresh);
   if (published) published = parts_.publisher.wait_for_readers();
   if (!published) return complain_(published.error().text);
   parts_.hops.release_retired();

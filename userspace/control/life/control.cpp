@@ -205,7 +205,7 @@ Status Control::publish_first() {
   changer_->hold_back(image_);
   ports_.follow(follower_->mirror(), *tables_, *hops_);
   const RoutePlan routes = follower_->plan();
-  auto published = publisher_->publish(&image_, &routes);
+  auto published = publisher_->publish(image_, routes);
   for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
     set_trust(*tables_, number, {before[number].zone, before[number].source_check});
   if (published && adopting_) published = publisher_->wait_for_readers();

@@ -86,12 +86,12 @@ tl::expected<void, Fault> Control::apply(ReloadPlan plan) {
 // On failure the tables in force are as they were.
 Status Control::publish_change(const PolicyImage& image, bool ports_change) {
   if (auto zeroed = zero_fresh_rules(image); !zeroed) return zeroed;
-  if (!ports_change) return publisher_->publish(&image, nullptr);
+  if (!ports_change) return publisher_->publish(image);
   changer_->hold_back(image);
   follower_->take_over_links();
   follower_->obtain_next_hops();
   const RoutePlan routes = follower_->plan();
-  return publisher_->publish(&image, &routes);
+  return publisher_->publish(image, routes);
 }
 
 // The tables are in force; nothing here fails.

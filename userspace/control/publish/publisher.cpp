@@ -50,20 +50,34 @@ void Publisher::read_back_routes(std::uint32_t bank) {
   });
 }
 
-Status Publisher::publish(const PolicyImage* policy, const RoutePlan* routes) {
-  const PolicyImage& wanted_policy = policy != nullptr ? *policy : policy_;
-  const RoutePlan& wanted_routes = routes != nullptr ? *routes : routes_;
+Status Publisher::publish(const PolicyImage& image) {
   if (auto waited = wait_for_readers(); !waited) return waited;
-  const std::uint32_t idle = (settings_.bank() + 1) % DP_BANKS;
-  write_policy(idle, wanted_policy);
-  if (auto written = write_routes(idle, wanted_routes); !written) return written;
-  const std::uint16_t generation = policy != nullptr ? next_number(settings_.generation()) : settings_.generation();
-  const std::uint16_t epoch = routes != nullptr ? next_number(settings_.epoch()) : settings_.epoch();
-  settings_.put_in_force(idle, generation, epoch);
-  if (policy != nullptr) policy_ = *policy;  // only now: what was refused must not come in with the next routes
-  if (routes != nullptr) routes_ = *routes;
+  write_policy(image);
+  flip_policy();
   return {};
 }
+
+Status Publisher::publish_routes(const RoutePlan& routes) {
+  if (auto waited = wait_for_readers(); !waited) return waited;
+  if (auto written = write_routes(routes); !written) return written;
+  flip_routes();
+  return {};
+}
+
+Status Publisher::publish(const PolicyImage& image, const RoutePlan& routes) {
+  if (auto waited = wait_for_readers(); !waited) return waited;
+  write_policy(image);
+  if (auto written = write_routes(routes); !written) return written;
+  flip_routes();
+  flip_policy();
+  return {};
+}
+
+void Publisher::flip_policy() {
+  settings_.put_policy_in_force(idle_policy_bank(), next_number(settings_.generation()));
+}
+
+void Publisher::flip_routes() { settings_.put_routes_in_force(idle_route_bank(), next_number(settings_.epoch())); }
 
 Status Publisher::wait_for_readers() {
   if (auto waited = grace_.wait(); !waited) return waited;
@@ -71,15 +85,17 @@ Status Publisher::wait_for_readers() {
   return {};
 }
 
-void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
+void Publisher::write_policy(const PolicyImage& image) {
+  const std::uint32_t bank = idle_policy_bank();
   constexpr std::size_t kPairs = std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX;
   const TableMemory& memory = tables_.memory();
-  write_image(policy, memory.zone_pairs.values().subspan(bank * kPairs, kPairs),
+  write_image(image, memory.zone_pairs.values().subspan(bank * kPairs, kPairs),
               memory.rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX));
 }
 
 // Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
-Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
+Status Publisher::write_routes(const RoutePlan& plan) {
+  const std::uint32_t bank = idle_route_bank();
   const std::span<dp_path> paths =
       tables_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
   std::copy(plan.paths.begin(), plan.paths.end(), paths.begin());

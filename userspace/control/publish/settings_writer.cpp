@@ -68,8 +68,17 @@ void SettingsWriter::configure(const Config& config, std::uint32_t ticks_per_sec
   store(settings_.layout_version, DP_LAYOUT_VERSION, std::memory_order_release);
 }
 
-void SettingsWriter::put_in_force(std::uint32_t bank, std::uint16_t generation, std::uint16_t epoch) {
-  store(settings_.bank, bank, std::memory_order_seq_cst);
+void SettingsWriter::put_policy_in_force(std::uint32_t bank, std::uint16_t generation) {
+  store(settings_.policy_bank, bank, std::memory_order_seq_cst);
+  store_stamp(generation, epoch());
+}
+
+void SettingsWriter::put_routes_in_force(std::uint32_t bank, std::uint16_t epoch) {
+  store(settings_.route_bank, bank, std::memory_order_seq_cst);
+  store_stamp(generation(), epoch);
+}
+
+void SettingsWriter::store_stamp(std::uint16_t generation, std::uint16_t epoch) {
   store(settings_.stamp, static_cast<std::uint32_t>(generation) << 16 | epoch, std::memory_order_seq_cst);
 }
 
