@@ -77,6 +77,8 @@ Status GatewayFixture::load(std::uint32_t max_pairs) {
   if (!skeleton_) return fail(errno, "open the BPF object");
   bpf_map__set_max_entries(skeleton_->maps.flows4, sets_for(max_pairs) / 2);
   bpf_map__set_max_entries(skeleton_->maps.flows6, sets_for(max_pairs) / 2);
+  bpf_map__set_max_entries(skeleton_->maps.flows4_cold, sets_for(max_pairs) * DP_FLOW_WAYS);
+  bpf_map__set_max_entries(skeleton_->maps.flows6_cold, sets_for(max_pairs) * DP_FLOW_WAYS);
   if (const int error = gateway_bpf__load(skeleton_.get()); error != 0) return fail(-error, "load the BPF object");
   const int program = bpf_program__fd(skeleton_->progs.twinpath_hit);
   if (const int error = bpf_xdp_attach(static_cast<int>(if_nametoindex("lo")), program, XDP_FLAGS_SKB_MODE, nullptr);

@@ -47,6 +47,9 @@ DP_INLINE __u32 dp_env_neighbour(struct dp_env *env, const struct dp_neighbour_k
 /* Flow table, shared by every writer. `bucket` < set_count / 2. */
 DP_INLINE struct dp_flow_bucket4 *dp_env_bucket4(struct dp_env *env, __u32 bucket);
 DP_INLINE struct dp_flow_bucket6 *dp_env_bucket6(struct dp_env *env, __u32 bucket);
+/* What lies beside the table; `slot` < set_count * 8. */
+DP_INLINE struct dp_flow_cold *dp_env_cold4(struct dp_env *env, __u32 slot);
+DP_INLINE struct dp_flow_cold *dp_env_cold6(struct dp_env *env, __u32 slot);
 
 /* Takes one packet from this second's budget (enum dp_budget_kind); 0 when it is used up. */
 DP_INLINE int dp_env_budget(struct dp_env *env, __u32 kind, __u32 now);

@@ -16,6 +16,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include <stddef.h>
 
 #define DP_INLINE static __attribute__((always_inline)) inline
 /* A verb too big to inline: verified once by itself, called like a function. Weak, so that clang does not drop the

@@ -15,7 +15,7 @@ ONCE_PPS = 500_000
 RANDOM_PPS = 1_000_000
 # The scan counts the pairs once a second.
 SCAN_PATIENCE_S = 10
-NOT_COUNTED = "flows6"  # the table of the other family
+NOT_COUNTED = ("flows6", "flows6_cold")  # tables of the other family
 
 
 def measure(pairs: int, traffic: Traffic, durations: Durations, peer: Peer) -> Figures:
@@ -50,7 +50,9 @@ def _as_installed(peer: Twinpath, pairs: int) -> bool:
 
 def bytes_of_maps(pins: pathlib.Path) -> dict[str, int]:
     """Memory that the kernel accounts to each map of an instance."""
-    names = [pin.name for pin in sorted(pins.iterdir()) if not pin.name.startswith("link_") and pin.name != NOT_COUNTED]
+    names = [
+        pin.name for pin in sorted(pins.iterdir()) if not pin.name.startswith("link_") and pin.name not in NOT_COUNTED
+    ]
     return {
         name: json.loads(run(["bpftool", "-j", "map", "show", "pinned", str(pins / name)]))["bytes_memlock"]
         for name in names

@@ -37,6 +37,8 @@ void EngineGateway::enlarge_table(std::uint32_t flows) {
   const std::uint32_t sets = sets_for(flows);
   flows4_.resize(sets / 2);
   tables_.env.flows4 = flows4_;
+  flows4_cold_.resize(std::size_t{sets} * DP_FLOW_WAYS);
+  tables_.env.flows4_cold = flows4_cold_;
   tables_.settings.v4.set_count = sets;
   tables_.settings.v4.max_pairs = flows;
 }

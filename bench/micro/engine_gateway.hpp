@@ -68,6 +68,7 @@ class EngineGateway {
 
   test::GatewayTables tables_;
   std::vector<dp_flow_bucket4> flows4_;
+  std::vector<dp_flow_cold> flows4_cold_;
   TickClock clock_;
   test::NotedRequests requests_;
   BurstIo io_;

@@ -69,7 +69,7 @@ DP_INLINE void twinpath_log(const struct dp_context *ctx, int reason)
 	event->reason = (__u8)reason;
 	event->family = ctx->packet.family;
 	event->protocol = ctx->packet.protocol;
-	event->pad = 0;
+	event->pad[0] = event->pad[1] = event->pad[2] = 0;
 	bpf_ringbuf_submit(event, 0);
 }
 

@@ -100,6 +100,18 @@ DP_INLINE struct dp_flow_bucket6 *dp_env_bucket6(struct dp_env *env, __u32 bucke
 	return bpf_map_lookup_elem(&flows6, &bucket);
 }
 
+DP_INLINE struct dp_flow_cold *dp_env_cold4(struct dp_env *env, __u32 slot)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&flows4_cold, &slot);
+}
+
+DP_INLINE struct dp_flow_cold *dp_env_cold6(struct dp_env *env, __u32 slot)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&flows6_cold, &slot);
+}
+
 /* Windows of one second, by the clock of the kernel's ticks. Two CPUs may both start a new window: the count is then
  * a little low, which a budget can bear. */
 DP_INLINE int dp_env_budget(struct dp_env *env, __u32 kind, __u32 now)

@@ -39,6 +39,9 @@ struct dp_ingress ingress[DP_INGRESS_SLOTS] SEC(".data.ingress");
 /* flow tables; set at load: set_count / 2 buckets */
 DP_ARRAY(flows4, struct dp_flow_bucket4, 1, BPF_F_MMAPABLE);
 DP_ARRAY(flows6, struct dp_flow_bucket6, 1, BPF_F_MMAPABLE);
+/* one element beside each slot; set at load: set_count * 8 */
+DP_ARRAY(flows4_cold, struct dp_flow_cold, 1, BPF_F_MMAPABLE);
+DP_ARRAY(flows6_cold, struct dp_flow_cold, 1, BPF_F_MMAPABLE);
 
 /* banked: the two banks follow each other in one array */
 DP_ARRAY(zone_pairs, struct dp_zone_pair, DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX, BPF_F_MMAPABLE);

@@ -19,6 +19,8 @@
 TEST_ARRAY(settings, struct dp_settings, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE);
 TEST_ARRAY(flows4, struct dp_flow_bucket4, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE);
 TEST_ARRAY(flows6, struct dp_flow_bucket6, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE);
+TEST_ARRAY(flows4_cold, struct dp_flow_cold, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE);
+TEST_ARRAY(flows6_cold, struct dp_flow_cold, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE);
 
 DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env)
 {
@@ -38,6 +40,18 @@ DP_INLINE struct dp_flow_bucket6 *dp_env_bucket6(struct dp_env *env, __u32 bucke
 {
 	(void)env;
 	return bpf_map_lookup_elem(&flows6, &bucket);
+}
+
+DP_INLINE struct dp_flow_cold *dp_env_cold4(struct dp_env *env, __u32 slot)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&flows4_cold, &slot);
+}
+
+DP_INLINE struct dp_flow_cold *dp_env_cold6(struct dp_env *env, __u32 slot)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&flows6_cold, &slot);
 }
 
 #include "common/flow/table.h"
@@ -116,7 +130,7 @@ int hit4(struct xdp_md *ctx)
 	key_of(&key, next_number());
 	if (!dp_flow_find_steady4(0, &key, &view, &entry))
 		return XDP_DROP;
-	dp_flow_count4(entry, 1, 60, globals.ticks);
+	dp_flow_count4(0, view.slot, entry, 1, 60, globals.ticks);
 	__asm__ volatile("" ::"r"(&view) : "memory");
 	return XDP_PASS;
 }
@@ -142,7 +156,7 @@ int hit6(struct xdp_md *ctx)
 	key.delta = 0;
 	if (!dp_flow_find_steady6(0, &key, &view, &entry))
 		return XDP_DROP;
-	dp_flow_count6(entry, 1, 60, globals.ticks);
+	dp_flow_count6(0, view.slot, entry, 1, 60, globals.ticks);
 	__asm__ volatile("" ::"r"(&view) : "memory");
 	return XDP_PASS;
 }

@@ -45,7 +45,7 @@ DP_INLINE int take_hit(struct xdp_md *xdp, __u8 *frame, const __u8 *end, const s
 		return XDP_ABORTED;
 	action = twinpath_cross(packet->ingress, hit.hop.port, packet->frame_bytes);
 	/* last: its locked addition holds up every load behind it */
-	dp_hit_count(&hit, packet->frame_bytes, twinpath_now());
+	dp_hit_count(0, &hit, packet->frame_bytes, twinpath_now());
 	return action;
 }
 

@@ -50,8 +50,6 @@ DP_VERB int dp_commit_track(struct dp_env *env, struct dp_context *ctx)
 	state = dp_commit_next_state(env, ctx);
 	if (state)
 		dp_flow_set_state(env, ctx->packet.family, &ctx->view, state);
-	if (ctx->operation.sequence == DP_SEQUENCE_FORGET)
-		dp_flow_forget_sequence(env, ctx->packet.family, &ctx->view);
 	ctx->view.link = (ctx->view.link & ~ctx->operation.own_clear) | ctx->operation.own_set;
 	return 1;
 }

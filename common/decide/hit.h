@@ -78,12 +78,12 @@ DP_INLINE enum dp_hit_verdict dp_hit(struct dp_env *env, const struct dp_setting
 	return dp_hit_hop(env, packet, hit) ? DP_HIT_FORWARD : DP_HIT_NOT;
 }
 
-DP_INLINE void dp_hit_count(struct dp_hit *hit, __u32 bytes, __u32 now)
+DP_INLINE void dp_hit_count(struct dp_env *env, struct dp_hit *hit, __u32 bytes, __u32 now)
 {
 	if (hit->family == DP_FAMILY_V4)
-		dp_flow_count4(hit->entry.v4, 1, bytes, now);
+		dp_flow_count4(env, hit->view.slot, hit->entry.v4, 1, bytes, now);
 	else
-		dp_flow_count6(hit->entry.v6, 1, bytes, now);
+		dp_flow_count6(env, hit->view.slot, hit->entry.v6, 1, bytes, now);
 }
 
 #endif

@@ -131,7 +131,10 @@ DP_INLINE void dp_half_of_packet(const struct dp_context *ctx, struct dp_flow_ha
 	half->new_destination = packet->destination;
 	half->new_source_port = packet->source_port;
 	half->new_destination_port = packet->destination_port;
+	half->port = packet->ingress;
 	half->delta = 0;
+	half->delta_ports = 0;
+	half->pad = 0;
 	half->rule = ctx->match.rule;
 	half->stamp = ctx->stamp;
 	half->flags = 0;
@@ -151,7 +154,10 @@ DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, st
 	half->new_destination = forward->source;
 	half->new_source_port = forward->destination_port;
 	half->new_destination_port = forward->source_port;
+	half->port = 0;
 	half->delta = 0;
+	half->delta_ports = 0;
+	half->pad = 0;
 	half->rule = forward->rule;
 	half->stamp = forward->stamp;
 	half->flags = forward->flags;
@@ -172,11 +178,14 @@ DP_INLINE void dp_plan_forward(struct dp_context *ctx, const struct dp_route_que
 	ctx->forward.next_hop = there->next_hop;
 }
 
-/* Fills the reverse half from the forward one, and what only the forward one has. */
-DP_INLINE void dp_plan_reverse(struct dp_context *ctx, const struct dp_route_query *back, __u8 to_zone)
+/* Fills the reverse half from the forward one, and what only the forward one has. Its packets come in where those of the
+ * forward one leave. */
+DP_INLINE void dp_plan_reverse(struct dp_context *ctx, const struct dp_route_query *there,
+			       const struct dp_route_query *back, __u8 to_zone)
 {
 	dp_half_reverse(&ctx->forward, to_zone, &ctx->reverse);
 	ctx->reverse.next_hop = back->next_hop;
+	ctx->reverse.port = there->port;
 	if (!back->next_hop)
 		ctx->reverse.stamp = 0;
 	if (!ctx->forward.next_hop)
@@ -253,7 +262,7 @@ DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx, struct dp_route
 	reason = dp_translate_source(env, ctx, egress);
 	if (reason)
 		return reason;
-	dp_plan_reverse(ctx, &back, egress->zone);
+	dp_plan_reverse(ctx, there, &back, egress->zone);
 	reason = dp_next_hop_ready(env, ctx, there->next_hop);
 	if (reason == DP_NONE && ctx->match.place == DP_PLACE_USER)
 		return DP_STEER_PLACE_USER;

@@ -74,7 +74,7 @@ DP_VERB int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
 	far_zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
 	if (!egress || egress->zone != far_zone)
 		return DP_LOOK_NEW; /* leads into another zone: the pair's keys and rule speak of the old one */
-	ctx->match.rule = ctx->view.rule;
+	ctx->match.rule = dp_flow_rule(env, ctx->packet.family, &ctx->view);
 	if ((ctx->view.stamp ^ ctx->stamp) >> 16) {
 		reason = dp_rejudge(env, ctx, dp_track_is_forward(ctx) ? far_zone : ctx->packet.zone);
 		if (reason) {

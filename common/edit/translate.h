@@ -54,6 +54,13 @@ DP_INLINE __u16 dp_translate_address_delta(const struct dp_flow_half *half)
 				dp_checksum_delta_address(&half->destination, &half->new_destination));
 }
 
+/* What new ports add to a sum; kept in dp_flow_half.delta_ports. */
+DP_INLINE __u16 dp_translate_port_delta(const struct dp_flow_half *half)
+{
+	return dp_checksum_fold(dp_checksum_delta16(half->source_port, half->new_source_port) +
+				dp_checksum_delta16(half->destination_port, half->new_destination_port));
+}
+
 DP_INLINE void dp_translate_edit_ports(const struct dp_packet *packet, struct dp_edits *edits)
 {
 	edits->source_port_at = 0;

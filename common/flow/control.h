@@ -127,10 +127,16 @@ DP_INLINE __u64 dp_flow_ports(__be16 source_port, __be16 destination_port, __u8 
 	return (__u64)source_port | (__u64)destination_port << 16 | (__u64)protocol << 32 | (__u64)zone << 40;
 }
 
-/* Stamp, next hop and rule as the one word they are in an entry. */
-DP_INLINE __u64 dp_flow_route_word(__u32 stamp, __u16 next_hop, __u16 rule)
+/* Stamp, next hop and port as the one word they are in an entry. */
+DP_INLINE __u64 dp_flow_route_word(__u32 stamp, __u16 next_hop, __u16 port)
 {
-	return (__u64)stamp | (__u64)next_hop << 32 | (__u64)rule << 48;
+	return (__u64)stamp | (__u64)next_hop << 32 | (__u64)port << 48;
+}
+
+/* Rule and service as the one word they are in the reverse half's cold element. */
+DP_INLINE __u32 dp_flow_rule_word(__u32 rule, __u32 service)
+{
+	return (rule & DP_FLOW_RULE_MASK) | service << DP_FLOW_RULE_BITS;
 }
 
 /* Port and protocol of one end of a flow, which are hashed with its address: both directions have the same two ends. */

@@ -11,10 +11,11 @@
  *   dp_flow_claim_free_way4 dp_flow_claim_free_way6             dp_flow_claim4 dp_flow_claim6
  *   dp_flow_resolve_duplicate4 dp_flow_resolve_duplicate6       dp_flow_duplicates_in_set4 dp_flow_duplicates_in_set6
  *   dp_flow_duplicates4 dp_flow_duplicates6                     dp_flow_search_duplicates4 dp_flow_search_duplicates6
- *   dp_flow_write4 dp_flow_write6                               dp_flow_write_pair4 dp_flow_write_pair6
- *   dp_flow_commit4 dp_flow_commit6                             dp_flow_half_hash4 dp_flow_half_hash6
- *   dp_flow_claim_pair4 dp_flow_claim_pair6                     dp_flow_install4 dp_flow_install6
- *   dp_flow_entry_hash4 dp_flow_entry_hash6                     dp_flow_delete_idle4 dp_flow_delete_idle6
+ *   dp_flow_write4 dp_flow_write6                               dp_flow_write_cold4 dp_flow_write_cold6
+ *   dp_flow_write_pair4 dp_flow_write_pair6                     dp_flow_commit4 dp_flow_commit6
+ *   dp_flow_half_hash4 dp_flow_half_hash6                       dp_flow_claim_pair4 dp_flow_claim_pair6
+ *   dp_flow_install4 dp_flow_install6                           dp_flow_entry_hash4 dp_flow_entry_hash6
+ *   dp_flow_delete_idle4 dp_flow_delete_idle6
  */
 
 /* Has the pair of `slot`, in `state`, been idle for its timeout? Both halves count. */
@@ -313,20 +314,31 @@ DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u
 	entry->link = link;
 	entry->stamp = half->stamp;
 	entry->next_hop = half->next_hop;
-	entry->rule = half->rule;
-	DP_F(write_addresses)(entry, half, now);
+	entry->port = half->port;
+	DP_F(write_addresses)(entry, half);
 	entry->new_source_port = half->new_source_port;
 	entry->new_destination_port = half->new_destination_port;
 	entry->seen = now;
-	dp_traffic_clear(&entry->traffic);
+	entry->recent = 0;
+	entry->acked = 0;
+	entry->delta_ports = half->delta_ports;
 }
 
-/* Writes both claimed slots: the link of each names its partner's version. A function of its own: installing calls deep,
- * and what this needs of the stack is given back before that. */
+DP_INLINE void DP_F(write_cold)(struct dp_flow_cold *cold, __u32 word)
+{
+	cold->first_sequence = 0;
+	cold->note = 0;
+	cold->carried = 0;
+	cold->rule_word = word;
+}
+
+/* Writes entries and cold elements of both claimed slots: the link of each names its partner's version. A function of its
+ * own: installing calls deep, and what this needs of the stack is given back before that. */
 DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair,
 			     const struct dp_flow_half *forward, const struct dp_flow_half *reverse, __u32 now)
 {
 	DP_ENTRY *forward_entry, *reverse_entry;
+	struct dp_flow_cold *forward_cold, *reverse_cold;
 	__u32 forward_flags, reverse_flags;
 
 	DP_LAUNDER(env);
@@ -334,12 +346,16 @@ DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair
 		return 0;
 	forward_entry = DP_F(entry)(env, pair->forward);
 	reverse_entry = DP_F(entry)(env, pair->reverse);
-	if (!forward_entry || !reverse_entry)
+	forward_cold = DP_ENV_COLD(env, pair->forward);
+	reverse_cold = DP_ENV_COLD(env, pair->reverse);
+	if (!forward_entry || !reverse_entry || !forward_cold || !reverse_cold)
 		return 0;
 	forward_flags = (forward->flags & DP_FLOW_FLAGS_MASK) | DP_FLOW_FORWARD;
 	reverse_flags = reverse->flags & DP_FLOW_FLAGS_MASK & ~(__u32)DP_FLOW_FORWARD;
 	DP_F(write)(reverse_entry, reverse, pair->forward, pair->forward_version | reverse_flags, now);
 	DP_F(write)(forward_entry, forward, pair->reverse, pair->reverse_version | forward_flags, now);
+	DP_F(write_cold)(reverse_cold, dp_flow_rule_word(reverse->rule, 0));
+	DP_F(write_cold)(forward_cold, now);
 	return 1;
 }
 

@@ -11,6 +11,7 @@
 #undef DP_ENTRY
 #undef DP_KEY
 #undef DP_ENV_BUCKET
+#undef DP_ENV_COLD
 #undef DP_KEY_WORDS
 #if DP_FAMILY == 4
 #define DP_F(verb) dp_flow_##verb##4
@@ -18,6 +19,7 @@
 #define DP_ENTRY struct dp_flow_entry4
 #define DP_KEY struct dp_flow_key4
 #define DP_ENV_BUCKET dp_env_bucket4
+#define DP_ENV_COLD dp_env_cold4
 #define DP_KEY_WORDS 2
 #else
 #define DP_F(verb) dp_flow_##verb##6
@@ -25,6 +27,7 @@
 #define DP_ENTRY struct dp_flow_entry6
 #define DP_KEY struct dp_flow_key6
 #define DP_ENV_BUCKET dp_env_bucket6
+#define DP_ENV_COLD dp_env_cold6
 #define DP_KEY_WORDS 5
 #endif
 
@@ -73,7 +76,7 @@ DP_INLINE void dp_flow_key_of4(const struct dp_packet *packet, struct dp_flow_ke
 	key->delta = 0;
 }
 
-DP_INLINE void dp_flow_copy_addresses4(const struct dp_flow_entry4 *entry, struct dp_flow_view *view)
+DP_INLINE void dp_flow_copy_translation4(const struct dp_flow_entry4 *entry, struct dp_flow_view *view)
 {
 	const struct dp_address none = { { 0, 0, 0, 0 } };
 
@@ -81,12 +84,18 @@ DP_INLINE void dp_flow_copy_addresses4(const struct dp_flow_entry4 *entry, struc
 	view->new_destination = none;
 	view->new_source.word[0] = DP_LOAD(&entry->new_source);
 	view->new_destination.word[0] = DP_LOAD(&entry->new_destination);
+	view->new_source_port = DP_LOAD(&entry->new_source_port);
+	view->new_destination_port = DP_LOAD(&entry->new_destination_port);
 }
 
-DP_INLINE void dp_flow_write_addresses4(struct dp_flow_entry4 *entry, const struct dp_flow_half *half,
-					__u32 now)
+/* The entry is one line, so there is nothing to save. */
+DP_INLINE void dp_flow_copy_hit_translation4(const struct dp_flow_entry4 *entry, struct dp_flow_view *view)
 {
-	(void)now; /* an IPv4 entry has no room for its age */
+	dp_flow_copy_translation4(entry, view);
+}
+
+DP_INLINE void dp_flow_write_addresses4(struct dp_flow_entry4 *entry, const struct dp_flow_half *half)
+{
 	entry->new_source = half->new_source.word[0];
 	entry->new_destination = half->new_destination.word[0];
 }
@@ -143,24 +152,39 @@ DP_INLINE void dp_flow_key_of6(const struct dp_packet *packet, struct dp_flow_ke
 	key->delta = 0;
 }
 
-DP_INLINE void dp_flow_copy_addresses6(const struct dp_flow_entry6 *entry, struct dp_flow_view *view)
+DP_INLINE void dp_flow_copy_translation6(const struct dp_flow_entry6 *entry, struct dp_flow_view *view)
 {
 	DP_UNROLL
 	for (int i = 0; i < 4; i++) {
 		view->new_source.word[i] = DP_LOAD(&entry->new_source[i]);
 		view->new_destination.word[i] = DP_LOAD(&entry->new_destination[i]);
 	}
+	view->new_source_port = DP_LOAD(&entry->new_source_port);
+	view->new_destination_port = DP_LOAD(&entry->new_destination_port);
 }
 
-DP_INLINE void dp_flow_write_addresses6(struct dp_flow_entry6 *entry, const struct dp_flow_half *half,
-					__u32 now)
+/* Without translation, which view->link says, a hit does not touch the second line. */
+DP_INLINE void dp_flow_copy_hit_translation6(const struct dp_flow_entry6 *entry, struct dp_flow_view *view)
+{
+	const struct dp_address none = { { 0, 0, 0, 0 } };
+
+	if (view->link & DP_FLOW_REWRITE) {
+		dp_flow_copy_translation6(entry, view);
+		return;
+	}
+	view->new_source = none;
+	view->new_destination = none;
+	view->new_source_port = 0;
+	view->new_destination_port = 0;
+}
+
+DP_INLINE void dp_flow_write_addresses6(struct dp_flow_entry6 *entry, const struct dp_flow_half *half)
 {
 	DP_UNROLL
 	for (int i = 0; i < 4; i++) {
 		entry->new_source[i] = half->new_source.word[i];
 		entry->new_destination[i] = half->new_destination.word[i];
 	}
-	entry->created = now;
 }
 #endif
 

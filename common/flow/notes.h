@@ -57,53 +57,39 @@ DP_INLINE __u8 dp_flow_partner_zone(struct dp_env *env, __u8 family, const struc
 	return dp_flow_still(env, family, view->partner, view->link) ? zone : (__u8)DP_ZONE_NONE;
 }
 
-/* Where a half-open reverse entry keeps the responder's first sequence number + 1 (DP_FLOW_SEQUENCE). */
-DP_INLINE __u32 *dp_flow_sequence_word(struct dp_env *env, __u8 family, __u32 slot)
+DP_INLINE struct dp_flow_cold *dp_flow_cold_at(struct dp_env *env, __u8 family, __u32 slot)
 {
-	if (family == DP_FAMILY_V4) {
-		struct dp_flow_entry4 *entry = dp_flow_entry4(env, slot);
+	return family == DP_FAMILY_V4 ? dp_env_cold4(env, slot) : dp_env_cold6(env, slot);
+}
 
-		return entry ? &entry->traffic.bytes_high : 0;
-	} else {
-		struct dp_flow_entry6 *entry = dp_flow_entry6(env, slot);
+/* The rule that the pair of `view` (either half) was decided by; 0: a zone's default. */
+DP_INLINE __u32 dp_flow_rule(struct dp_env *env, __u8 family, const struct dp_flow_view *view)
+{
+	const __u32 *word = family == DP_FAMILY_V4 ? dp_flow_rule_word4(env, view) : dp_flow_rule_word6(env, view);
 
-		return entry ? &entry->traffic.bytes_high : 0;
-	}
+	return word ? DP_LOAD(word) & DP_FLOW_RULE_MASK : 0;
 }
 
 /* On the reverse entry: `sequence`, host order, is what the originator must acknowledge. A repeated SYN-ACK replaces it.
  * The caller sets DP_FLOW_SEQUENCE behind this. */
 DP_INLINE void dp_flow_store_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 sequence)
 {
-	__u32 *word = dp_flow_sequence_word(env, family, view->slot);
+	struct dp_flow_cold *cold = dp_flow_cold_at(env, family, view->slot);
 
-	if (word)
-		DP_STORE_RELEASE(word, sequence);
+	if (cold)
+		DP_STORE_RELEASE(&cold->first_sequence, sequence);
 }
 
 /* From the forward entry: what the reverse entry remembers. */
 DP_INLINE int dp_flow_load_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 *sequence)
 {
-	const __u32 *word = dp_flow_sequence_word(env, family, view->partner);
+	const struct dp_flow_cold *cold = dp_flow_cold_at(env, family, view->partner);
 	__u32 link = 0;
 
-	if (!word)
+	if (!cold)
 		return 0;
-	*sequence = DP_LOAD(word);
+	*sequence = DP_LOAD(&cold->first_sequence);
 	return dp_flow_partner_link(env, family, view, &link) && (link & DP_FLOW_SEQUENCE);
-}
-
-/* From the forward entry, once assured: the counter is a counter again. Two packets may both get here: the second finds
- * another number and leaves it. */
-DP_INLINE void dp_flow_forget_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view)
-{
-	__u32 *word = dp_flow_sequence_word(env, family, view->partner);
-	__u32 sequence;
-
-	if (!word || !dp_flow_load_sequence(env, family, view, &sequence))
-		return;
-	(void)DP_COMPARE_SWAP(word, sequence, 0);
-	dp_flow_change_flags(env, family, view->partner, view->link, 0, DP_FLOW_SEQUENCE);
 }
 
 #endif

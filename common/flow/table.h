@@ -22,7 +22,7 @@
  *   dp_flow_find4(env, key, view)     1 and a whole copy when a usable half is found
  *   dp_flow_find_steady4(env, key, view, entry)
  *                                     the same with fewer questions, for the plain hit; `entry` for counting
- *   dp_flow_count4(entry, packets, bytes, now)
+ *   dp_flow_count4(env, slot, entry, packets, bytes, now)
  *                                     so many packets more. An entry recycled since the search may get it: counters are
  *                                     honest to within that moment
  */
@@ -146,12 +146,12 @@ DP_INLINE void dp_flow_count(struct dp_env *env, __u8 family, __u32 slot, __u64 
 		struct dp_flow_entry4 *entry = dp_flow_entry4(env, slot);
 
 		if (entry)
-			dp_flow_count4(entry, packets, bytes, now);
+			dp_flow_count4(env, slot, entry, packets, bytes, now);
 	} else {
 		struct dp_flow_entry6 *entry = dp_flow_entry6(env, slot);
 
 		if (entry)
-			dp_flow_count6(entry, packets, bytes, now);
+			dp_flow_count6(env, slot, entry, packets, bytes, now);
 	}
 }
 
@@ -174,10 +174,10 @@ DP_INLINE int dp_flow_change_flags(struct dp_env *env, __u8 family, __u32 slot, 
 	return dp_flow_change_flags6(env, slot, control, set, clear);
 }
 
-/* Replaces stamp, next hop and rule of the half that `view` shows, all three or none: 1 when done, 0 when the half has
- * changed since it was copied. */
+/* Replaces stamp and next hop of the half that `view` shows, both or none, and then the rule of its pair: 1 when done, 0
+ * when the half has changed since it was copied. */
 DP_INLINE int dp_flow_restamp(struct dp_env *env, __u8 family, const struct dp_flow_view *view,
-			      __u32 stamp, __u16 next_hop, __u16 rule)
+			      __u32 stamp, __u16 next_hop, __u32 rule)
 {
 	if (family == DP_FAMILY_V4)
 		return dp_flow_restamp4(env, view, stamp, next_hop, rule);

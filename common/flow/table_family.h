@@ -5,17 +5,18 @@
  * Names, as perf and bpftool print them:
  *   dp_flow_shape4 dp_flow_shape6                               dp_flow_entry4 dp_flow_entry6
  *   dp_flow_control4 dp_flow_control6                           dp_flow_words_in4 dp_flow_words_in6
- *   dp_flow_same_key4 dp_flow_same_key6                         dp_flow_copy4 dp_flow_copy6
+ *   dp_flow_same_key4 dp_flow_same_key6                         dp_flow_copy_line4 dp_flow_copy_line6
+ *   dp_flow_copy4 dp_flow_copy6                                 dp_flow_copy_hit4 dp_flow_copy_hit6
  *   dp_flow_found4 dp_flow_found6                               dp_flow_holds4 dp_flow_holds6
  *   dp_flow_search4 dp_flow_search6                             dp_flow_usable4 dp_flow_usable6
  *   dp_flow_prefetch_sets4 dp_flow_prefetch_sets6               dp_flow_locate4 dp_flow_locate6
- *   dp_flow_copy_found4 dp_flow_copy_found6                     dp_flow_find4 dp_flow_find6
- *   dp_flow_find_steady4 dp_flow_find_steady6                   dp_flow_view_slot4 dp_flow_view_slot6
- *   dp_flow_count4 dp_flow_count6                               dp_flow_pair_at4 dp_flow_pair_at6
- *   dp_flow_change_forward_state4 dp_flow_change_forward_state6 dp_flow_mirror4 dp_flow_mirror6
- *   dp_flow_set_state4 dp_flow_set_state6                       dp_flow_change_flags4 dp_flow_change_flags6
- *   dp_flow_restamp4 dp_flow_restamp6                           dp_flow_release4 dp_flow_release6
- *   dp_flow_delete4 dp_flow_delete6
+ *   dp_flow_find4 dp_flow_find6                                 dp_flow_find_steady4 dp_flow_find_steady6
+ *   dp_flow_view_slot4 dp_flow_view_slot6                       dp_flow_count4 dp_flow_count6
+ *   dp_flow_pair_at4 dp_flow_pair_at6                           dp_flow_change_forward_state4 dp_flow_change_forward_state6
+ *   dp_flow_mirror4 dp_flow_mirror6                             dp_flow_set_state4 dp_flow_set_state6
+ *   dp_flow_change_flags4 dp_flow_change_flags6                 dp_flow_rule_word4 dp_flow_rule_word6
+ *   dp_flow_set_rule4 dp_flow_set_rule6                         dp_flow_restamp4 dp_flow_restamp6
+ *   dp_flow_release4 dp_flow_release6                           dp_flow_delete4 dp_flow_delete6
  */
 
 DP_INLINE const struct dp_table_shape *DP_F(shape)(const struct dp_settings *settings)
@@ -72,19 +73,31 @@ DP_INLINE int DP_F(same_key)(const DP_ENTRY *entry, const struct DP_F(words) *wa
 	return difference == 0;
 }
 
-/* All but slot and control. The caller reads the control word before and after. */
-DP_INLINE void DP_F(copy)(const DP_ENTRY *entry, struct dp_flow_view *view)
+/* The fields that lie in the first line whatever the family. */
+DP_INLINE void DP_F(copy_line)(const DP_ENTRY *entry, struct dp_flow_view *view)
 {
-	view->partner = DP_LOAD(&entry->partner);
 	view->link = DP_LOAD(&entry->link);
 	view->stamp = DP_LOAD(&entry->stamp);
 	view->next_hop = DP_LOAD(&entry->next_hop);
-	view->rule = DP_LOAD(&entry->rule);
-	DP_F(copy_addresses)(entry, view);
-	view->new_source_port = DP_LOAD(&entry->new_source_port);
-	view->new_destination_port = DP_LOAD(&entry->new_destination_port);
+	view->port = DP_LOAD(&entry->port);
 	view->delta = DP_LOAD(&entry->key.delta);
 	view->pad = 0;
+}
+
+/* All but slot and control. The caller reads the control word before and after. */
+DP_INLINE void DP_F(copy)(const DP_ENTRY *entry, struct dp_flow_view *view)
+{
+	DP_F(copy_line)(entry, view);
+	DP_F(copy_translation)(entry, view);
+	view->partner = DP_LOAD(&entry->partner);
+}
+
+/* The same for a plain hit, which asks nothing of the partner. */
+DP_INLINE void DP_F(copy_hit)(const DP_ENTRY *entry, struct dp_flow_view *view)
+{
+	DP_F(copy_line)(entry, view);
+	DP_F(copy_hit_translation)(entry, view);
+	view->partner = 0;
 }
 
 /* Where a key was found: pointers into one bucket and the word that vouched for the entry. */
@@ -125,7 +138,7 @@ DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 want
 		return 0;
 	DP_LAUNDER(lane);
 	lane &= DP_FLOW_LANES - 1;
-	dp_flow_prefetch(&bucket->entry[lane].partner);
+	dp_flow_prefetch(&bucket->entry[lane].link);
 	found->slot = set * DP_FLOW_WAYS + home;
 	if (DP_F(holds)(bucket, lane, wanted_word, wanted, found))
 		return 1;
@@ -162,7 +175,7 @@ DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_cou
 		return;
 	dp_flow_prefetch(first);
 	dp_flow_prefetch(second);
-	dp_flow_prefetch(&home->partner);
+	dp_flow_prefetch(&home->link);
 }
 
 /* Looks for a key in both of its sets. When it is not there the flow may be about to begin: then the line in which its
@@ -188,17 +201,8 @@ DP_INLINE int DP_F(locate)(struct dp_env *env, const DP_KEY *key, struct DP_F(fo
 		return 1;
 	answers = DP_F(entry)(env, (first ^ 1) * DP_FLOW_WAYS + home);
 	if (answers)
-		dp_flow_prefetch(&answers->partner);
+		dp_flow_prefetch(&answers->link);
 	return 0;
-}
-
-/* The copy of what was found, with the control word as it is behind it. */
-DP_INLINE void DP_F(copy_found)(const struct DP_F(found) *found, struct dp_flow_view *view)
-{
-	DP_F(copy)(found->entry, view);
-	DP_COMPILER_BARRIER(); /* arm64: load barrier */
-	view->slot = found->slot;
-	view->control = DP_LOAD(found->word);
 }
 
 DP_INLINE int DP_F(find)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view)
@@ -207,20 +211,26 @@ DP_INLINE int DP_F(find)(struct dp_env *env, const DP_KEY *key, struct dp_flow_v
 
 	if (!DP_F(locate)(env, key, &found))
 		return 0;
-	DP_F(copy_found)(&found, view);
+	DP_F(copy)(found.entry, view);
+	DP_COMPILER_BARRIER(); /* arm64: load barrier */
+	view->slot = found.slot;
+	view->control = DP_LOAD(found.word);
 	return dp_flow_recheck(found.control, view->control) /* not recycled while it was read */ &&
 	       DP_F(usable)(env, view);
 }
 
-/* The same for who only wants a half whose word did not change at all meanwhile, and who takes no half-open reverse entry: with
- * fewer questions. `entry` is for counting. */
+/* For a plain hit: a half whose control word did not change at all meanwhile, in a view without a partner. No half-open
+ * reverse entry may be used that was found so. `entry` is for counting. */
 DP_INLINE int DP_F(find_steady)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view, DP_ENTRY **entry)
 {
 	struct DP_F(found) found;
 
 	if (!DP_F(locate)(env, key, &found))
 		return 0;
-	DP_F(copy_found)(&found, view);
+	DP_F(copy_hit)(found.entry, view);
+	DP_COMPILER_BARRIER(); /* arm64: load barrier */
+	view->slot = found.slot;
+	view->control = DP_LOAD(found.word);
 	*entry = found.entry;
 	return view->control == found.control;
 }
@@ -244,12 +254,21 @@ DP_INLINE int DP_F(view_slot)(struct dp_env *env, __u32 slot, __u32 expected,
 	return dp_flow_recheck(before, view->control);
 }
 
-DP_INLINE void DP_F(count)(DP_ENTRY *entry, __u64 packets, __u64 bytes, __u32 now)
+/* `slot` is the entry's, for its cold element, which one packet in some millions carries to. */
+DP_INLINE void DP_F(count)(struct dp_env *env, __u32 slot, DP_ENTRY *entry, __u64 packets, __u64 bytes, __u32 now)
 {
+	struct dp_flow_cold *cold;
+	__u64 reached;
+
 	/* an unchanged tick is not written: the line stays shared between readers of a busy second */
 	if (DP_LOAD(&entry->seen) != now)
 		DP_STORE_RELEASE(&entry->seen, now);
-	dp_traffic_add(&entry->traffic, packets, bytes);
+	reached = dp_traffic_add(&entry->recent, packets, bytes);
+	if (!reached)
+		return;
+	cold = DP_ENV_COLD(env, slot);
+	if (cold)
+		dp_traffic_carry(&entry->recent, &cold->carried, reached);
 }
 
 /* The pair that the half in `slot` belongs to, while its control word is still `control`: 1 when so. */
@@ -342,13 +361,34 @@ DP_INLINE int DP_F(change_flags)(struct dp_env *env, __u32 slot, __u32 control, 
 	return 0;
 }
 
+/* Where the pair of `view` keeps its rule: the reverse half's cold element. */
+DP_INLINE __u32 *DP_F(rule_word)(struct dp_env *env, const struct dp_flow_view *view)
+{
+	struct dp_flow_cold *cold = DP_ENV_COLD(env, view->link & DP_FLOW_FORWARD ? view->partner : view->slot);
+
+	return cold ? &cold->rule_word : 0;
+}
+
+/* Writes the pair's rule, unless it has it already. A pair recycled in this moment may get the rule: it is shown to
+ * users, and no packet is judged by it. */
+DP_INLINE void DP_F(set_rule)(struct dp_env *env, const struct dp_flow_view *view, __u32 rule)
+{
+	__u32 *word = DP_F(rule_word)(env, view), before;
+
+	if (!word)
+		return;
+	before = DP_LOAD(word);
+	if ((before & DP_FLOW_RULE_MASK) != rule)
+		(void)DP_COMPARE_SWAP(word, before, dp_flow_rule_word(rule, before >> DP_FLOW_RULE_BITS));
+}
+
 DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view, __u32 stamp,
-			    __u16 next_hop, __u16 rule)
+			    __u16 next_hop, __u32 rule)
 {
 	DP_ENTRY *entry = DP_F(entry)(env, view->slot);
 	__u32 *word = DP_F(control)(env, view->slot);
-	__u64 before = dp_flow_route_word(view->stamp, view->next_hop, view->rule);
-	__u64 after = dp_flow_route_word(stamp, next_hop, rule);
+	__u64 before = dp_flow_route_word(view->stamp, view->next_hop, view->port);
+	__u64 after = dp_flow_route_word(stamp, next_hop, view->port);
 	dp_flow_word *route;
 
 	if (!entry || !word || !dp_flow_same_version(DP_LOAD(word), view->control))
@@ -356,10 +396,12 @@ DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view,
 	route = (dp_flow_word *)&entry->stamp;
 	if (DP_COMPARE_SWAP(route, before, after) != before)
 		return 0;
-	if (dp_flow_same_version(DP_LOAD(word), view->control))
+	if (dp_flow_same_version(DP_LOAD(word), view->control)) {
+		DP_F(set_rule)(env, view, rule);
 		return 1;
+	}
 	/* recycled in between for a flow with the very same numbers: that one asks for its route again */
-	(void)DP_COMPARE_SWAP(route, after, dp_flow_route_word(0, next_hop, rule));
+	(void)DP_COMPARE_SWAP(route, after, dp_flow_route_word(0, next_hop, view->port));
 	return 0;
 }
 

@@ -55,7 +55,6 @@ DP_INLINE void dp_track_assure(struct dp_context *ctx)
 	if (dp_track_state(ctx) == DP_FLOW_HALF_OPEN)
 		dp_track_move(ctx, DP_FLOW_ASSURED);
 	dp_track_own(ctx, DP_FLOW_PROVEN, 0);
-	ctx->operation.sequence = DP_SEQUENCE_FORGET;
 }
 
 /* Half-open, not TCP with a handshake: an answer, then another packet of the originator. ICMP never. */

@@ -34,7 +34,7 @@ struct dp_context {
 	struct dp_flow_half reverse;
 	struct dp_operation operation; /* what the packet changes in the tables */
 };
-DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 88 + 32, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 96 + 40, "no hidden padding");
 DP_STATIC_ASSERT(sizeof(struct dp_context) % 8 == 0,
 		 "values of per-CPU maps lie eight bytes apart");
 

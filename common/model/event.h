@@ -14,13 +14,13 @@ struct dp_event {
 	__be16 source_port;
 	__be16 destination_port;
 	__u32 frame_bytes;
-	__u16 rule;
+	__u32 rule;
 	__u16 ingress; /* port number */
 	__u8 reason;   /* enum dp_reason: what became of the packet */
 	__u8 family;
 	__u8 protocol;
-	__u8 pad;
+	__u8 pad[3];
 };
-DP_STATIC_ASSERT(sizeof(struct dp_event) == 48, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_event) == 52, "no hidden padding");
 
 #endif

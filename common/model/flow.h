@@ -1,15 +1,20 @@
-/* flow.h - one direction of a flow in the flow table, and the words that guard it.
+/* flow.h - the flow table: one direction of a flow, the words that guard it, and what is kept beside it.
  *
- * Shape    A table is an array of buckets. A bucket is one cache line with 16 control words, followed by their 16
- *          entries: two sets of 8 ways. `slot` numbers entries through the whole table: slot >> 4 is the bucket,
- *          slot & 15 the lane, slot >> 3 the set. 68 bytes per IPv4 slot, 132 per IPv6 slot, two slots per pair, the
- *          table at most half full: 272 and 528 bytes per pair at max_pairs.
- *          Why control words stand apart: a search reads one line for a set instead of eight, and a miss reads no
- *          entry at all.
- * Writers  The kernel datapath on every CPU and the engine, with the protocol of flow/table.h. The expiry
- *          scan deletes. Everybody else maps the table read-only.
+ * Shape    A flow is a pair of halves: forward (direction of the first packet) and reverse. A table is an array of
+ *          buckets. A bucket is one cache line with 16 control words, followed by their 16 entries: two sets of 8 ways.
+ *          `slot` numbers entries through the whole table: slot >> 4 is the bucket, slot & 15 the lane, slot >> 3 the
+ *          set. Control words stand apart, so that a search reads one line for a set instead of eight, and a miss reads
+ *          no entry at all.
+ * Cold     Beside each table lies an array of one `dp_flow_cold` a slot: what only the slow path and people need.
+ * Memory   bytes            IPv4    IPv6
+ *          control word        4       4   a slot
+ *          entry              64     128
+ *          cold               16      16
+ *          a pair            336     592   two slots, in a table that is half full at max_pairs
+ * Writers  The kernel datapath on every CPU and the engine, with the protocol of flow/table.h. The expiry scan
+ *          deletes. Everybody else maps the tables read-only.
  * Order    addresses, ports and checksum deltas: network. The rest: host.
- * Units    seen: ticks (settings.h). Traffic: whole frames, as received.
+ * Units    seen, created: ticks (settings.h). Traffic: whole frames, as received.
  *
  * Control word: bits 0-2 state, 3-14 tag (part of the hash), 15-31 version (one more at every release).
  * Link word:    bits 0-14 flags, 15-31 the version of the partner's control word that this half belongs to.
@@ -18,6 +23,7 @@
 #define DP_FLOW_H
 
 #include "address.h"
+#include "limits.h"
 
 enum {
 	DP_FLOW_WAYS = 8,
@@ -51,30 +57,26 @@ enum dp_flow_flag {
 	DP_FLOW_FORWARD = 1 << 0, /* the forward half: direction of the first packet */
 	DP_FLOW_USER = 1 << 1,    /* place: user, every packet visits the engine */
 	DP_FLOW_HELD = 1 << 2, /* earlier packets are still in the engine: steer, do not overtake */
-	DP_FLOW_REWRITE = 1 << 3,  /* addresses or ports change */
+	DP_FLOW_REWRITE = 1 << 3,  /* addresses or ports change; without it the new ones are those of the key */
 	DP_FLOW_ANSWERED = 1 << 4, /* on the forward entry: the responder has sent something */
 	DP_FLOW_FIN = 1 << 5,      /* this direction has sent FIN */
 	DP_FLOW_RESET = 1 << 6,    /* this direction has sent RST */
 	DP_FLOW_ALIVE = 1 << 7,    /* this direction has sent something else after a RST */
 	DP_FLOW_ENGINE = 1 << 8,   /* on the forward entry: installed by the engine (origin) */
 	DP_FLOW_PICKUP = 1 << 9,   /* on the forward entry: TCP seen without its SYN */
-	DP_FLOW_SEQUENCE = 1 << 10, /* on the reverse entry, until assured: `bytes_high` is the responder's first sequence
-				       number + 1, host order */
+	DP_FLOW_SEQUENCE = 1 << 10, /* on the reverse entry: `first_sequence` is known */
 	DP_FLOW_LOG = 1 << 11,    /* the rule says log */
 	DP_FLOW_PROVEN = 1 << 12, /* has been assured: a RST that is contradicted leads back there */
 };
 
-/* Packets and bytes of a half. `recent` takes both in one addition: bytes in bits 0 to 39, packets in the others. The top
- * bit of each field is carried off at once into the high words, which count 2^39 bytes and 2^23 packets
- * (flow/traffic.h). */
-enum { DP_TRAFFIC_BYTE_BITS = 40 };
-
-struct dp_flow_traffic {
-	__u64 recent;
-	__u32 packets_high;
-	__u32 bytes_high; /* with DP_FLOW_SEQUENCE something else, and no half-open flow needs it */
+/* Packets and bytes of a half share the word `recent`, so that a packet pays for one addition: bytes in bits 0 to 39,
+ * packets in the others. The packet that reaches the top bit of a field carries it into `carried` of the cold element,
+ * whose lower bits count 2^39 bytes each and whose upper bits count 2^23 packets each (flow/traffic.h). One half counts
+ * 2^52 bytes and 2^42 packets before it begins anew: at 10 Gbit/s in frames of 1,500 bytes, after 41 and 61 days. */
+enum {
+	DP_TRAFFIC_BYTE_BITS = 40,
+	DP_TRAFFIC_CARRIED_BYTE_BITS = 13,
 };
-DP_STATIC_ASSERT(sizeof(struct dp_flow_traffic) == 16, "what an entry has room for");
 
 /* What a table is searched for: the packets of one direction as they look on arrival.
  * `delta` is no part of the key and is never compared or hashed: in a table entry it is the one's complement sum that the
@@ -102,43 +104,85 @@ struct dp_flow_key6 {
 };
 DP_STATIC_ASSERT(sizeof(struct dp_flow_key6) == 40, "five words");
 
-/* `stamp` is generation << 16 | route epoch, the numbers of the tables this half was decided under (settings.h);
- * 0 is never current: the next packet takes the slow path. The expiry scan writes 0 into stamps far behind, so that
- * a number that comes round again is never taken for the old one. */
+/* Entries. Fields that both families have:
+ *
+ * partner      slot of the other half
+ * link         enum dp_flow_flag | version of the partner
+ * stamp        generation << 16 | route epoch, the numbers of the tables this half was decided under (settings.h); 0 is
+ *              never current: the next packet takes the slow path. The expiry scan writes 0 into stamps far behind, so
+ *              that a number that comes round again is never taken for the old one
+ * port         by which packets of this half came in when the flow began
+ * acked        the acknowledgement that this direction sent last, host order, for the check that one side confirms what
+ *              the other says. Nothing writes it after the installation yet
+ * recent       packets and bytes not yet carried
+ * delta_ports  one's complement sum that a change of both ports adds to a checksum
+ *
+ * stamp, next_hop and port are one aligned word, which is compared and swapped as one. */
 struct dp_flow_entry4 {
 	struct dp_flow_key4 key;
-	__u32 partner; /* slot of the other half */
-	__u32 link;    /* enum dp_flow_flag | version of the partner */
+	__u32 partner;
+	__u32 link;
 	__u32 stamp;
 	__u16 next_hop;
-	__u16 rule; /* id of the operator's rule, 0 for a zone's default */
+	__u16 port;
 	__be32 new_source;
 	__be32 new_destination;
 	__be16 new_source_port;
 	__be16 new_destination_port;
 	__u32 seen;
-	struct dp_flow_traffic traffic;
+	__u64 recent;
+	__u32 acked;
+	__u16 delta_ports;
+	__u16 reserved;
 } __attribute__((aligned(64)));
 DP_STATIC_ASSERT(sizeof(struct dp_flow_entry4) == 64, "one cache line");
+DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, stamp) % 8 == 0, "the route word is swapped as one");
+DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, recent) % 8 == 0, "added to as one");
 
+/* The first line is all that a packet without translation reads and writes on its way through the kernel datapath. */
 struct dp_flow_entry6 {
 	struct dp_flow_key6 key;
-	__u32 partner;
-	__u32 link;
 	__u32 stamp;
 	__u16 next_hop;
-	__u16 rule;
+	__u16 port;
+	__u32 link;
 	__u32 seen;
-	__u32 pad; /* end of the first line */
+	__u64 recent; /* end of the first line */
 	__be32 new_source[4];
 	__be32 new_destination[4];
 	__be16 new_source_port;
 	__be16 new_destination_port;
-	__u32 created; /* tick of installation, for the age shown to users */
-	struct dp_flow_traffic traffic;
-	__u64 pad2;
+	__u32 partner;
+	__u32 acked;
+	__u16 delta_ports;
+	__u16 reserved[9];
 } __attribute__((aligned(64)));
 DP_STATIC_ASSERT(sizeof(struct dp_flow_entry6) == 128, "two cache lines");
+DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, stamp) % 8 == 0, "the route word is swapped as one");
+DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, recent) == 56, "last in the first line");
+
+/* What one half keeps beside its entry. The slow path reads and writes it, and a packet whose count carries; a plain hit
+ * does not. Whoever installs a pair zeroes both elements. The last word depends on the half:
+ *
+ * forward   created: tick of the installation, for the age shown to users
+ * reverse   rule and service of the pair (dp_flow_rule_word) */
+struct dp_flow_cold {
+	__u32 first_sequence; /* TCP: this direction's first sequence number + 1, host order */
+	__u32 note;           /* sequence number of a FIN, or of a SYN on a live pair. Nothing writes it yet */
+	__u32 carried;        /* packets << 13 | bytes */
+	union {
+		__u32 created;
+		__u32 rule_word;
+	};
+};
+DP_STATIC_ASSERT(sizeof(struct dp_flow_cold) == 16, "a quarter of a cache line");
+
+/* Rule word: bits 0-19 id of the operator's rule, 0 for a zone's default; 20-31 the service. */
+enum {
+	DP_FLOW_RULE_BITS = 20,
+	DP_FLOW_RULE_MASK = (1 << 20) - 1,
+};
+DP_STATIC_ASSERT((int)DP_RULE_IDS_MAX <= (int)DP_FLOW_RULE_MASK + 1, "every rule has its number in a cold element");
 
 struct dp_flow_bucket4 {
 	__u32 control[DP_FLOW_LANES];
@@ -153,8 +197,9 @@ struct dp_flow_bucket6 {
 };
 DP_STATIC_ASSERT(sizeof(struct dp_flow_bucket6) == 64 + 16 * 128, "132 bytes per slot");
 
-/* What a hit needs of an entry, copied out and then checked against the control word: an entry may be recycled while
- * another CPU reads it, so nobody acts on fields still in the table. IPv4 lies in word[0] of the addresses. */
+/* What a packet needs of an entry, copied out and then checked against the control word: an entry may be recycled while
+ * another CPU reads it, so nobody acts on fields still in the table. IPv4 lies in word[0] of the addresses.
+ * The view of a plain hit (dp_flow_find_steady4) has no partner, and new addresses and ports only with DP_FLOW_REWRITE. */
 struct dp_flow_view {
 	__u32 slot;
 	__u32 control; /* as it was when the copy was found to be whole */
@@ -162,7 +207,7 @@ struct dp_flow_view {
 	__u32 link;
 	__u32 stamp;
 	__u16 next_hop;
-	__u16 rule;
+	__u16 port;
 	struct dp_address new_source;
 	struct dp_address new_destination;
 	__be16 new_source_port;
@@ -181,15 +226,18 @@ struct dp_flow_half {
 	__u8 protocol;
 	__u8 zone;
 	__u16 next_hop;
-	struct dp_address new_source; /* the packet after translation; equal to the key without NAT */
+	struct dp_address new_source; /* the packet after translation; equal to the key without DP_FLOW_REWRITE */
 	struct dp_address new_destination;
 	__be16 new_source_port;
 	__be16 new_destination_port;
 	__u32 flags; /* enum dp_flow_flag; FORWARD is added by the installation */
 	__u32 stamp;
-	__u16 rule;
+	__u32 rule; /* id; kept once for the pair, from the reverse half */
+	__u16 port;
 	__u16 delta;
+	__u16 delta_ports;
+	__u16 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_flow_half) == 88, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_flow_half) == 96, "no hidden padding");
 
 #endif

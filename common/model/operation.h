@@ -23,7 +23,6 @@ enum dp_operation_kind {
 enum dp_sequence_note {
 	DP_SEQUENCE_KEEP = 0,
 	DP_SEQUENCE_STORE = 1,  /* on the packet's entry, which is the reverse one */
-	DP_SEQUENCE_FORGET = 2, /* on the partner of the packet's entry, which is the forward one */
 };
 
 enum { DP_BUDGET_NONE = 0xff };
@@ -40,9 +39,11 @@ struct dp_operation {
 	__u32 partner_clear;
 	__u32 stamp; /* REFRESH: new values; next_hop also when it is 0 and nothing is refreshed */
 	__u16 next_hop;
-	__u16 rule;
+	__u16 pad;
+	__u32 rule;
+	__u32 pad2; /* contexts are eight bytes apart */
 };
-DP_STATIC_ASSERT(sizeof(struct dp_operation) == 32, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_operation) == 40, "no hidden padding");
 
 DP_INLINE void dp_operation_clear(struct dp_operation *operation)
 {
@@ -58,6 +59,8 @@ DP_INLINE void dp_operation_clear(struct dp_operation *operation)
 	operation->stamp = 0;
 	operation->next_hop = 0;
 	operation->rule = 0;
+	operation->pad = 0;
+	operation->pad2 = 0;
 }
 
 #endif

@@ -27,16 +27,15 @@ struct dp_rule {
 	__u16 source_port_high;
 	__u16 destination_port_low;
 	__u16 destination_port_high;
+	__u32 id;           /* of the operator's rule, 1.. */
 	__u16 protocol;     /* or DP_PROTOCOL_ANY */
-	__u16 id;           /* of the operator's rule, 1.. */
 	__u8 family;        /* DP_FAMILY_NONE matches both */
 	__u8 icmp_type_low; /* 0..255 matches everything */
 	__u8 icmp_type_high;
 	__u8 action; /* enum dp_action */
 	__u8 place;  /* enum dp_place */
 	__u8 flags;  /* enum dp_rule_flag */
-	__u16 pad;
-	__u32 pad2; /* values of an array map are eight bytes apart */
+	__u32 pad; /* values of an array map are eight bytes apart */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_rule) == 88, "no hidden padding");
 
@@ -53,10 +52,10 @@ enum { DP_ZONE_NONE = 0, DP_ZONE_HOST = 1 };
 
 /* What the classifier answers. */
 struct dp_match {
-	__u16 rule; /* id; 0 when the zone's default decided */
+	__u32 rule; /* id; 0 when the zone's default decided */
 	__u8 action;
 	__u8 place;
-	__u32 flags;
+	__u16 flags;
 };
 
 #endif

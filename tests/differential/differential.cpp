@@ -59,6 +59,15 @@ std::string buckets_that_differ(std::span<const Bucket> kernel, std::span<const 
   return {};
 }
 
+std::string cold_that_differs(std::span<const dp_flow_cold> kernel, std::span<const dp_flow_cold> twin,
+                              const char* name) {
+  for (std::size_t slot = 0; slot < kernel.size(); ++slot)
+    if (std::memcmp(&kernel[slot], &twin[slot], sizeof(dp_flow_cold)) != 0)
+      return fmt::format("{} slot {}: {}", name, slot,
+                         bytes_that_differ(&kernel[slot], &twin[slot], sizeof(dp_flow_cold)));
+  return {};
+}
+
 std::string counter_text(const char* name, std::uint32_t index, const void* kernel, const void* twin,
                          std::size_t size) {
   if (std::memcmp(kernel, twin, size) == 0) return {};
@@ -134,6 +143,8 @@ void Differential::remove_one() {
 void Differential::copy_tables() {
   std::memcpy(kernel_.flows4.values().data(), twin_.flows4.data(), kernel_.flows4.values().size_bytes());
   std::memcpy(kernel_.flows6.values().data(), twin_.flows6.data(), kernel_.flows6.values().size_bytes());
+  std::ranges::copy(twin_.flows4_cold, kernel_.flows4_cold.values().begin());
+  std::ranges::copy(twin_.flows6_cold, kernel_.flows6_cold.values().begin());
 }
 
 // The tick that the kernel side used: noted in the entry or in front of the frame by the short way, in the context by the
@@ -224,6 +235,8 @@ std::string Differential::counter_difference() const {
 std::string Differential::table_difference() const {
   std::string what = buckets_that_differ<dp_flow_bucket4>(kernel_.flows4.values(), twin_.flows4, "flows4");
   if (what.empty()) what = buckets_that_differ<dp_flow_bucket6>(kernel_.flows6.values(), twin_.flows6, "flows6");
+  if (what.empty()) what = cold_that_differs(kernel_.flows4_cold.values(), twin_.flows4_cold, "flows4_cold");
+  if (what.empty()) what = cold_that_differs(kernel_.flows6_cold.values(), twin_.flows6_cold, "flows6_cold");
   return what;
 }
 

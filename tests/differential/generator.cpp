@@ -73,6 +73,7 @@ dp_flow_half Flow::half(bool answers) const {
   half.protocol = protocol;
   half.flags = DP_FLOW_REWRITE;
   half.delta = dp_translate_address_delta(&half);
+  half.delta_ports = dp_translate_port_delta(&half);
   return half;
 }
 

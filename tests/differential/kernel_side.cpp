@@ -52,6 +52,8 @@ void KernelSide::load(const std::string& object_file, std::uint32_t buckets4, st
   if (!object_) give_up("open " + object_file, errno);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4"), buckets4);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6"), buckets6);
+  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4_cold"), buckets4 * DP_FLOW_LANES);
+  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6_cold"), buckets6 * DP_FLOW_LANES);
   if (const int error = bpf_object__load(object_.get()); error != 0) give_up("load " + object_file, -error);
 }
 
@@ -64,6 +66,8 @@ void KernelSide::open_memory(std::uint32_t buckets4, std::uint32_t buckets6) {
   open(settings, ".data.settings", 1);
   open(flows4, "flows4", buckets4);
   open(flows6, "flows6", buckets6);
+  open(flows4_cold, "flows4_cold", std::size_t{buckets4} * DP_FLOW_LANES);
+  open(flows6_cold, "flows6_cold", std::size_t{buckets6} * DP_FLOW_LANES);
   open(zone_pairs, "zone_pairs", DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX);
   open(rules, "rules", DP_BANKS * DP_RULES_MAX);
   open(paths, "paths", DP_BANKS * DP_PATHS_MAX);

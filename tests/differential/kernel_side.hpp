@@ -74,6 +74,8 @@ class KernelSide {
   MapMemory<dp_settings> settings;
   MapMemory<dp_flow_bucket4> flows4;
   MapMemory<dp_flow_bucket6> flows6;
+  MapMemory<dp_flow_cold> flows4_cold;
+  MapMemory<dp_flow_cold> flows6_cold;
   MapMemory<dp_zone_pair> zone_pairs;
   MapMemory<dp_rule> rules;
   MapMemory<dp_path> paths;

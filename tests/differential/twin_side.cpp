@@ -38,7 +38,11 @@ int budget_of(const dp_packet& packet, int reason) {
 }  // namespace
 
 TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
-    : flows4(kBuckets4), flows6(kBuckets6), attachments_(attachments) {
+    : flows4(kBuckets4),
+      flows6(kBuckets6),
+      flows4_cold(kBuckets4 * DP_FLOW_LANES),
+      flows6_cold(kBuckets6 * DP_FLOW_LANES),
+      attachments_(attachments) {
   env_.settings = &kernel.settings[0];
   env_.zone_pairs = kernel.zone_pairs.values();
   env_.rules = kernel.rules.values();
@@ -47,6 +51,8 @@ TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
   env_.next_hops = kernel.next_hops.values();
   env_.flows4 = flows4;
   env_.flows6 = flows6;
+  env_.flows4_cold = flows4_cold;
+  env_.flows6_cold = flows6_cold;
   env_.routes4 = {kernel.map("routes4_a"), kernel.map("routes4_b")};
   env_.routes6 = {kernel.map("routes6_a"), kernel.map("routes6_b")};
   env_.neighbours = kernel.map("neighbours");
@@ -187,10 +193,14 @@ int TwinSide::look(dp_context& ctx) {
   if (++looks_ % kEvery != 0) return dp_look(&env_, &ctx);
   const auto before4 = flows4;
   const auto before6 = flows6;
+  const auto cold4 = flows4_cold;
+  const auto cold6 = flows6_cold;
   const auto budgets = env_.budgets;
   const int reason = dp_look(&env_, &ctx);
   if (std::memcmp(before4.data(), flows4.data(), flows4.size() * sizeof(flows4[0])) != 0 ||
       std::memcmp(before6.data(), flows6.data(), flows6.size() * sizeof(flows6[0])) != 0 ||
+      std::memcmp(cold4.data(), flows4_cold.data(), cold4.size() * sizeof(cold4[0])) != 0 ||
+      std::memcmp(cold6.data(), flows6_cold.data(), cold6.size() * sizeof(cold6[0])) != 0 ||
       std::memcmp(&budgets, &env_.budgets, sizeof(budgets)) != 0)
     throw std::logic_error("a look has written");
   return reason;

@@ -8,6 +8,10 @@
 #include "flows/scan.hpp"
 #include "tests/harness/flow_numbers.h"
 
+#define dp_env flow_env  // as in flows/env.hpp
+#include "common/flow/notes.h"
+#undef dp_env
+
 namespace twinpath::test {
 
 inline dp_flow_half flow_half(std::uint8_t family, std::uint32_t number, bool reverse, std::uint8_t protocol = 6) {
@@ -34,9 +38,10 @@ class FlowTable {
   explicit FlowTable(std::uint8_t family, std::uint32_t buckets = 64, std::uint64_t seed = kSeed) : family_(family) {
     if (family == DP_FAMILY_V4) v4_.resize(buckets);
     if (family == DP_FAMILY_V6) v6_.resize(buckets);
+    cold_.resize(std::size_t{buckets} * DP_FLOW_LANES);
     settings_.v4 = settings_.v6 = {seed, buckets * 2, buckets * DP_FLOW_LANES / 4};
     settings_.timeouts = {10, 1000, 20, 5, 30, 100, 15, 40};
-    env_ = {&settings_, v4_, v6_};
+    env_ = {&settings_, v4_, v6_, cold_};
   }
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
@@ -44,7 +49,7 @@ class FlowTable {
   [[nodiscard]] std::uint8_t family() const { return family_; }
   [[nodiscard]] flow_env* env() { return &env_; }
   [[nodiscard]] const dp_timeouts& timeouts() const { return settings_.timeouts; }
-  [[nodiscard]] TableView view() { return {family_, v4_, v6_, settings_.v4}; }
+  [[nodiscard]] TableView view() { return {family_, v4_, v6_, cold_, settings_.v4}; }
   [[nodiscard]] std::uint64_t hash(const dp_flow_half& half) const {
     return family_ == DP_FAMILY_V4 ? dp_flow_half_hash4(&half, settings_.v4.seed)
                                    : dp_flow_half_hash6(&half, settings_.v6.seed);
@@ -91,6 +96,7 @@ class FlowTable {
   std::uint8_t family_;
   std::vector<dp_flow_bucket4> v4_;
   std::vector<dp_flow_bucket6> v6_;
+  std::vector<dp_flow_cold> cold_;
   dp_settings settings_{};
   flow_env env_{};
   dp_install last_{};

@@ -40,7 +40,7 @@ DP_INLINE void flow_number_half(struct dp_flow_half* half, __u8 family, __u32 nu
   half->destination_port = reverse ? client : server;
   half->protocol = protocol;
   half->zone = 2;
-  half->flags = 0;
+  half->flags = DP_FLOW_REWRITE;
   half->stamp = 0x00010001;
   pattern = flow_number_pattern(half, 1);
   flow_number_address(&half->new_source, DP_FAMILY_V4, 0, 0);
@@ -51,8 +51,11 @@ DP_INLINE void flow_number_half(struct dp_flow_half* half, __u8 family, __u32 nu
   half->new_source_port = (__u16)pattern;
   half->new_destination_port = (__u16)(pattern >> 16);
   half->next_hop = (__u16)(pattern >> 32);
-  half->rule = (__u16)(pattern >> 48);
+  half->port = (__u16)(pattern >> 48);
   half->delta = (__u16)(pattern >> 24);
+  half->delta_ports = (__u16)(pattern >> 8);
+  half->pad = 0;
+  half->rule = (__u32)pattern & DP_FLOW_RULE_MASK;
 }
 
 /* Does the copy belong to the half that it was searched by? */
@@ -60,7 +63,7 @@ DP_INLINE int flow_number_whole(const struct dp_flow_half* half, const struct dp
   return view->new_source.word[0] == half->new_source.word[0] &&
          view->new_destination.word[0] == half->new_destination.word[0] &&
          view->new_source_port == half->new_source_port && view->new_destination_port == half->new_destination_port &&
-         view->next_hop == half->next_hop && view->rule == half->rule && view->delta == half->delta;
+         view->next_hop == half->next_hop && view->port == half->port && view->delta == half->delta;
 }
 
 /* What a search looks at. */

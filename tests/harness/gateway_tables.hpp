@@ -104,7 +104,9 @@ class GatewayTables {
         ports_(DP_PORTS_MAX),
         next_hops_(16),
         flows4_(64),
-        flows6_(64) {
+        flows6_(64),
+        flows4_cold_(64 * DP_FLOW_LANES),
+        flows6_cold_(64 * DP_FLOW_LANES) {
     write_settings();
     write_ports();
     write_routes();
@@ -116,6 +118,8 @@ class GatewayTables {
     env.next_hops = next_hops_;
     env.flows4 = flows4_;
     env.flows6 = flows6_;
+    env.flows4_cold = flows4_cold_;
+    env.flows6_cold = flows6_cold_;
     env.routing = &routes;
   }
   GatewayTables(const GatewayTables&) = delete;
@@ -171,9 +175,10 @@ class GatewayTables {
   }
   [[nodiscard]] std::uint64_t packets_of(std::uint8_t family, std::uint32_t slot) {
     __u64 packets = 0, bytes = 0;
-    const bool v4 = family == DP_FAMILY_V4;
-    dp_traffic_read(v4 ? &dp_flow_entry4(&env, slot)->traffic : &dp_flow_entry6(&env, slot)->traffic, 1, &packets,
-                    &bytes);
+    if (family == DP_FAMILY_V4)
+      dp_traffic_read(&dp_flow_entry4(&env, slot)->recent, &flows4_cold_[slot].carried, &packets, &bytes);
+    else
+      dp_traffic_read(&dp_flow_entry6(&env, slot)->recent, &flows6_cold_[slot].carried, &packets, &bytes);
     return packets;
   }
 
@@ -251,6 +256,8 @@ class GatewayTables {
   std::vector<dp_next_hop> next_hops_;
   std::vector<dp_flow_bucket4> flows4_;
   std::vector<dp_flow_bucket6> flows6_;
+  std::vector<dp_flow_cold> flows4_cold_;
+  std::vector<dp_flow_cold> flows6_cold_;
   std::size_t rule_count_ = 0;
 };
 

@@ -29,9 +29,9 @@ inline bool is_whole_pair(flow_env& env, std::uint8_t family, std::uint32_t slot
          dp_flow_same_version(partner.control, view.link) != 0;
 }
 
-inline std::uint64_t packets_of(const dp_flow_traffic& traffic) {
+inline std::uint64_t packets_of(const __u64& recent, const dp_flow_cold& cold) {
   __u64 packets = 0, bytes = 0;
-  dp_traffic_read(&traffic, 1, &packets, &bytes);
+  dp_traffic_read(&recent, &cold.carried, &packets, &bytes);
   return packets;
 }
 
@@ -50,8 +50,8 @@ inline FlowInspection inspect_flows(flow_env& env, std::uint8_t family, std::uin
       continue;
     }
     ++found.live;
-    found.packets +=
-        inspection_detail::packets_of(v4 ? dp_flow_entry4(&env, slot)->traffic : dp_flow_entry6(&env, slot)->traffic);
+    found.packets += inspection_detail::packets_of(
+        v4 ? dp_flow_entry4(&env, slot)->recent : dp_flow_entry6(&env, slot)->recent, env.cold[slot]);
     const void* key = v4 ? static_cast<void*>(dp_flow_entry4(&env, slot)) : dp_flow_entry6(&env, slot);
     if (keys[std::string(static_cast<const char*>(key), key_bytes)]++ > 0) ++found.duplicates;
     if (!inspection_detail::is_whole_pair(env, family, slot, control)) ++found.half_pairs;

@@ -22,6 +22,8 @@ dp_env env_of(const KernelSide& kernel) {
   env.next_hops = kernel.next_hops.values();
   env.flows4 = kernel.flows4.values();
   env.flows6 = kernel.flows6.values();
+  env.flows4_cold = kernel.flows4_cold.values();
+  env.flows6_cold = kernel.flows6_cold.values();
   env.routes4 = {kernel.map("routes4_a"), kernel.map("routes4_b")};
   env.routes6 = {kernel.map("routes6_a"), kernel.map("routes6_b")};
   env.neighbours = kernel.map("neighbours");

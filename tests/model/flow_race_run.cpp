@@ -174,8 +174,8 @@ void FlowRace::fill_routes() {
 
 TableView FlowRace::table(std::uint8_t family) const {
   const dp_settings& settings = kernel_.settings[0];
-  if (family == DP_FAMILY_V4) return {family, kernel_.flows4.values(), {}, settings.v4};
-  return {family, {}, kernel_.flows6.values(), settings.v6};
+  if (family == DP_FAMILY_V4) return {family, kernel_.flows4.values(), {}, kernel_.flows4_cold.values(), settings.v4};
+  return {family, {}, kernel_.flows6.values(), kernel_.flows6_cold.values(), settings.v6};
 }
 
 // As if every slot had been given back: nobody may take an entry of an earlier round for a new one.
@@ -249,7 +249,7 @@ RaceResult FlowRace::round(const RaceKind& kind, std::uint32_t flows, std::uint3
 
 void FlowRace::inspect(const RaceKind& kind, std::uint32_t first, std::uint32_t flows, RaceResult& result) {
   const TableView view = table(kind.family);
-  flow_env env{&kernel_.settings[0], view.v4, view.v6};
+  flow_env env{&kernel_.settings[0], view.v4, view.v6, view.cold};
   result.table = inspect_flows(env, kind.family, view.slot_count());
   dp_packet packet{};
   packet.family = kind.family;

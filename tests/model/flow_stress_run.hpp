@@ -70,23 +70,29 @@ class KernelTable {
     object_.reset(bpf_object__open_mem(elf, size, nullptr));
     if (!object_) return "open the BPF object";
     bpf_map* flows = map(family == DP_FAMILY_V4 ? "flows4" : "flows6");
+    bpf_map* cold = map(family == DP_FAMILY_V4 ? "flows4_cold" : "flows6_cold");
     bpf_map__set_max_entries(flows, buckets);
+    bpf_map__set_max_entries(cold, buckets * DP_FLOW_LANES);
     if (const int code = bpf_object__load(object_.get())) return std::strerror(-code);
     const std::size_t bytes = bpf_map__value_size(flows) * std::size_t{buckets};
+    const std::size_t cold_bytes = sizeof(dp_flow_cold) * DP_FLOW_LANES * std::size_t{buckets};
     auto table = Mapping::shared(bpf_map__fd(flows), (bytes + 4095) & ~std::size_t{4095});
+    auto beside = Mapping::shared(bpf_map__fd(cold), (cold_bytes + 4095) & ~std::size_t{4095});
     auto settings = Mapping::shared(bpf_map__fd(map("settings")), 4096);
-    if (!table || !settings) return "map the tables";
+    if (!table || !beside || !settings) return "map the tables";
     table_ = std::move(*table);
+    cold_ = std::move(*beside);
     settings_ = std::move(*settings);
     shape(buckets);
     return {};
   }
 
-  [[nodiscard]] flow_env env() { return {settings(), view().v4, view().v6}; }
+  [[nodiscard]] flow_env env() { return {settings(), view().v4, view().v6, view().cold}; }
   [[nodiscard]] dp_settings* settings() { return static_cast<dp_settings*>(settings_.data()); }
   [[nodiscard]] TableView view() {
-    TableView view{family_, {}, {}, settings()->v4};
+    TableView view{family_, {}, {}, {}, settings()->v4};
     const std::size_t buckets = view.shape.set_count / 2;
+    view.cold = cold_.as<dp_flow_cold>().first(buckets * DP_FLOW_LANES);
     if (family_ == DP_FAMILY_V4)
       view.v4 = table_.as<dp_flow_bucket4>().first(buckets);
     else
@@ -145,6 +151,7 @@ class KernelTable {
   std::uint8_t family_ = DP_FAMILY_NONE;
   std::unique_ptr<bpf_object, CloseObject> object_;
   Mapping table_;
+  Mapping cold_;
   Mapping settings_;
 };
 

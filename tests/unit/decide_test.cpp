@@ -468,6 +468,8 @@ class Snapshot {
   explicit Snapshot(GatewayTables& tables) {
     add(std::as_bytes(tables.env.flows4));
     add(std::as_bytes(tables.env.flows6));
+    add(std::as_bytes(tables.env.flows4_cold));
+    add(std::as_bytes(tables.env.flows6_cold));
     add(std::as_bytes(tables.env.zone_pairs));
     add(std::as_bytes(tables.env.rules));
     add(std::as_bytes(tables.env.paths));

@@ -5,8 +5,6 @@
 
 #include <doctest/doctest.h>
 
-#include <set>
-
 #include "differential/random.hpp"
 #include "harness/flow_steps.hpp"
 
@@ -186,29 +184,6 @@ TEST_CASE("a stamp never grows so old that it looks current, however rarely its 
       expiry.pass(table.view(), 100, table.timeouts(), 0x00010000 | epoch);
     CHECK(find(table, 1).stamp == 0);
     CHECK(find(table, 1, true).stamp == 0);
-  }
-}
-
-TEST_CASE("a bucket is named when its flows have changed, and only then") {
-  FOR_EACH_FAMILY {
-    FlowTable table{family};
-    FlowExpiry expiry;
-    std::set<std::uint32_t> named;
-    const auto pass = [&](std::uint32_t now) {
-      named.clear();
-      expiry.pass(table.view(), now, table.timeouts(), kStamp, [&](std::uint32_t bucket) { named.insert(bucket); });
-      return named;
-    };
-    CHECK(pass(100).empty());
-    table.install(1, 100);
-    const std::set<std::uint32_t> both{find(table, 1).slot / DP_FLOW_LANES, find(table, 1, true).slot / DP_FLOW_LANES};
-    CHECK(pass(101) == both);
-    packet(table, 1, false, 102);
-    CHECK(pass(102).empty());
-    set_state(table, 1, DP_FLOW_ASSURED);
-    CHECK(pass(103) == both);
-    CHECK(pass(1102) == std::set<std::uint32_t>{});  // it goes in this pass
-    CHECK(pass(1103) == both);
   }
 }
 

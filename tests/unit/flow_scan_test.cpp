@@ -88,7 +88,8 @@ TEST_CASE("a walk in pages shows every pair once, with both halves") {
     CHECK(flow.family == family);
     CHECK(flow.protocol == 6);
     CHECK(flow.state == DP_FLOW_ASSURED);
-    CHECK(flow.created == (family == DP_FAMILY_V6 ? 50 : 0));
+    CHECK(flow.created == 50);
+    CHECK(flow.rule == flow_half(family, 5, true).rule);
     CHECK(dp_address_equal(&flow.forward.source, &forward.source));
     CHECK(dp_address_equal(&flow.reverse.source, &reverse.source));
     CHECK(flow.forward.new_source.word[0] == forward.new_source.word[0]);
@@ -101,15 +102,56 @@ TEST_CASE("a walk in pages shows every pair once, with both halves") {
   }
 }
 
-TEST_CASE("a sequence number kept in the byte counter is not shown as bytes") {
-  FlowTable table{DP_FAMILY_V4};
-  table.install(1);
-  const dp_flow_view reverse = find(table, 1, true);
-  dp_flow_traffic& traffic = dp_flow_entry4(table.env(), reverse.slot)->traffic;
-  dp_traffic_add(&traffic, 1, 60);
-  traffic.bytes_high = 0xdeadbeef;
-  dp_flow_change_flags(table.env(), DP_FAMILY_V4, reverse.slot, reverse.control, DP_FLOW_SEQUENCE, 0);
-  CHECK(flow_at(table.view(), id_of(table, 1))->reverse.bytes == 60);
+TEST_CASE("a sequence number kept beside the table is not shown as traffic, nor the age as a rule") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1, 0xfffff);
+    const dp_flow_view reverse = find(table, 1, true);
+    dp_flow_count(table.env(), family, reverse.slot, 1, 60, 0xfffff);
+    dp_flow_store_sequence(table.env(), family, &reverse, 0xdeadbeef);
+    const FlowSnapshot flow = *flow_at(table.view(), id_of(table, 1));
+    CHECK(flow.reverse.bytes == 60);
+    CHECK(flow.reverse.packets == 1);
+    CHECK(flow.forward.packets == 0);
+    CHECK(flow.rule == flow_half(family, 1, true).rule);
+    CHECK(flow.created == 0xfffff);
+  }
+}
+
+TEST_CASE("counts that have been carried are shown, whichever half and family") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family};
+    table.install(1);
+    for (const bool by_reverse : {false, true}) {
+      const dp_flow_view half = find(table, 1, by_reverse);
+      for (int i = 0; i < 9; ++i) dp_flow_count(table.env(), family, half.slot, 1U << 20, 1ULL << 36, 5);
+      const FlowSnapshot flow = *flow_at(table.view(), id_of(table, 1));
+      CHECK((by_reverse ? flow.reverse : flow.forward).packets == 9ULL << 20);
+      CHECK((by_reverse ? flow.reverse : flow.forward).bytes == 9ULL << 36);
+    }
+  }
+}
+
+TEST_CASE("a pair in a recycled slot begins with empty counters, its own age and its own rule") {
+  FOR_EACH_FAMILY {
+    FlowTable table{family, 1};
+    for (std::uint32_t number = 0; number < 8; ++number) {
+      table.install(1, 100 + number);
+      const dp_flow_view forward = find(table, 1), reverse = find(table, 1, true);
+      for (const dp_flow_view* half : {&forward, &reverse}) {
+        dp_flow_store_sequence(table.env(), family, half, 0xdeadbeef);
+        for (int i = 0; i < 9; ++i) dp_flow_count(table.env(), family, half->slot, 1U << 20, 1ULL << 36, 5);
+      }
+      REQUIRE(delete_flow(table.view(), id_of(table, 1)));
+      table.install(2, 200 + number);
+      const FlowSnapshot flow = *flow_at(table.view(), id_of(table, 2));
+      CHECK(flow.forward.packets == 0);
+      CHECK(flow.reverse.bytes == 0);
+      CHECK(flow.created == 200 + number);
+      CHECK(flow.rule == flow_half(family, 2, true).rule);
+      REQUIRE(delete_flow(table.view(), id_of(table, 2)));
+    }
+  }
 }
 
 TEST_CASE("an id names one flow for good: after its deletion it finds nothing and deletes nothing") {
@@ -234,7 +276,7 @@ TEST_CASE("recovery clears HELD and lets a lagging reverse catch up with its for
     table.control(forward.slot) = dp_flow_with_state(forward.control, DP_FLOW_ASSURED);
     const RecoveryCounts counts = recover_flows(table.view(), [] {});
     CHECK(counts.held == 1);
-    CHECK((find(table, 1).link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FORWARD | DP_FLOW_USER));
+    CHECK((find(table, 1).link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FORWARD | DP_FLOW_REWRITE | DP_FLOW_USER));
     CHECK(dp_flow_state_of(find(table, 1, true).control) == DP_FLOW_ASSURED);
   }
 }

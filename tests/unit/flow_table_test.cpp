@@ -14,6 +14,7 @@ static std::function<void()> between_copy_and_check;
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "harness/flow_env.hpp"
@@ -349,10 +350,10 @@ TEST_CASE("flags change on one half while its version stands, and keep the partn
     CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_FIN | DP_FLOW_HELD, 0) == 1);
     CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_ALIVE, DP_FLOW_HELD) == 1);
     REQUIRE(table.find(7, true, after));
-    CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FIN | DP_FLOW_ALIVE));
+    CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FIN | DP_FLOW_ALIVE | DP_FLOW_REWRITE));
     CHECK(dp_flow_same_version(after.link, view.link));
     REQUIRE(table.find(7, false, after));
-    CHECK((after.link & DP_FLOW_FLAGS_MASK) == DP_FLOW_FORWARD);
+    CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FORWARD | DP_FLOW_REWRITE));
     CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_RESET, 0) ==
           0);
     REQUIRE(table.find(7, true, after));
@@ -360,20 +361,72 @@ TEST_CASE("flags change on one half while its version stands, and keep the partn
   }
 }
 
-TEST_CASE("a restamp replaces stamp, next hop and rule together, from what was seen") {
+TEST_CASE("a restamp replaces stamp, next hop and the pair's rule, from what was seen, and keeps the port") {
   FOR_EACH_FAMILY {
-    FlowTable table{family};
-    table.install(7);
-    dp_flow_view view, after;
-    REQUIRE(table.find(7, false, view));
-    CHECK(dp_flow_restamp(table.env(), family, &view, 0x00020003, 77, 78) == 1);
-    REQUIRE(table.find(7, false, after));
-    CHECK(after.stamp == 0x00020003);
-    CHECK(after.next_hop == 77);
-    CHECK(after.rule == 78);
-    CHECK(dp_flow_restamp(table.env(), family, &view, 0x00030003, 79, 80) == 0);
-    dp_flow_delete(table.env(), family, &after);
-    CHECK(dp_flow_restamp(table.env(), family, &after, 0x00030003, 79, 80) == 0);
+    for (const bool by_reverse : {false, true}) {
+      FlowTable table{family};
+      table.install(7);
+      dp_flow_view view, after, other;
+      REQUIRE(table.find(7, by_reverse, view));
+      CHECK(dp_flow_rule(table.env(), family, &view) == flow_half(family, 7, true).rule);
+      CHECK(dp_flow_restamp(table.env(), family, &view, 0x00020003, 77, 0x12345) == 1);
+      REQUIRE(table.find(7, by_reverse, after));
+      REQUIRE(table.find(7, !by_reverse, other));
+      CHECK(after.stamp == 0x00020003);
+      CHECK(after.next_hop == 77);
+      CHECK(after.port == flow_half(family, 7, by_reverse).port);
+      CHECK(other.stamp == 0x00010001);
+      CHECK(dp_flow_rule(table.env(), family, &after) == 0x12345);
+      CHECK(dp_flow_rule(table.env(), family, &other) == 0x12345);
+      CHECK(dp_flow_restamp(table.env(), family, &view, 0x00030003, 79, 80) == 0);
+      CHECK(dp_flow_rule(table.env(), family, &after) == 0x12345);
+      dp_flow_delete(table.env(), family, &after);
+      CHECK(dp_flow_restamp(table.env(), family, &after, 0x00030003, 79, 80) == 0);
+      CHECK(dp_flow_rule(table.env(), family, &after) == 0x12345);
+    }
+  }
+}
+
+TEST_CASE("a rule keeps the service beside it") {
+  CHECK(dp_flow_rule_word(0xfffff, 0xfff) == 0xffffffff);
+  FlowTable table{DP_FAMILY_V4};
+  table.install(7);
+  dp_flow_view view;
+  REQUIRE(table.find(7, true, view));
+  dp_flow_cold& cold = table.view().cold[view.slot];
+  cold.rule_word = dp_flow_rule_word(5, 0xabc);
+  CHECK(dp_flow_rule(table.env(), DP_FAMILY_V4, &view) == 5);
+  dp_flow_restamp(table.env(), DP_FAMILY_V4, &view, 0x00020003, 77, 6);
+  CHECK(cold.rule_word == dp_flow_rule_word(6, 0xabc));
+}
+
+TEST_CASE("a plain hit of a half without translation reads the first line of its entry alone") {
+  FlowTable table{DP_FAMILY_V6};
+  dp_flow_half forward = flow_half(DP_FAMILY_V6, 7, false), reverse = flow_half(DP_FAMILY_V6, 7, true);
+  const bool translated[] = {false, true};
+  for (const bool rewrite : translated) {
+    CAPTURE(rewrite);
+    forward.flags = reverse.flags = rewrite ? DP_FLOW_REWRITE : 0;
+    REQUIRE(table.install(forward, reverse) == DP_INSTALL_OK);
+    const dp_packet packet = flow_packet(DP_FAMILY_V6, forward);
+    dp_flow_view view;
+    REQUIRE(table.find(forward, view));
+    struct dp_flow_entry6* entry = dp_flow_entry6(table.env(), view.slot);
+    auto* second_line = reinterpret_cast<unsigned char*>(entry) + 64;
+    std::fill_n(second_line, 64, 0xee);
+    dp_flow_key6 key;
+    dp_flow_view hit;
+    dp_flow_key_of6(&packet, &key);
+    REQUIRE(dp_flow_find_steady6(table.env(), &key, &hit, &entry) == 1);
+    dp_flow_count6(table.env(), hit.slot, entry, 1, 60, 9);
+    CHECK(hit.stamp == forward.stamp);
+    CHECK(hit.next_hop == forward.next_hop);
+    CHECK(hit.port == forward.port);
+    CHECK(hit.new_source.word[0] == (rewrite ? 0xeeeeeeee : 0));
+    CHECK(hit.new_destination_port == (rewrite ? 0xeeee : 0));
+    CHECK(std::all_of(second_line, second_line + 64, [](unsigned char byte) { return byte == 0xee; }));
+    entry->partner = view.partner;
+    dp_flow_delete(table.env(), DP_FAMILY_V6, &view);
   }
 }
 

@@ -200,6 +200,17 @@ TEST_CASE("the deltas handed out are what all bytes of the two packets, summed u
   CHECK(true);
 }
 
+TEST_CASE("the deltas that an entry keeps are those of its packets' edits") {
+  const Packet before = Eth{} / Ipv4{} / Tcp{.sport = 1234, .dport = 80};
+  const Packet after = Eth{} / Ipv4{.src = "203.0.113.7"} / Tcp{.sport = 40000, .dport = 80};
+  const dp_packet from = parse(before.bytes()).packet, to = parse(after.bytes()).packet;
+  const dp_flow_half half = half_between(from, to), same = half_between(from, from);
+  const dp_edits edits = edits_of(from, half);
+  CHECK(dp_translate_address_delta(&half) == edits.address_delta);
+  CHECK(dp_translate_port_delta(&half) == dp_checksum_fold(edits.port_delta));
+  CHECK(dp_translate_port_delta(&same) == 0xffff);  // the other zero
+}
+
 TEST_CASE("the packet that an ICMP error quotes is translated back to what its sender wrote") {
   std::mt19937 random(kSeed);
   for (int i = 0; i < 20000; ++i) {

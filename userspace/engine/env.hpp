@@ -33,6 +33,8 @@ struct dp_env {
   std::span<const dp_next_hop> next_hops;
   std::span<dp_flow_bucket4> flows4;
   std::span<dp_flow_bucket6> flows6;
+  std::span<dp_flow_cold> flows4_cold;
+  std::span<dp_flow_cold> flows6_cold;
   // Answers instead of the three kinds of maps below, when it is set.
   const twinpath::RouteSource* routing = nullptr;
   std::array<int, DP_BANKS> routes4{};
@@ -96,6 +98,14 @@ DP_INLINE dp_flow_bucket4* dp_env_bucket4(dp_env* env, __u32 bucket) {
 
 DP_INLINE dp_flow_bucket6* dp_env_bucket6(dp_env* env, __u32 bucket) {
   return twinpath::env_detail::at(env->flows6, bucket);
+}
+
+DP_INLINE dp_flow_cold* dp_env_cold4(dp_env* env, __u32 slot) {
+  return twinpath::env_detail::at(env->flows4_cold, slot);
+}
+
+DP_INLINE dp_flow_cold* dp_env_cold6(dp_env* env, __u32 slot) {
+  return twinpath::env_detail::at(env->flows6_cold, slot);
 }
 
 DP_INLINE int dp_env_budget(dp_env* env, __u32 kind, __u32 now) {

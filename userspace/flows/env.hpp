@@ -17,6 +17,7 @@ struct flow_env {
   const dp_settings* settings;
   std::span<dp_flow_bucket4> v4;
   std::span<dp_flow_bucket6> v6;
+  std::span<dp_flow_cold> cold;  // of the family whose table is here
 };
 
 static inline const dp_settings* dp_env_settings(flow_env* env) { return env->settings; }
@@ -28,6 +29,12 @@ static inline dp_flow_bucket4* dp_env_bucket4(flow_env* env, __u32 bucket) {
 static inline dp_flow_bucket6* dp_env_bucket6(flow_env* env, __u32 bucket) {
   return bucket < env->v6.size() ? &env->v6[bucket] : nullptr;
 }
+
+static inline dp_flow_cold* dp_env_cold4(flow_env* env, __u32 slot) {
+  return slot < env->cold.size() ? &env->cold[slot] : nullptr;
+}
+
+static inline dp_flow_cold* dp_env_cold6(flow_env* env, __u32 slot) { return dp_env_cold4(env, slot); }
 
 #include "common/flow/table.h"
 #undef dp_env

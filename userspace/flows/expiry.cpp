@@ -67,15 +67,14 @@ template <class Family>
 class Pass {
  public:
   Pass(const TableView& table, std::span<Note> notes, std::uint32_t now, const dp_timeouts& timeouts,
-       std::uint32_t stamp, const FlowExpiry::Changed& changed)
+       std::uint32_t stamp)
       : settings_(settings_for(table, timeouts)),
         env_(env_for(table, settings_)),
         buckets_(Family::buckets(table)),
         notes_(notes),
         now_(now),
         stamp_(stamp),
-        soonest_(shortest(timeouts)),
-        changed_(changed) {}
+        soonest_(shortest(timeouts)) {}
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
@@ -111,17 +110,16 @@ class Pass {
     note.look = is_past(now_, note.look_at);
     if (!note.look && !read) return;
     const std::uint64_t digest = digest_of(bucket);
-    if (digest != note.digest) notice(number, note, digest);
+    if (digest != note.digest) notice(note, digest);
     if (!note.look) return;
     for (std::size_t lane = 0; lane < DP_FLOW_LANES; ++lane)
       if (is_live(DP_LOAD(&bucket.control[lane]))) __builtin_prefetch(&bucket.entry[lane]);
   }
 
-  void notice(std::size_t number, Note& note, std::uint64_t digest) {
+  void notice(Note& note, std::uint64_t digest) {
     note.digest = digest;
     note.look = true;
     ++changes_;
-    if (changed_) changed_(static_cast<std::uint32_t>(number));
   }
 
   void finish(std::size_t number) {
@@ -222,7 +220,6 @@ class Pass {
   std::uint32_t now_;
   std::uint32_t stamp_;
   std::uint32_t soonest_;
-  const FlowExpiry::Changed& changed_;
   std::size_t changes_ = 0;
   std::array<Old, kPartnersAhead> old_{};
   std::size_t old_count_ = 0;
@@ -250,7 +247,7 @@ std::size_t FlowExpiry::portion(std::uint32_t now) const {
 }
 
 ExpiryCounts FlowExpiry::pass(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts,
-                              std::uint32_t stamp, const Changed& changed) {
+                              std::uint32_t stamp) {
   if (notes_.size() != table.slot_count() / DP_FLOW_LANES || far_behind(stamp, stamp_, 1 << 13) ||
       std::memcmp(&timeouts, &timeouts_, sizeof(timeouts)) != 0)
     forget(table, now, timeouts, stamp);
@@ -258,7 +255,7 @@ ExpiryCounts FlowExpiry::pass(const TableView& table, std::uint32_t now, const d
   next_ = std::min(begin + portion(now), notes_.size());
   passed_ = now;
   return for_family(table, [&](auto family) {
-    return Pass<decltype(family)>(table, notes_, now, timeouts, stamp, changed).run(begin, next_);
+    return Pass<decltype(family)>(table, notes_, now, timeouts, stamp).run(begin, next_);
   });
 }
 

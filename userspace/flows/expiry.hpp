@@ -36,13 +36,9 @@ struct ExpiryCounts {
 
 class FlowExpiry {
  public:
-  // Told the number of each bucket that holds other flows, or flows in other states, than when it was read last.
-  using Changed = std::function<void(std::uint32_t bucket)>;
-
   // Deletes what is still idle when it is already out of sight. `now` in ticks. `stamp` is the current one: stamps more
   // than 2^14 generations or epochs behind it become 0. Always the same table; other timeouts are in force at once.
-  ExpiryCounts pass(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts, std::uint32_t stamp,
-                    const Changed& changed = {});
+  ExpiryCounts pass(const TableView& table, std::uint32_t now, const dp_timeouts& timeouts, std::uint32_t stamp);
 
   // Of one bucket, at the last look.
   struct Note {

@@ -25,7 +25,6 @@ struct V4 {
     return dp_flow_delete_idle4(env, view, now);
   }
   static dp_address address(const __be32& word) { return {{word, 0, 0, 0}}; }
-  static std::uint32_t created(const Entry&) { return 0; }
 };
 
 struct V6 {
@@ -42,7 +41,6 @@ struct V6 {
     return dp_flow_delete_idle6(env, view, now);
   }
   static dp_address address(const __be32 (&word)[4]) { return {{word[0], word[1], word[2], word[3]}}; }
-  static std::uint32_t created(const Entry& entry) { return DP_LOAD(&entry.created); }
 };
 
 template <class Work>
@@ -57,7 +55,9 @@ inline dp_settings settings_for(const TableView& table, const dp_timeouts& timeo
   return settings;
 }
 
-inline flow_env env_for(const TableView& table, const dp_settings& settings) { return {&settings, table.v4, table.v6}; }
+inline flow_env env_for(const TableView& table, const dp_settings& settings) {
+  return {&settings, table.v4, table.v6, table.cold};
+}
 
 inline bool is_live(std::uint32_t control) { return dp_flow_is_live(control) != 0; }
 

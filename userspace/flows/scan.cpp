@@ -81,15 +81,15 @@ bool hand_over(flow_env* env, const TableView& table, std::uint32_t slot, std::u
 
 // ---- snapshots
 
-void read_traffic(const dp_flow_traffic& traffic, FlowHalfSnapshot& half) {
+void read_traffic(const __u64& recent, const __u32& carried, FlowHalfSnapshot& half) {
   __u64 packets = 0, bytes = 0;
-  dp_traffic_read(&traffic, (half.flags & DP_FLOW_SEQUENCE) == 0 ? 1 : 0, &packets, &bytes);
+  dp_traffic_read(&recent, &carried, &packets, &bytes);
   half.packets = packets;
   half.bytes = bytes;
 }
 
 template <class Family>
-FlowHalfSnapshot copy_half(const typename Family::Entry& entry) {
+FlowHalfSnapshot copy_half(const typename Family::Entry& entry, const dp_flow_cold& cold) {
   typename Family::Entry copy{};
   std::memcpy(static_cast<void*>(&copy), &entry, sizeof(copy));
   FlowHalfSnapshot half;
@@ -103,11 +103,10 @@ FlowHalfSnapshot copy_half(const typename Family::Entry& entry) {
   half.new_destination_port = copy.new_destination_port;
   half.zone = copy.key.zone;
   half.next_hop = copy.next_hop;
-  half.rule = copy.rule;
   half.flags = copy.link & DP_FLOW_FLAGS_MASK;
   half.stamp = copy.stamp;
   half.seen = copy.seen;
-  read_traffic(entry.traffic, half);
+  read_traffic(entry.recent, cold.carried, half);
   return half;
 }
 
@@ -119,13 +118,15 @@ std::optional<FlowSnapshot> snapshot(flow_env* env, const TableView& table, std:
   if (!Family::pair_at(env, slot, control, &pair) || pair.forward != slot) return std::nullopt;
   const auto* other = Family::entry(env, pair.reverse);
   if (other == nullptr) return std::nullopt;
+  const dp_flow_cold &cold = table.cold[slot], &other_cold = table.cold[pair.reverse];
   FlowSnapshot flow;
   flow.id = flow_id(slot, control);
   flow.family = table.family;
   flow.protocol = DP_LOAD(&entry->key.protocol);
-  flow.created = Family::created(*entry);
-  flow.forward = copy_half<Family>(*entry);
-  flow.reverse = copy_half<Family>(*other);
+  flow.created = DP_LOAD(&cold.created);
+  flow.rule = DP_LOAD(&other_cold.rule_word) & DP_FLOW_RULE_MASK;
+  flow.forward = copy_half<Family>(*entry, cold);
+  flow.reverse = copy_half<Family>(*other, other_cold);
   DP_COMPILER_BARRIER();  // arm64: load barrier
   // the reverse entry is given back only after its forward entry is dying, so a forward entry that is still live vouches for both copies
   const std::uint32_t after = DP_LOAD(Family::control(env, slot));

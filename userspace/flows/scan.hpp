@@ -16,11 +16,12 @@
 
 namespace twinpath {
 
-// One family's table, mapped. The span of the other family is empty. Walking may use a read-only mapping.
+// One family's table and what lies beside it, mapped. The span of the other family is empty. Walking may use a read-only mapping.
 struct TableView {
   std::uint8_t family = DP_FAMILY_NONE;
   std::span<dp_flow_bucket4> v4;
   std::span<dp_flow_bucket6> v6;
+  std::span<dp_flow_cold> cold;  // one element a slot
   dp_table_shape shape{};
 
   [[nodiscard]] std::uint32_t slot_count() const {
@@ -70,7 +71,6 @@ struct FlowHalfSnapshot {
   std::uint16_t new_destination_port = 0;
   std::uint8_t zone = 0;
   std::uint16_t next_hop = 0;
-  std::uint16_t rule = 0;
   std::uint32_t flags = 0;  // enum dp_flow_flag
   std::uint32_t stamp = 0;
   std::uint32_t seen = 0;  // ticks
@@ -84,7 +84,8 @@ struct FlowSnapshot {
   std::uint8_t family = DP_FAMILY_NONE;
   std::uint8_t protocol = 0;
   std::uint8_t state = DP_FLOW_EMPTY;
-  std::uint32_t created = 0;  // tick; IPv6 only, 0 for IPv4
+  std::uint32_t created = 0;  // tick
+  std::uint32_t rule = 0;     // id, 0 for a zone's default
   FlowHalfSnapshot forward;
   FlowHalfSnapshot reverse;
 };

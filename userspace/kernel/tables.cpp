@@ -101,8 +101,10 @@ Result<Object> open_object(std::uint32_t sets4, std::uint32_t sets6) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
     const std::string_view name = bpf_map__name(map);
-    if (name.starts_with("flows4")) bpf_map__set_max_entries(map, sets4 / 2);
-    if (name.starts_with("flows6")) bpf_map__set_max_entries(map, sets6 / 2);
+    if (name == "flows4") bpf_map__set_max_entries(map, sets4 / 2);
+    if (name == "flows6") bpf_map__set_max_entries(map, sets6 / 2);
+    if (name == "flows4_cold") bpf_map__set_max_entries(map, sets4 * DP_FLOW_WAYS);
+    if (name == "flows6_cold") bpf_map__set_max_entries(map, sets6 * DP_FLOW_WAYS);
   }
   return object;
 }
@@ -267,6 +269,8 @@ void Tables::name_fds() {
   fds_ = MapFds{.settings = find("settings"),
                 .flows4 = find("flows4"),
                 .flows6 = find("flows6"),
+                .flows4_cold = find("flows4_cold"),
+                .flows6_cold = find("flows6_cold"),
                 .zone_pairs = find("zone_pairs"),
                 .rules = find("rules"),
                 .paths = find("paths"),
@@ -298,6 +302,8 @@ Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
   open(memory_.settings, fds_.settings, 1, "settings");
   open(memory_.flows4, fds_.flows4, sets4 / 2, "flows4");
   open(memory_.flows6, fds_.flows6, sets6 / 2, "flows6");
+  open(memory_.flows4_cold, fds_.flows4_cold, std::size_t{sets4} * DP_FLOW_WAYS, "flows4_cold");
+  open(memory_.flows6_cold, fds_.flows6_cold, std::size_t{sets6} * DP_FLOW_WAYS, "flows6_cold");
   open(memory_.zone_pairs, fds_.zone_pairs, DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX, "zone_pairs");
   open(memory_.rules, fds_.rules, DP_BANKS * DP_RULES_MAX, "rules");
   open(memory_.paths, fds_.paths, DP_BANKS * DP_PATHS_MAX, "paths");

@@ -37,7 +37,7 @@ namespace twinpath {
 
 // Every map that user space touches, by its name in bpf/shared/maps.bpf.h.
 struct MapFds {
-  int settings, flows4, flows6, zone_pairs, rules, paths;
+  int settings, flows4, flows6, flows4_cold, flows6_cold, zone_pairs, rules, paths;
   int routes4[DP_BANKS], routes6[DP_BANKS];
   int next_hops, ports, ingress, neighbours, vlan_ports, tx_ports, sockets;
   int reasons, rule_hits, events;
@@ -49,6 +49,8 @@ struct TableMemory {
   MapMemory<dp_settings> settings;
   MapMemory<dp_flow_bucket4> flows4;
   MapMemory<dp_flow_bucket6> flows6;
+  MapMemory<dp_flow_cold> flows4_cold;
+  MapMemory<dp_flow_cold> flows6_cold;
   MapMemory<dp_zone_pair> zone_pairs;
   MapMemory<dp_rule> rules;
   MapMemory<dp_path> paths;

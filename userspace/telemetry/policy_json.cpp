@@ -39,9 +39,10 @@ nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half,
   return out;
 }
 
+// A kernel's tick may be a little ahead of this clock's: that is 0 ticks, not 2^32 - 1.
 std::uint32_t age_of(const FlowSnapshot& flow, const PolicyNames& names) {
-  const FlowAges* ages = flow.family == DP_FAMILY_V4 ? names.ages4 : names.ages6;
-  return ages != nullptr ? ages->age(flow.id, names.now) : 0;
+  const std::uint32_t age = names.now - flow.created;
+  return age > UINT32_MAX - names.ticks_per_second ? 0 : age;
 }
 
 }  // namespace
@@ -73,7 +74,7 @@ nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
                         {"state", word_of(kFlowStates, flow.state)},
                         {"age_s", age_of(flow, names) / names.ticks_per_second},
                         {"idle_s", static_cast<std::int32_t>(idle) < 0 ? 0 : idle / names.ticks_per_second},
-                        {"rule", flow.forward.rule == 0 ? "default" : name_at(names.rules, flow.forward.rule)},
+                        {"rule", flow.rule == 0 ? "default" : name_at(names.rules, flow.rule)},
                         {"forward", half_json(flow, flow.forward, names)},
                         {"reverse", half_json(flow, flow.reverse, names)}};
   return out;

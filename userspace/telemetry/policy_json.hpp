@@ -8,7 +8,6 @@
 
 #include "base/flow_names.hpp"
 #include "common/model/next_hop.h"
-#include "flows/ages.hpp"
 #include "flows/scan.hpp"
 
 namespace twinpath {
@@ -21,8 +20,6 @@ struct PolicyNames {
   std::span<const dp_next_hop> next_hops;
   std::uint32_t now = 0;  // ticks
   std::uint32_t ticks_per_second = 1;
-  const FlowAges* ages4 = nullptr;
-  const FlowAges* ages6 = nullptr;
 };
 
 [[nodiscard]] std::string id_text(std::uint8_t family, std::uint64_t id);  // "4-1f3a80"

@@ -85,6 +85,7 @@ dp_flow_half PairMaker::forward_of(std::uint32_t number) const {
     half.new_source_port = htons(static_cast<std::uint16_t>(kLastPort - number % kPortsPerAddress));
   }
   half.delta = dp_translate_address_delta(&half);
+  half.delta_ports = dp_translate_port_delta(&half);
   return half;
 }
 
@@ -92,9 +93,11 @@ dp_flow_half PairMaker::reverse_of(const dp_flow_half& forward) const {
   dp_flow_half half{};
   dp_half_reverse(&forward, reverse_.zone, &half);
   half.next_hop = reverse_.next_hop;
+  half.port = reverse_.port;
   half.stamp = reverse_.stamp;
   half.flags = reverse_.flags | (forward.flags & DP_FLOW_REWRITE);
   half.delta = dp_translate_address_delta(&half);
+  half.delta_ports = dp_translate_port_delta(&half);
   return half;
 }
 

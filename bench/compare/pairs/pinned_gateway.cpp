@@ -65,6 +65,7 @@ Status PinnedGateway::open_tables() {
   and_then(memory_.ports, "ports");
   and_then(memory_.next_hops, "next_hops");
   and_then(memory_.flows4, "flows4", PROT_READ | PROT_WRITE);
+  and_then(memory_.flows4_cold, "flows4_cold", PROT_READ | PROT_WRITE);
   if (!status) return status;
   env_.zone_pairs = memory_.zone_pairs.values();
   env_.rules = memory_.rules.values();
@@ -72,6 +73,7 @@ Status PinnedGateway::open_tables() {
   env_.ports = memory_.ports.values();
   env_.next_hops = memory_.next_hops.values();
   env_.flows4 = memory_.flows4.values();
+  env_.flows4_cold = memory_.flows4_cold.values();
   return {};
 }
 

@@ -161,6 +161,8 @@ Status Control::open_engine() {
   env_->next_hops = memory.next_hops.values();
   env_->flows4 = memory.flows4.values();
   env_->flows6 = memory.flows6.values();
+  env_->flows4_cold = memory.flows4_cold.values();
+  env_->flows6_cold = memory.flows6_cold.values();
   std::copy(std::begin(maps.routes4), std::end(maps.routes4), env_->routes4.begin());
   std::copy(std::begin(maps.routes6), std::end(maps.routes6), env_->routes6.begin());
   env_->neighbours = maps.neighbours;
@@ -231,14 +233,8 @@ void Control::every_second() {
 
 void Control::expire() {
   const dp_settings& settings = settings_->view();
-  const auto pass = [&](std::uint8_t family, FlowExpiry& expiry, FlowAges& ages) {
-    const TableView flows = table(family);
-    const std::uint32_t now = clock_.now();
-    return expiry.pass(flows, now, settings.timeouts, settings.stamp,
-                       [&](std::uint32_t bucket) { ages.update(flows, bucket, now); });
-  };
-  pairs4_ = pass(DP_FAMILY_V4, expiry4_, ages4_);
-  pairs6_ = pass(DP_FAMILY_V6, expiry6_, ages6_);
+  pairs4_ = expiry4_.pass(table(DP_FAMILY_V4), clock_.now(), settings.timeouts, settings.stamp);
+  pairs6_ = expiry6_.pass(table(DP_FAMILY_V6), clock_.now(), settings.timeouts, settings.stamp);
   const auto crowded = [&](const ExpiryCounts& pairs, const dp_table_shape& shape) {
     const double half_open_max = config_.flows.half_open_share * shape.max_pairs;
     return pairs.live >= shape.max_pairs || static_cast<double>(pairs.half_open) > half_open_max;
@@ -247,9 +243,10 @@ void Control::expire() {
 }
 
 TableView Control::table(std::uint8_t family) {
+  const TableMemory& memory = tables_->memory();
   const dp_settings& settings = settings_->view();
-  if (family == DP_FAMILY_V4) return {family, tables_->memory().flows4.values(), {}, settings.v4};
-  return {family, {}, tables_->memory().flows6.values(), settings.v6};
+  if (family == DP_FAMILY_V4) return {family, memory.flows4.values(), {}, memory.flows4_cold.values(), settings.v4};
+  return {family, {}, memory.flows6.values(), memory.flows6_cold.values(), settings.v6};
 }
 
 void Control::give_up() {

@@ -27,7 +27,6 @@
 #include "control/publish/publisher.hpp"
 #include "control/publish/reload_plan.hpp"
 #include "engine/engine.hpp"
-#include "flows/ages.hpp"
 #include "flows/expiry.hpp"
 #include "rest/gateway.hpp"
 #include "telemetry/event_log.hpp"
@@ -139,8 +138,6 @@ class Control final : public rest::Gateway {
   ExpiryCounts pairs6_;
   FlowExpiry expiry4_;
   FlowExpiry expiry6_;
-  FlowAges ages4_;
-  FlowAges ages6_;
   OnExit exit_ = OnExit::keep;
   bool adopting_ = false;  // a datapath of this name was forwarding already: a failed start must leave it so
   bool touched_ = false;   // start() has changed something outside this process

@@ -36,20 +36,13 @@ std::string Control::metrics() { return prometheus_text(take_metrics(sources()))
 
 namespace {
 
-struct Ages {
-  const FlowAges& v4;
-  const FlowAges& v6;
-};
-
-PolicyNames names_of(const PolicyImage& image, Tables& tables, const TickClock& clock, const Ages& ages) {
+PolicyNames names_of(const PolicyImage& image, Tables& tables, const TickClock& clock) {
   return {.zones = image.zone_names,
           .ports = image.port_names,
           .rules = image.rule_names,
           .next_hops = tables.memory().next_hops.values(),
           .now = clock.now(),
-          .ticks_per_second = clock.per_second(),
-          .ages4 = &ages.v4,
-          .ages6 = &ages.v6};
+          .ticks_per_second = clock.per_second()};
 }
 
 }  // namespace
@@ -59,7 +52,7 @@ Result<rest::PolicyPage> Control::policies(const rest::PolicyQuery& query) {
   if (!filter) return pass_on(std::move(filter.error()));
   auto cursor = PolicyCursor::parse(query.cursor);
   if (!cursor) return pass_on(std::move(cursor.error()));
-  const PolicyNames names = names_of(image_, *tables_, clock_, {ages4_, ages6_});
+  const PolicyNames names = names_of(image_, *tables_, clock_);
   rest::PolicyPage page;
   const auto collect = [&](const FlowSnapshot& flow) {
     if (filter->matches(flow)) page.pairs.push_back(policy_json(flow, names));
@@ -83,7 +76,7 @@ std::optional<nlohmann::json> Control::policy(std::string_view id) {
   if (!parse_id(id, family, number)) return std::nullopt;
   const auto flow = flow_at(table(family), number);
   if (!flow) return std::nullopt;
-  return policy_json(*flow, names_of(image_, *tables_, clock_, {ages4_, ages6_}));
+  return policy_json(*flow, names_of(image_, *tables_, clock_));
 }
 
 bool Control::remove_policy(std::string_view id) {
