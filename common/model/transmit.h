@@ -3,6 +3,8 @@
  * Shape    DP_TRANSMIT_SLOTS slots, and one arena that their packets lie in, close together: 64-byte packets at a
  *          stride of a whole frame would all fall into the same few sets of the first cache.
  * Writer   the engine, between two runs of the program; the program only reads.
+ * Why copy the frames themselves could lie in a map and be read by the program. That was slower for all but long packets
+ *          (docs/performance.md, Steps).
  * Why 256  the most frames of one batch that BPF_PROG_TEST_RUN takes (TEST_XDP_MAX_BATCH in net/bpf/test_run.c).
  */
 #ifndef DP_TRANSMIT_H
