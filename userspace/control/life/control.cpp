@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <future>
 #include <random>
 
 #include "common/flow/hash.h"
@@ -76,6 +75,7 @@ Status Control::begin() {
   }
   ports_.retire_others(*datapath_, pins_);
   changer_->restore_others();
+  engine_->set_threaded(true);
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
   follower_->take_over_links();
   follower_->take_over_neighbours();
@@ -193,7 +193,8 @@ Status Control::open_engine() {
   const EngineLimits limits{.hold_per_neighbour = config_.engine.hold_per_neighbour};
   auto counters = open_counters(pins_);
   if (!counters) return pass_on(std::move(counters.error()));
-  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters));
+  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters),
+                                     driver_.get());
   if (datapath_->adopted()) {
     for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6})
       recover_flows(table(family), [] { std::this_thread::sleep_for(kRecoveryWait); });
@@ -216,12 +217,11 @@ Status Control::open_follower() {
   hops_ = std::make_unique<NextHopTable>(datapath_->memory().next_hops.values(), datapath_->maps().neighbours);
   publisher_ = std::make_unique<Publisher>(*datapath_, std::move(*grace), [this] { wait_for_engine(); });
   auto follower = Follower::open(
-      {io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *driver_, *neighbour_requests_}, options_.complain);
+      {io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *neighbour_requests_}, options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
-  changer_ = std::make_unique<PortChanger>(
-      PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
-      [this](const auto& work) { on_driver(work); }, options_.complain);
+  changer_ = std::make_unique<PortChanger>(PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
+                                           options_.complain);
   return {};
 }
 
@@ -240,12 +240,7 @@ Status Control::publish_first() {
   return published;
 }
 
-void Control::wait_for_engine() {
-  if (!engine_thread_.joinable()) return;
-  std::promise<void> passed;
-  engine_->post([&passed] { passed.set_value(); });
-  passed.get_future().wait();
-}
+void Control::wait_for_engine() { engine_->call(command::quiet_point()); }
 
 void Control::calibrate() {
   LIBBPF_OPTS(bpf_test_run_opts, run);
@@ -306,6 +301,7 @@ void Control::stop(OnExit how) {
   if (engine_thread_.joinable()) {
     engine_->stop();
     engine_thread_.join();
+    engine_->set_threaded(false);
   }
   if (how == OnExit::keep) return;
   if (datapath_) ports_.close(*datapath_);

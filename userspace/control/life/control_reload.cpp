@@ -12,7 +12,6 @@
 // Driver    belongs to the engine's thread, which opens and closes sockets between two bursts; packets of other ports wait
 //           in their rings, and the kernel forwards the rest meanwhile.
 #include <algorithm>
-#include <future>
 
 #include "control/life/control.hpp"
 #include "control/life/start_only.hpp"
@@ -23,16 +22,6 @@ namespace {
 std::vector<Fault> one_fault(std::string path, std::string text) { return {{std::move(path), std::move(text)}}; }
 
 }  // namespace
-
-void Control::on_driver(const std::function<void(afxdp::Driver&)>& work) {
-  if (!engine_thread_.joinable()) return work(*driver_);
-  std::promise<void> done;
-  engine_->post([&] {
-    work(*driver_);
-    done.set_value();
-  });
-  done.get_future().wait();
-}
 
 tl::expected<ReloadPlan, std::vector<Fault>> Control::plan_reload(Config next) {
   if (auto faults = start_only_changes(config_, next); !faults.empty()) return tl::unexpected(std::move(faults));
