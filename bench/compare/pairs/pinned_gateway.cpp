@@ -52,7 +52,6 @@ Status PinnedGateway::map_table(MapMemory<T>& memory, const std::string& name, i
 Status PinnedGateway::open_tables() {
   Status status = map_table(memory_.settings, "settings");
   if (!status) return status;
-  env_.settings = &memory_.settings[0];
   if (settings().layout_version != DP_LAYOUT_VERSION)
     return refuse("{} has layout {}, this program knows {}", pins_, settings().layout_version,
                   static_cast<int>(DP_LAYOUT_VERSION));
@@ -66,12 +65,7 @@ Status PinnedGateway::open_tables() {
   and_then(memory_.next_hops, "next_hops");
   and_then(memory_.flows4, "flows4", PROT_READ | PROT_WRITE);
   if (!status) return status;
-  env_.zone_pairs = memory_.zone_pairs.values();
-  env_.rules = memory_.rules.values();
-  env_.paths = memory_.paths.values();
-  env_.ports = memory_.ports.values();
-  env_.next_hops = memory_.next_hops.values();
-  env_.flows4 = memory_.flows4.values();
+  env_ = dp_env(tables_of(memory_), RouteMaps{});
   return {};
 }
 

@@ -176,20 +176,9 @@ Status Control::open_engine() {
   auto requests = NeighbourRequestQueue::create();
   if (!requests) return pass_on(std::move(requests.error()));
   neighbour_requests_ = std::move(*requests);
-  TableMemory& memory = datapath_->memory();
   const MapFds& maps = datapath_->maps();
-  env_ = std::make_unique<dp_env>();
-  env_->settings = &memory.settings[0];
-  env_->zone_pairs = memory.zone_pairs.values();
-  env_->rules = memory.rules.values();
-  env_->paths = memory.paths.values();
-  env_->ports = memory.ports.values();
-  env_->next_hops = memory.next_hops.values();
-  env_->flows4 = memory.flows4.values();
-  env_->flows6 = memory.flows6.values();
-  std::copy(std::begin(maps.routes4), std::end(maps.routes4), env_->routes4.begin());
-  std::copy(std::begin(maps.routes6), std::end(maps.routes6), env_->routes6.begin());
-  env_->neighbours = maps.neighbours;
+  const RouteMaps routes{std::to_array(maps.routes4), std::to_array(maps.routes6), maps.neighbours};
+  env_ = std::make_unique<dp_env>(tables_of(datapath_->memory()), routes);
   const EngineLimits limits{.hold_per_neighbour = config_.engine.hold_per_neighbour};
   auto counters = open_counters(pins_);
   if (!counters) return pass_on(std::move(counters.error()));
@@ -216,8 +205,8 @@ Status Control::open_follower() {
   if (!grace) return pass_on(std::move(grace.error()));
   hops_ = std::make_unique<NextHopTable>(datapath_->memory().next_hops.values(), datapath_->maps().neighbours);
   publisher_ = std::make_unique<Publisher>(*datapath_, std::move(*grace), [this] { wait_for_engine(); });
-  auto follower = Follower::open(
-      {io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *neighbour_requests_}, options_.complain);
+  auto follower =
+      Follower::open({io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *neighbour_requests_}, options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
