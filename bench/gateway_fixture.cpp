@@ -11,7 +11,7 @@
 #include "common/model/route.h"
 #include "common/model/rule.h"
 #include "common/model/settings.h"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath::bench {
 namespace {

@@ -5,7 +5,6 @@ find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
-pkg_check_modules(LIBXDP REQUIRED IMPORTED_TARGET libxdp)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-route-3.0 libnl-genl-3.0)
 
 option(TWINPATH_WERROR "warnings are errors" ON)

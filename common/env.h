@@ -29,7 +29,8 @@ struct dp_env;
 
 DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env);
 
-/* Banked tables: `bank` comes from one read of settings.bank per packet. */
+/* Banked tables: `bank` comes from one read of settings.policy_bank (zone pairs, rules) or route_bank (paths, routes) per
+ * packet. */
 DP_INLINE const struct dp_zone_pair *dp_env_zone_pair(struct dp_env *env, __u32 bank, __u32 index);
 DP_INLINE const struct dp_rule *dp_env_rule(struct dp_env *env, __u32 bank, __u32 index);
 DP_INLINE const struct dp_path *dp_env_path(struct dp_env *env, __u32 bank, __u32 index);

@@ -1,4 +1,4 @@
-"""bpffs - the BPF file system, in which libxdp of other programs makes a folder for its lock and leaves it."""
+"""bpffs - removes the folder that libxdp, used by some peers, creates in the BPF file system for its lock."""
 
 import contextlib
 import pathlib
@@ -8,8 +8,8 @@ LIBXDP = pathlib.Path("/sys/fs/bpf/xdp")
 
 
 @contextlib.contextmanager
-def libxdp_folder_goes() -> Iterator[None]:
-    """If it was not there before, and nobody has put anything into it meanwhile."""
+def libxdp_folder_removed() -> Iterator[None]:
+    """On exit, if it was not there on entry and is empty."""
     there = LIBXDP.exists()
     try:
         yield

@@ -1,7 +1,6 @@
-"""device - what a network device is like, as far as a measurement or a move to another namespace changes it, and how it
-becomes so again.
+"""device - saves and restores the state of a network device that a measurement or a move to another namespace changes.
 
-The kernel forgets a device's addresses, routes and sysctls when it moves; the rest is what topology and peers change.
+A move loses the device's addresses, routes and sysctls; a measurement changes the rest.
 """
 
 import contextlib
@@ -16,15 +15,15 @@ from shell import Failed, eventually, run
 
 FOREVER = 4294967295
 CONF_FOLDERS = [f"/proc/sys/net/{family}/{kind}" for family in ("ipv4", "ipv6") for kind in ("conf", "neigh")]
-# These come with the addresses, or from a router.
-ROUTES_BY_THEMSELVES = {"kernel", "ra"}
+# Set with the addresses, or by router advertisements.
+AUTOMATIC_ROUTES = {"kernel", "ra"}
 
 Row = dict[str, typing.Any]  # as `ip -json` prints one
 
 
 @dataclasses.dataclass(frozen=True)
-class Device:
-    """One of our own namespace."""
+class DeviceState:
+    """Of a device in the namespace of this process."""
 
     name: str
     mac: str
@@ -38,7 +37,7 @@ class Device:
     channels: dict[str, int]
 
     @classmethod
-    def read(cls, name: str) -> "Device":
+    def read(cls, name: str) -> "DeviceState":
         link = link_of(name)
         return cls(
             name=name,
@@ -54,7 +53,7 @@ class Device:
         )
 
     def restore(self) -> None:
-        """Once it is in our namespace again, by its old name: all that can be, whatever else fails."""
+        """The device must be in the namespace of this process, by its old name. All steps run, also after a failure."""
         complaints = []
         for step in self._steps():
             try:
@@ -112,7 +111,9 @@ def has(name: str, netns: str = "") -> bool:
 
 
 def drop_program(name: str, netns: str = "") -> None:
-    """Of XDP. Some programs leave it when they are killed; a link goes a moment after its last owner."""
+    """Detaches XDP. Some programs leave theirs attached when they are killed; a BPF link is detached a moment after its
+    last owner has ended.
+    """
 
     def dropped() -> bool:
         if "xdp" not in link_of(name, netns):
@@ -125,12 +126,12 @@ def drop_program(name: str, netns: str = "") -> None:
 
 
 def _routes_of(name: str) -> list[Row]:
-    """Those that somebody set: on the device's own net first, because others lead by a gateway in it."""
+    """Without those that the kernel or a router sets. Routes without a gateway first: a gateway must be reachable."""
     found = [
         {**route, "family": family}
         for family in (4, 6)
         for route in _rows([f"-{family}", "route", "show", "table", "all", "dev", name])
-        if route.get("type", "unicast") == "unicast" and route.get("protocol") not in ROUTES_BY_THEMSELVES
+        if route.get("type", "unicast") == "unicast" and route.get("protocol") not in AUTOMATIC_ROUTES
     ]
     return sorted(found, key=lambda route: "gateway" in route or "via" in route)
 
@@ -209,14 +210,14 @@ def set_channels(name: str, wanted: dict[str, int], netns: str = "") -> None:
 
 
 def queues_of(name: str, netns: str = "") -> int:
-    """That receive."""
+    """How many receive queues it has."""
     channels = channels_of(name, netns)
     told = channels.get("combined", 0) + channels.get("rx", 0)
     return told or int(link_of(name, netns)["num_rx_queues"])
 
 
 def set_queues(name: str, count: int, netns: str = "") -> None:
-    """In either direction. Raises Failed where the driver cannot."""
+    """Of each direction. Raises Failed where the driver cannot."""
     if queues_of(name, netns) == count:
         return
     channels = channels_of(name, netns)
@@ -229,7 +230,7 @@ def set_queues(name: str, count: int, netns: str = "") -> None:
 
 
 def describe(name: str, netns: str) -> str:
-    """Driver, speed, place on the bus and queues: what a figure depends on."""
+    """Driver, firmware, speed, bus address and queues: rates depend on them."""
     driver = _fields(["ethtool", "--driver", name], netns)
     settings = _fields(["ethtool", name], netns)
     parts = [

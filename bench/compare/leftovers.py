@@ -1,32 +1,32 @@
-"""leftovers - what runs that were killed have left: processes, pins, namespaces, and devices that are not theirs."""
+"""leftovers - removes what killed runs left: processes, pins and namespaces; and restores the NICs that they took."""
 
 import pathlib
 
-from loan import home, noted, read_loan
-from namespaces import namespaces_of, numbers, remove
+from namespaces import namespaces_of, pids_of_runs, remove
+from nic_restore import current_netns, read_saved, saved_pids
 from shell import Failed
 
 
 def remove_leftovers() -> list[str]:
-    """Returns what had to stay, in sentences."""
-    return [why for number in sorted(numbers() | set(noted())) if not _runs(number) for why in _remove(number)]
+    """Returns sentences: what could not be removed or restored, and why."""
+    return [why for pid in sorted(pids_of_runs() | saved_pids()) if not _runs(pid) for why in _remove(pid)]
 
 
-def _runs(number: int) -> bool:
-    """Not every process that has the number now is a benchmark."""
+def _runs(pid: int) -> bool:
+    """The PID of a run that has ended may belong to another program now."""
     try:
-        return b"compare/main.py" in pathlib.Path(f"/proc/{number}/cmdline").read_bytes()
+        return b"compare/main.py" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
 
-def _remove(number: int) -> list[str]:
-    loan = read_loan(number)
-    if loan and loan.home != home():
-        names = ", ".join(device.name for device in loan.devices.values())
-        return [f"{names}: taken by a run that was killed, from another network namespace: give them back from there"]
+def _remove(pid: int) -> list[str]:
+    saved = read_saved(pid)
+    if saved and saved.host_netns != current_netns():
+        names = ", ".join(device.name for device in saved.devices.values())
+        return [f"{names}: taken by a run that was killed, from another network namespace: restore them from there"]
     try:
-        remove(number, namespaces_of(number), loan.give_back if loan else lambda: None)
+        remove(pid, namespaces_of(pid), saved.restore if saved else lambda: None)
     except Failed as error:
         return [str(error)]
     return []

@@ -1,4 +1,4 @@
-"""machine - what a figure depends on besides the code: kernel, processor, versions."""
+"""machine - what rates depend on besides the code: kernel, processor, versions."""
 
 import os
 import pathlib

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""main - reads the options of scripts/bench and scripts/bench-nics, which have installed and built everything, and runs
-the comparison.
+"""main - reads the options of scripts/bench and scripts/bench-nics, and runs the comparison.
+
+The scripts have installed and built everything.
 """
 
 import argparse
@@ -21,13 +22,13 @@ from nics import ROLES, Nics
 from scenarios import SCENARIOS, Scenario
 from shell import Failed
 from topology import Veths, Wiring
-from traffic import Pace
+from traffic import Durations
 
-WHOLE = Pace(seconds=1.5, warmup_seconds=0.7, latency_seconds=5, tcp_seconds=4)
-QUICK = Pace(seconds=0.7, warmup_seconds=0.3, latency_seconds=1.5, tcp_seconds=1)
-SMOKE = Pace(seconds=0.3, warmup_seconds=0.1, latency_seconds=0.5, tcp_seconds=1)
+WHOLE = Durations(seconds=1.5, warmup_seconds=0.7, latency_seconds=5, tcp_seconds=4)
+QUICK = Durations(seconds=0.7, warmup_seconds=0.3, latency_seconds=1.5, tcp_seconds=1)
+SMOKE = Durations(seconds=0.3, warmup_seconds=0.1, latency_seconds=0.5, tcp_seconds=1)
 WHOLE_LIMIT_S, QUICK_LIMIT_S = 38 * 60, 4.6 * 60
-BUILT_S = 30  # what is already there takes less
+BUILT_S = 30  # installing and building take less when nothing is missing
 SMOKE_PEERS = ["redirect", "linux", "twinpath"]
 
 
@@ -59,9 +60,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--plot", type=pathlib.Path)
     parser.add_argument("--nics", action="store_true", help=argparse.SUPPRESS)
     if nics:
-        parser.add_argument("--give-back", action="store_true")
+        parser.add_argument("--restore", "--give-back", dest="restore", action="store_true")
         parser.add_argument("--force", action="store_true")
-        needs_devices = not {"--give-back", "--list"} & set(words)
+        needs_devices = not {"--restore", "--give-back", "--list"} & set(words)
         for role in ROLES:
             parser.add_argument(f"--{role}", metavar="DEVICE", required=needs_devices)
     return parser.parse_args(words)
@@ -103,11 +104,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace, wiring: Wiring, facts: dict[str, str]) -> int:
-    pace = SMOKE if options.smoke else QUICK if options.quick else WHOLE
+    durations = SMOKE if options.smoke else QUICK if options.quick else WHOLE
     rounds = options.repetitions or (1 if options.smoke else 3 if options.quick else 5)
     scenarios = chosen_scenarios(options)
     peers = chosen_peers(options, scenarios)
-    bench = Bench(options.programs, pace, peers, wiring)
+    bench = Bench(options.programs, durations, peers, wiring)
     bench.find_peers()
     if options.spent > BUILT_S and rounds > 1:
         progress(f"{options.spent:.0f} s went into installing and building: another run may have time for more rounds")
@@ -117,15 +118,15 @@ def compare(options: argparse.Namespace, wiring: Wiring, facts: dict[str, str]) 
     except KeyboardInterrupt:
         stopped = True
         progress("stopped; what has been measured:")
-    write(options, scenarios, bench, facts, dataclasses.asdict(pace))
+    write(options, scenarios, bench, facts, dataclasses.asdict(durations))
     expected = {(scenario.name, peer) for scenario in scenarios for peer in peers if peer in scenario.peers}
     if options.smoke and {key[:2] for key in bench.results.samples} != expected:
         return 1
     return 130 if stopped else 0 if bench.results.samples else 1
 
 
-def give_back() -> int:
-    """Devices of runs that were killed, and whatever else is left of them."""
+def restore() -> int:
+    """NICs that killed runs took, and removes what else these left."""
     complaints = remove_leftovers()
     for why in complaints:
         progress(why)
@@ -133,17 +134,21 @@ def give_back() -> int:
 
 
 def write(
-    options: argparse.Namespace, scenarios: list[Scenario], bench: Bench, facts: dict[str, str], pace: dict[str, float]
+    options: argparse.Namespace,
+    scenarios: list[Scenario],
+    bench: Bench,
+    facts: dict[str, str],
+    durations: dict[str, float],
 ) -> None:
     print(table.markdown(scenarios, bench.results, facts))
     if options.json:
-        options.json.write_text(json.dumps(table.document(bench.results, facts, pace), indent=1) + "\n")
+        options.json.write_text(json.dumps(table.document(scenarios, bench.results, facts, durations), indent=1) + "\n")
     if options.plot:
         options.plot.write_text(plot.svg(scenarios, bench.results))
 
 
 def interrupt(*_: object) -> None:
-    """Once: what follows must be able to clean up in peace."""
+    """Only the first signal: the next ones must not stop the removal."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -162,7 +167,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     try:
-        return give_back() if options.nics and options.give_back else run(options)
+        return restore() if options.nics and options.restore else run(options)
     except Failed as error:
         progress(f"{'bench-nics' if options.nics else 'bench'}: {error}")
         return 1

@@ -1,6 +1,6 @@
 """measure - runs scenarios and peers in rounds.
 
-Each round measures everything once, A B C A B C, so that what drifts on the machine drifts for all alike.
+Each round measures everything once, A B C A B C, so that a slow change of the machine affects all peers alike.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from bpffs import libxdp_folder_goes
+from bpffs import libxdp_folder_removed
 from peer_bare import BARE
 from peer_linux import LINUX
 from peer_ovs import OPEN_VSWITCH
@@ -24,7 +24,7 @@ from scenarios import Figures, Scenario
 from shell import Failed, Process, inside
 from targets import Samples
 from topology import Offloads, Topology, Wiring
-from traffic import Pace, Traffic
+from traffic import Durations, Traffic
 
 PEERS: dict[str, Peer] = {peer.name: peer for peer in (*BARE, *LINUX, *OPEN_VSWITCH, *TESTPMD, *TWINPATH)}
 
@@ -32,8 +32,8 @@ PEERS: dict[str, Peer] = {peer.name: peer for peer in (*BARE, *LINUX, *OPEN_VSWI
 @dataclasses.dataclass
 class Results:
     samples: Samples = dataclasses.field(default_factory=dict)
-    skipped: dict[str, str] = dataclasses.field(default_factory=dict)  # "peer" or "scenario/peer" → why
-    modes: dict[str, str] = dataclasses.field(default_factory=dict)  # "scenario/peer" → how it forwarded
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)  # "peer" or "scenario/peer" → reason
+    modes: dict[str, str] = dataclasses.field(default_factory=dict)  # "scenario/peer" → Peer.mode()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     rounds: int = 0
 
@@ -46,19 +46,19 @@ class Results:
 
 
 class Bench:
-    def __init__(self, programs: pathlib.Path, pace: Pace, peers: list[str], wiring: Wiring) -> None:
-        self._programs, self._pace, self._peers, self._wiring = programs, pace, peers, wiring
+    def __init__(self, programs: pathlib.Path, durations: Durations, peers: list[str], wiring: Wiring) -> None:
+        self._programs, self._pace, self._peers, self._wiring = programs, durations, peers, wiring
         self._offloads: dict[str, Offloads] = {}  # by scenario: those of its first peer
         self.results = Results()
 
     def find_peers(self) -> None:
-        """Notes who cannot run here at all."""
+        """Skips the peers that cannot run on this machine."""
         for name in self._peers:
             if why := PEERS[name].missing():
                 self._skip(name, why)
 
     def run(self, scenarios: list[Scenario], rounds: int, limit_s: float) -> None:
-        """No round is begun that would probably end after `limit_s`, save the first."""
+        """The first round always runs; another one only if it would end within `limit_s`, judged by the one before."""
         started = time.monotonic()
         for number in range(rounds):
             began = time.monotonic()
@@ -79,7 +79,7 @@ class Bench:
             return
         try:
             figures = self._measure(scenario, PEERS[name])
-        except (Failed, KeyError, TypeError, ValueError) as error:  # the latter: a program's output was not as expected
+        except (Failed, KeyError, TypeError, ValueError) as error:  # all but Failed: unexpected output of a program
             self._skip(place, str(error) if isinstance(error, Failed) else repr(error))
             return
         self.results.samples[scenario.name, name, number] = figures
@@ -87,29 +87,30 @@ class Bench:
         progress(f"round {number + 1}  {scenario.name:<18} {name:<17} {shown}")
 
     def _measure(self, scenario: Scenario, peer: Peer) -> Figures:
-        pool = pathlib.Path(tempfile.mkdtemp(prefix="twbench-"))
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="twbench-"))
         try:
-            with libxdp_folder_goes(), Topology(scenario.queues, self._wiring) as lab:
+            with libxdp_folder_removed(), Topology(scenario.queues, self._wiring, scenario.family) as lab:
                 try:
-                    peer.start(lab, self._setting(scenario, pool))
+                    peer.start(lab, self._setting(scenario, folder))
                     lab.wait_for_links()
-                    return self._send(scenario, peer, lab, Traffic(self._programs, lab, pool))
+                    return self._send(scenario, peer, lab, Traffic(self._programs, lab, folder, scenario.family))
                 finally:
                     self._stop(peer)
         finally:
-            shutil.rmtree(pool, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def _setting(self, scenario: Scenario, pool: pathlib.Path) -> Setting:
+    def _setting(self, scenario: Scenario, folder: pathlib.Path) -> Setting:
         return Setting(
             flows=max(scenario.flows, 1),
             room=scenario.room,
-            pool=pool,
+            folder=folder,
             programs=self._programs,
             udp_stream_s=scenario.udp_stream_s,
+            family=scenario.family,
         )
 
     def _stop(self, peer: Peer) -> None:
-        """A complaint must not take the place of what ended the measurement; the topology's end is thorough."""
+        """A failure here must not replace the error that ended the measurement. The topology ends what still runs."""
         try:
             peer.stop()
         except Failed as error:
@@ -135,12 +136,12 @@ class Bench:
 
     @contextlib.contextmanager
     def _answers_arrive(self, peer: Peer, lab: Topology, traffic: Traffic) -> Iterator[None]:
-        """Programs that do nothing, while there are answers, for peers that have no XDP (Peer.has_xdp)."""
+        """Attaches XDP programs that pass everything, for peers without XDP (Peer.has_xdp)."""
         if peer.has_xdp:
             yield
             return
         words = [str(self._programs / "bare"), "pass", "f0", "f1"]
-        helper = Process(inside(lab.forwarder, words), traffic.pool / "pass.log")
+        helper = Process(inside(lab.forwarder, words), traffic.folder / "pass.log")
         try:
             helper.wait_for(lambda: "\n" in helper.output())
             lab.wait_for_links()
@@ -155,7 +156,7 @@ class Bench:
             self._offloads[scenario.name] = lab.offloads()
 
     def _skip(self, place: str, why: str) -> None:
-        why = re.sub(r"\S*/twbench-\w+/", "", why)  # the folder of a measurement tells nobody anything
+        why = re.sub(r"\S*/twbench-\w+/", "", why)  # without the measurement's temporary folder
         self.results.skipped[place] = why
         progress(f"skipped  {place}: {why}")
 

@@ -1,9 +1,10 @@
-// numbered_flow.hpp - the flows that pktgen sends in a comparison, by number: traffic.py gives it these ranges as FLOWS,
-// and who makes entries beforehand must make them for the same flows.
+// numbered_flow.hpp - the flows that pktgen sends in a comparison, by number. traffic.py passes the same ranges to pktgen
+// (FLOWS); a program that inserts entries before a measurement inserts them for these flows.
 #pragma once
 
 #include <arpa/inet.h>
 
+#include <array>
 #include <cstdint>
 
 namespace twinpath::bench {
@@ -28,6 +29,24 @@ inline NumberedFlow numbered_flow(std::uint32_t number) {
   constexpr std::uint16_t kDestinationPort = 9;
   return {htonl(kFirstSource + number / kPortsPerAddress), htonl(kDestination),
           htons(static_cast<std::uint16_t>(kFirstPort + number % kPortsPerAddress)), htons(kDestinationPort)};
+}
+
+// UDP over IPv6. Network order.
+struct NumberedFlow6 {
+  std::array<std::uint32_t, 4> source{};
+  std::array<std::uint32_t, 4> destination{};
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+};
+
+// The same ports; from address 2001:db8:1::1 + n / 64512, to 2001:db8:2::1.
+inline NumberedFlow6 numbered_flow6(std::uint32_t number) {
+  constexpr std::uint32_t kDocumentation = 0x20010db8;  // 2001:db8::/32
+  const NumberedFlow ports = numbered_flow(number);
+  return {{htonl(kDocumentation), htonl(0x00010000), 0, htonl(1 + number / kPortsPerAddress)},
+          {htonl(kDocumentation), htonl(0x00020000), 0, htonl(1)},
+          ports.source_port,
+          ports.destination_port};
 }
 
 }  // namespace twinpath::bench

@@ -18,8 +18,8 @@ def _read(file: pathlib.Path) -> str:
         return "?"
 
 
-class ConntrackRoom:
-    """Room in the kernel's conntrack, for all namespaces of the host; give_back() restores what was."""
+class ConntrackLimits:
+    """Limit and buckets of the kernel's conntrack, which are for all namespaces of the host."""
 
     def __init__(self) -> None:
         self._before: dict[pathlib.Path, str] = {}
@@ -34,7 +34,7 @@ class ConntrackRoom:
                     raise Failed(f"no room for {flows} flows: {file}: {error.strerror}") from error
                 self._before[file] = value
 
-    def give_back(self) -> None:
+    def restore(self) -> None:
         for file, value in self._before.items():
             with contextlib.suppress(OSError):
                 file.write_text(value)
@@ -46,6 +46,8 @@ class Linux(Peer):
 
     def start(self, lab: Topology, setting: Setting) -> None:
         run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], netns=lab.forwarder)
+        if setting.family == 6:
+            run(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"], netns=lab.forwarder)
 
     def mode(self) -> str:
         return "routing, no netfilter rules"
@@ -64,18 +66,18 @@ table inet bench {
 }"""
 
     def __init__(self) -> None:
-        self._room = ConntrackRoom()
+        self._limits = ConntrackLimits()
 
     def start(self, lab: Topology, setting: Setting) -> None:
-        self._room.raise_to(max(setting.flows, setting.room))
+        self._limits.raise_to(max(setting.flows, setting.room))
         self._load(lab, setting, self._rules)
         super().start(lab, setting)
 
     def stop(self) -> None:
-        self._room.give_back()
+        self._limits.restore()
 
     def _load(self, lab: Topology, setting: Setting, rules: str) -> None:
-        file = setting.pool / "rules.nft"
+        file = setting.folder / "rules.nft"
         file.write_text(rules + "\n")
         run(["nft", "-f", str(file)], netns=lab.forwarder)
 

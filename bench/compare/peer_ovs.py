@@ -1,7 +1,7 @@
 """peer_ovs - Open vSwitch's netdev datapath with AF_XDP ports.
 
-Database and daemon are our own, in the forwarder's namespace.
-The system's Open vSwitch, when there is one, is not touched: every file and socket is in the measurement's folder.
+Each measurement starts a database and a daemon in the forwarder's namespace, with all files and sockets in its folder.
+An Open vSwitch that runs on the host is not changed.
 """
 
 import pathlib
@@ -33,9 +33,9 @@ class OpenVSwitch(Peer):
         self._mode = ""
 
     def start(self, lab: Topology, setting: Setting) -> None:
-        self._folder, self._lab = setting.pool, lab
-        self._environment = {f"OVS_{what}": str(setting.pool) for what in ("RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR")}
-        self._database = f"unix:{setting.pool}/db.sock"
+        self._folder, self._lab = setting.folder, lab
+        self._environment = {f"OVS_{what}": str(setting.folder) for what in ("RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR")}
+        self._database = f"unix:{setting.folder}/db.sock"
         self._start_daemons(setting)
         self._vsctl("set", "Open_vSwitch", ".", f"other_config:pmd-cpu-mask={1 << PROGRAM_CPU:#x}")
         self._vsctl(
@@ -57,9 +57,9 @@ class OpenVSwitch(Peer):
         self._check_ports()
 
     def _start_daemons(self, setting: Setting) -> None:
-        socket, log = setting.pool / "db.sock", setting.pool
+        socket, log = setting.folder / "db.sock", setting.folder
         run(["ovsdb-tool", "create", str(log / "conf.db"), str(SCHEMA)], environment=self._environment)
-        # --pidfile would be no help: these stay our children, and are ended as such.
+        # Without --detach and --pidfile: they stay child processes, which stop() ends.
         server = ["ovsdb-server", str(log / "conf.db"), f"--remote=punix:{socket}", f"--unixctl={log}/db.ctl"]
         self._spawn(server, "ovsdb").wait_for(socket.exists)
         self._vsctl("--no-wait", "init")
@@ -103,7 +103,7 @@ class OpenVSwitch(Peer):
         return self._mode
 
     def stop(self) -> None:
-        # The daemon puts programs and tap devices away before its database goes.
+        # The daemon first: it removes programs and tap devices while its database runs.
         for process in reversed(self._processes):
             process.end()
         self._processes = []

@@ -15,8 +15,8 @@ class Testpmd(Peer):
         self._program: Process | None = None
 
     def start(self, lab: Topology, setting: Setting) -> None:
-        # No files outside of us; lines as they are written, or the one that says it is ready never comes. The main core
-        # only waits.
+        # No files outside of the measurement's folder. Without stdbuf the line that says it is ready would stay in a
+        # buffer. The main core only waits.
         devices = "--vdev net_af_xdp0,iface=f0 --vdev net_af_xdp1,iface=f1"
         cores = f"-l {PACKET_CPU},{PROGRAM_CPU} --main-lcore {PACKET_CPU}"
         files = f"--no-shconf --no-telemetry --file-prefix twbench{os.getpid()}"
@@ -28,7 +28,7 @@ class Testpmd(Peer):
         )
         words = command.split()
         self._program = program = Process(
-            inside(lab.forwarder, words), setting.pool / "testpmd.log", {"RUNTIME_DIRECTORY": str(setting.pool)}
+            inside(lab.forwarder, words), setting.folder / "testpmd.log", {"RUNTIME_DIRECTORY": str(setting.folder)}
         )
         program.wait_for(lambda: "Press enter to exit" in program.output())
 

@@ -1,4 +1,4 @@
-"""peer_twinpath - twinpath itself: kernel datapath, user datapath, and the kernel datapath with addresses rewritten."""
+"""peer_twinpath - twinpath: kernel datapath, user datapath, and the kernel datapath with translated flows."""
 
 import json
 import os
@@ -11,8 +11,7 @@ from rest import Document
 from shell import Failed, on_cpu, run
 from topology import Topology
 
-PAIRS_LEAST = 262144  # the product's own default
-PAIRS_LOOKED_AT = 100
+PAIRS_CHECKED = 100
 PINS = pathlib.Path("/sys/fs/bpf/twinpath")
 
 
@@ -48,17 +47,17 @@ class Twinpath(Peer):
             ],
             # Every flow is half open until it has been answered, which in a benchmark all are at the same time.
             "flows": {
-                "max_pairs_v4": _power_of_two(max(setting.flows, setting.room, PAIRS_LEAST)),
+                "max_pairs_v4": setting.pairs,
                 "half_open_share": 1,
                 "timeouts": {"udp_stream_s": setting.udp_stream_s},
             },
-            "api": {"unix": str(setting.pool / "api.sock")},
+            "api": {"unix": str(setting.folder / "api.sock")},
         }
 
     def start(self, lab: Topology, setting: Setting) -> None:
         self._program, self._pairs = (str(setting.programs / name) for name in ("twinpath", "pairs"))
-        self._socket = setting.pool / "api.sock"
-        file = setting.pool / "twinpath.json"
+        self._socket = setting.folder / "api.sock"
+        file = setting.folder / "twinpath.json"
         file.write_text(json.dumps(self.document(setting), indent=1))
         run([self._program, "check", "-c", str(file)])  # says in one line what this version does not know
         self._netns = lab.forwarder
@@ -66,7 +65,7 @@ class Twinpath(Peer):
         self._mode = self._read_mode()
 
     def install(self, flows: int, *options: str) -> str:
-        """Puts pairs of these flows into the table, decided and assured; what `pairs` says of it."""
+        """Inserts assured pairs of these flows into the table. Returns the output of `pairs`."""
         return run([self._pairs, self._instance, "--flows", str(flows), *options])
 
     def get(self, target: str) -> Document:
@@ -106,12 +105,8 @@ def _describe(port: Document) -> str:
     return f"{port.get('attach')} XDP, AF_XDP {sockets}, takes redirects: {port.get('redirect')}"
 
 
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length()
-
-
-class TwinpathRewrite(Twinpath):
-    """Its flows rewrite addresses and ports: entries as NAT will make them, put into the table by `pairs` (pairs/)."""
+class TwinpathTranslated(Twinpath):
+    """Its flows have their addresses and ports translated, as by NAT: `pairs` (pairs/) inserts the entries."""
 
     def preload(self, flows: int) -> bool:
         self.install(flows)
@@ -123,11 +118,11 @@ class TwinpathRewrite(Twinpath):
         return status["generation"], status["epoch"]
 
     def check(self) -> None:
-        """Entries that count rewrite, none has grown stale since it was made, and packets left by the kernel alone."""
-        pairs = self.get(f"/v1/policies?limit={PAIRS_LOOKED_AT}")["policies"]
+        """The entries that counted packets translate, none was decided anew, and user space forwarded no packet."""
+        pairs = self.get(f"/v1/policies?limit={PAIRS_CHECKED}")["policies"]
         counted = [pair["forward"] for pair in pairs if pair["forward"]["packets"]]
         if not counted or any("rewrite" not in forward for forward in counted):
-            raise Failed(f"of {len(pairs)} entries looked at {len(counted)} have counted, and not all of these rewrite")
+            raise Failed(f"of {len(pairs)} entries {len(counted)} have counted packets, and not all of these translate")
         if self._read_stamp() != self._stamp:
             raise Failed("entries were decided anew while they were measured")
         out = next(port for port in self.get("/v1/ports")["ports"] if port["name"] == "out")
@@ -137,6 +132,6 @@ class TwinpathRewrite(Twinpath):
 
 TWINPATH = (
     Twinpath("twinpath", "twinpath, kernel datapath"),
-    TwinpathRewrite("twinpath-rewrite", "twinpath, kernel datapath + rewrite"),
+    TwinpathTranslated("twinpath-rewrite", "twinpath, kernel datapath, translated"),
     Twinpath("twinpath-user", "twinpath, user datapath", place="user"),
 )

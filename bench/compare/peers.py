@@ -1,7 +1,7 @@
-"""peers - what a forwarder has to offer to be measured; the forwarders themselves are in peer_*.py.
+"""peers - the interface of a forwarder that is measured; the forwarders are in peer_*.py.
 
-A peer is started anew for each measurement, in a topology of that measurement. It raises Failed where it cannot; the
-measurement is then skipped, with that text.
+Each measurement starts its peer in a topology of its own. A peer that cannot run raises Failed; the measurement is then
+skipped, and the results have the text.
 """
 
 import dataclasses
@@ -11,22 +11,29 @@ import shutil
 from shell import Failed, run
 from topology import Topology
 
-# On the generator's core XDP and Linux receive and forward as well: NAPI stays where the packets come from. Programs in
-# user space have the other one.
+# XDP and Linux receive and forward on the generator's core, because NAPI runs on the core that a packet was sent from.
+# Programs in user space run on the other core.
 PACKET_CPU = 0
 PROGRAM_CPU = 1
+PAIRS_LEAST = 262144  # twinpath's default
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a peer must be ready for."""
+    """What a peer is configured for."""
 
     flows: int
-    room: int  # flows that its tables must hold at least
-    pool: pathlib.Path  # a folder for its files, which goes away afterwards
+    room: int  # flows that its tables must hold at least; 0: tables of the default size
+    folder: pathlib.Path  # for its files; temporary
     programs: pathlib.Path  # build/release/bin
     protocols: tuple[str, ...] = ("udp", "tcp")
     udp_stream_s: int = 300  # idle time of a decided flow, where the peer has one to set
+    family: int = 4  # of the flows
+
+    @property
+    def pairs(self) -> int:
+        """What twinpath's flow table holds; tables of programs that are compared with it hold as many."""
+        return 1 << (max(self.flows, self.room, PAIRS_LEAST) - 1).bit_length()
 
 
 class Peer:
@@ -34,13 +41,13 @@ class Peer:
     title: str
     packages: tuple[str, ...] = ()  # Debian's, besides those of scripts/install-packages
     commands: tuple[str, ...] = ()
-    stateful = False  # has flows, which are brought into being before decided flows are measured
-    # A veth hands what its other end sent back by XDP_TX, as the sink does, only to a device with an XDP program.
+    stateful = False  # has a flow table, which is filled before decided flows are measured
+    # A veth without an XDP program drops what its peer returned by XDP_TX, as the sink does.
     has_xdp = True
-    prime_pps = 0  # as fast as it surely takes new flows
+    prime_pps = 0  # rate of new flows at which it drops none
 
     def missing(self) -> str | None:
-        """Why it cannot be run on this machine at all, or nothing."""
+        """Why it cannot run on this machine; None: it can."""
         absent = [command for command in self.commands if shutil.which(command) is None]
         return f"not installed: {', '.join(absent)} (packages {', '.join(self.packages)})" if absent else None
 
@@ -48,19 +55,19 @@ class Peer:
         raise NotImplementedError
 
     def preload(self, flows: int) -> bool:
-        """Makes the entries of these flows without traffic. False: it cannot, and packets bring them into being."""
+        """Inserts entries of these flows without traffic. False: it cannot, and Traffic.prime sends their packets."""
         del flows
         return False
 
     def check(self) -> None:
-        """After the measurement: Failed when packets did not go the way that the title says."""
+        """Called after the measurement. Raises Failed when packets were not forwarded as the title says."""
 
     def mode(self) -> str:
-        """How it forwards: modes of sockets, what is switched on. Valid while it runs."""
+        """How it forwards, for the results: modes of sockets, settings. Valid while it runs."""
         return ""
 
     def stop(self) -> None:
-        """Safe after a start that failed, or none."""
+        """May be called after a start that failed, or without one."""
 
     def version(self) -> str:
         return package_versions(self.packages)

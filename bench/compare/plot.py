@@ -1,4 +1,4 @@
-"""plot - results as one SVG: a group of bars for each scenario, a whisker from the least to the most of the rounds."""
+"""plot - results as one SVG: a group of bars per scenario, each with a whisker from the lowest to the highest round."""
 
 import html
 import statistics
@@ -10,7 +10,7 @@ from scenarios import Scenario
 WIDTH, LABEL, VALUE = 860, 260, 150  # pixels: all, names on the left, figures on the right
 BAR, GAP, HEAD = 16, 6, 34
 OURS, OTHERS, LIMIT = "#1f6f8b", "#b8bfc6", "#e0a458"
-LIMITS = ("redirect", "lookup", "bridge", "bridge-live")
+LIMITS = ("redirect", "lookup", "insert", "insert-lru", "bridge", "bridge-live")
 
 
 def svg(scenarios: Sequence[Scenario], results: Results) -> str:

@@ -1,4 +1,4 @@
-"""rest - asks a running twinpath over its Unix socket (docs/rest.md)."""
+"""rest - requests to a running twinpath over its Unix socket (docs/rest.md)."""
 
 import http.client
 import json
@@ -42,7 +42,7 @@ def get(path: pathlib.Path, target: str) -> Document:
 
 
 def listener(path: pathlib.Path) -> int:
-    """The process that listens there, by its number."""
+    """PID of the process that listens there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.connect(str(path))
         pid: int = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]

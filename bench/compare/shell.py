@@ -1,7 +1,7 @@
 """shell - commands and long-lived processes, here or in a network namespace.
 
-Only the network namespace is entered: `ip netns exec` would remount /sys, and pins in its bpffs would be gone. What
-enters execs the program, so the number of a process is the program's own, and it is ended by that number.
+Only the network namespace is entered: `ip netns exec` would remount /sys and hide the pins in its bpffs. nsenter execs
+the program, so the PID is that of the program, and a signal to it ends the program.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class Failed(Exception):
-    """Something could not be run; the text is for the user."""
+    """A command or a measurement failed; the text is for the user."""
 
 
 def inside(netns: str, words: Sequence[str]) -> list[str]:
@@ -28,7 +28,7 @@ def on_cpu(cpu: int, words: Sequence[str]) -> list[str]:
 def run(
     words: Sequence[str], netns: str = "", timeout_s: float = 120, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Standard output. Raises Failed with the last line of what the command complained of."""
+    """Returns standard output. Raises Failed with the command's error message."""
     command = inside(netns, words) if netns else list(words)
     try:
         done = subprocess.run(
@@ -49,7 +49,7 @@ def run(
 
 
 def complaint_of(output: str) -> str:
-    """The line that says most: the first that speaks of an error, else the last."""
+    """The first line that has the word error or cannot, else the last line."""
     lines = [line.strip() for line in output.strip().splitlines()]
     return next(
         (line for line in lines if "error" in line.lower() or "cannot" in line.lower()), lines[-1] if lines else ""
@@ -65,8 +65,8 @@ def eventually(holds: Callable[[], bool], patience_s: float, what: str) -> None:
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """What wants to end us waits until this is done; commands run inside inherit it."""
+def signals_blocked() -> Iterator[None]:
+    """Signals that end the run are delivered afterwards; commands that are run meanwhile inherit the mask."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
@@ -75,13 +75,13 @@ def undisturbed() -> Iterator[None]:
 
 
 class Process:
-    """A program that runs beside us; its output goes to a file. end() is safe to call at any time."""
+    """A program that runs in the background; its output goes to a file. end() may be called at any time."""
 
     def __init__(self, words: Sequence[str], log: pathlib.Path, environment: Mapping[str, str] | None = None) -> None:
         self.name = pathlib.Path(words[0]).name
         self.log = log
-        # A session of its own: the terminal's Ctrl-C is for us, who then end it in order. Standard input stays open,
-        # because some programs (testpmd) end with it.
+        # A session of its own: Ctrl-C then reaches only the run, which ends its programs in order. Standard input stays
+        # open, because some programs (testpmd) end at its end.
         with log.open("w") as out:
             self._child = subprocess.Popen(
                 words,

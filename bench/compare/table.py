@@ -1,12 +1,13 @@
-"""table - results for people (tables in Markdown) and for programs (JSON)."""
+"""table - the results as tables in Markdown and as JSON."""
 
+import dataclasses
 import statistics
 import typing
 from collections.abc import Sequence
 
 from measure import PEERS, Results
 from scenarios import Scenario
-from targets import TARGETS, ratio_of
+from targets import BARE_REDIRECT, TARGETS, Measured, Target, measure_target, ns_over_redirect
 
 
 def markdown(scenarios: Sequence[Scenario], results: Results, machine: dict[str, str]) -> str:
@@ -17,7 +18,7 @@ def markdown(scenarios: Sequence[Scenario], results: Results, machine: dict[str,
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width; the first is text, the others figures."""
+    """Aligned columns: the first holds text, the others figures."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
@@ -47,14 +48,20 @@ def _scenario(scenario: Scenario, results: Results) -> str:
             for figure in _further(scenario, results)
         ]
         ratio = [f"{median / reference:.2f}" if reference else "-"] if scenario.reference else []
-        rows.append([PEERS[peer].title, f"{median:.3f}", f"{min(values):.3f}-{max(values):.3f}", *ratio, *extra])
+        ns = _ns_cells(ns_over_redirect(scenario.name, peer, results.samples)) if scenario.one_core else []
+        rows.append([PEERS[peer].title, f"{median:.3f}", f"{min(values):.3f}-{max(values):.3f}", *ratio, *ns, *extra])
     ratio_head = [f"to {scenario.reference}"] if scenario.reference else []
-    head = ["", scenario.unit, "spread", *ratio_head, *_further(scenario, results)]
+    ns_head = [f"ns over {BARE_REDIRECT}", "by round"] if scenario.one_core else []
+    head = ["", scenario.unit, "spread", *ratio_head, *ns_head, *_further(scenario, results)]
     return f"**{scenario.title}**\n\n{_grid(head, rows)}"
 
 
+def _ns_cells(ns: Measured | None) -> list[str]:
+    return [f"{ns.median:.1f}", f"{ns.least:.1f}-{ns.most:.1f}"] if ns else ["-", "-"]
+
+
 def _further(scenario: Scenario, results: Results) -> list[str]:
-    """Figures besides the first, as the scenario gave them."""
+    """Names of the figures besides the scenario's unit, in the scenario's order."""
     for (name, _, _), figures in results.samples.items():
         if name == scenario.name:
             return [figure for figure in figures if figure != scenario.unit]
@@ -62,29 +69,26 @@ def _further(scenario: Scenario, results: Results) -> list[str]:
 
 
 def _targets(scenarios: set[str], results: Results) -> str:
-    """Those of the scenarios that ran: for the others there is nothing to say."""
+    """Only those of the scenarios that ran."""
     rows = []
     for target in (target for target in TARGETS if target.scenario in scenarios):
-        ratio = ratio_of(target, results.samples)
-        bound = f"{'<=' if target.at_most else '>='} {target.bound:g}"
-        if ratio:
-            rows.append(
-                [
-                    f"{target.what} ({target.scenario})",
-                    bound,
-                    f"{ratio.median:.2f}",
-                    f"{ratio.least:.2f}-{ratio.most:.2f}",
-                    f"{ratio.best:.2f}",
-                    "yes" if target.reached(ratio.median) else "no",
-                ]
-            )
-        else:
-            rows.append([f"{target.what} ({target.scenario})", bound, "-", "-", "-", "not measured"])
-    return (
-        "**Ratios to reach**\n\n" + _grid(["", "at least / at most", "measured", "by round", "best rounds", "reached"], rows)
-        if rows
-        else ""
-    )
+        bound = f"{'<=' if target.at_most else '>='} {target.bound:g}{' ns' if target.measure == 'ns over' else ''}"
+        cells = _target_cells(target, measure_target(target, results.samples))
+        rows.append([f"{target.what} ({target.scenario})", bound, *cells])
+    head = ["", "at least / at most", "measured", "by round", "best rounds", "reached"]
+    return f"**Targets**\n\n{_grid(head, rows)}" if rows else ""
+
+
+def _target_cells(target: Target, measured: Measured | None) -> list[str]:
+    if not measured:
+        return ["-", "-", "-", "not measured"]
+    digits = 1 if target.measure == "ns over" else 2
+    return [
+        f"{measured.median:.{digits}f}",
+        f"{measured.least:.{digits}f}-{measured.most:.{digits}f}",
+        f"{measured.best:.{digits}f}",
+        "yes" if target.reached(measured.median) else "no",
+    ]
 
 
 def _skipped(results: Results) -> str:
@@ -94,37 +98,46 @@ def _skipped(results: Results) -> str:
     return "\n".join(f"- skipped {', '.join(where)}: {why}" for why, where in places.items())
 
 
-def document(results: Results, machine: dict[str, str], pace: dict[str, float]) -> dict[str, typing.Any]:
-    """Every repetition as it was measured, so that a reader can reckon anew."""
+def document(
+    scenarios: Sequence[Scenario], results: Results, machine: dict[str, str], durations: dict[str, float]
+) -> dict[str, typing.Any]:
+    """Every repetition as it was measured, so that a reader can compute other comparisons."""
     samples = [
         {"scenario": scenario, "peer": peer, "round": number + 1, "figures": figures}
         for (scenario, peer, number), figures in results.samples.items()
     ]
-    ratios = []
-    for target in TARGETS:
-        ratio = ratio_of(target, results.samples)
-        ratios.append(
-            {
-                "what": target.what,
-                "scenario": target.scenario,
-                "peer": target.peer,
-                "reference": target.reference,
-                "bound": target.bound,
-                "at_most": target.at_most,
-                "ratio": ratio.median if ratio else None,
-                "least": ratio.least if ratio else None,
-                "most": ratio.most if ratio else None,
-                "best": ratio.best if ratio else None,
-                "reached": target.reached(ratio.median) if ratio else None,
-            }
-        )
+    ns_over = [
+        {"scenario": scenario.name, "peer": peer, **dataclasses.asdict(ns)}
+        for scenario in scenarios
+        if scenario.one_core
+        for peer in scenario.peers
+        if (ns := ns_over_redirect(scenario.name, peer, results.samples))
+    ]
     return {
         "machine": machine,
-        "seconds": pace,
+        "seconds": durations,
         "rounds": results.rounds,
         "versions": results.versions,
         "modes": results.modes,
         "skipped": results.skipped,
         "samples": samples,
-        "ratios": ratios,
+        "ns_over_redirect": ns_over,
+        "targets": [_target_document(target, results) for target in TARGETS],
+    }
+
+
+def _target_document(target: Target, results: Results) -> dict[str, typing.Any]:
+    """`median`, `least`, `most` and `best` are in the unit of `bound`, which `measure` tells."""
+    measured = measure_target(target, results.samples)
+    values = dataclasses.asdict(measured) if measured else dict.fromkeys(("median", "least", "most", "best"))
+    return {
+        "what": target.what,
+        "scenario": target.scenario,
+        "peer": target.peer,
+        "reference": target.reference,
+        "measure": target.measure,
+        "bound": target.bound,
+        "at_most": target.at_most,
+        **values,
+        "reached": target.reached(measured.median) if measured else None,
     }

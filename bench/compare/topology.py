@@ -3,12 +3,16 @@
     generator  g0 10.1.0.2 --- f0 10.1.0.1  forwarder  f1 10.2.0.1 --- s0 10.2.0.2  sink
                flows come from 198.18.0.0/16                           and go to 198.19.0.0/16
 
-A fresh one each time, so that no measurement meets the flows, offloads or programs of the one before it. All neighbours
-are static: nobody asks for an address while packets are counted.
+With IPv6, which a topology has only on request, the wires are 2001:db8:11::/64 and 2001:db8:12::/64, and flows go from
+2001:db8:1::/64 to 2001:db8:2::/64.
 
-What the wires are is another's business: veth pairs of our own (Veths), or NICs of the host (nics.py).
+Each measurement has a new topology, without flows, offloads and programs of the one before. All neighbours are
+permanent, so that no ARP or neighbour solicitation is sent while packets are counted.
+
+The wires are veth pairs (Veths), or NICs of the host (nics.py).
 """
 
+import dataclasses
 import os
 import typing
 
@@ -16,11 +20,33 @@ from device import link_of
 from namespaces import name_of, remove
 from shell import Failed, eventually, run
 
-SOURCES, DESTINATIONS = "198.18.0.0/16", "198.19.0.0/16"
-WIRES = (("f0", "g0", SOURCES), ("f1", "s0", DESTINATIONS))  # the forwarder's end, the other, what is behind that
-LINK_PATIENCE_S = 30  # some NICs and switches take their time
+WIRES = (("f0", "g0"), ("f1", "s0"))  # the forwarder's end, the other end
+
+
+@dataclasses.dataclass(frozen=True)
+class Addresses:
+    """Of one family on one wire: the forwarder's and the other end's, and the network behind the other end."""
+
+    near: str
+    far: str
+    length: int
+    behind: str
+
+
+# By family; in each, one per wire.
+ADDRESSES = {
+    4: (
+        Addresses("10.1.0.1", "10.1.0.2", 24, "198.18.0.0/16"),
+        Addresses("10.2.0.1", "10.2.0.2", 24, "198.19.0.0/16"),
+    ),
+    6: (
+        Addresses("2001:db8:11::1", "2001:db8:11::2", 64, "2001:db8:1::/64"),
+        Addresses("2001:db8:12::1", "2001:db8:12::2", 64, "2001:db8:2::/64"),
+    ),
+}
+LINK_PATIENCE_S = 30  # some NICs and switches need seconds
 PACKET_PATIENCE_S = 5
-# As ethtool prints them, and as it wants them.
+# Name that ethtool prints → name that it reads.
 OFFLOADS = {
     "rx-checksumming": "rx",
     "tx-checksumming": "tx",
@@ -36,21 +62,21 @@ Offloads = dict[str, dict[str, str]]  # device → offload → "on" or "off"
 class Wiring(typing.Protocol):
     """Where the devices g0, f0, f1 and s0 come from."""
 
-    def lay(self, lab: "Topology") -> None:
+    def attach(self, lab: "Topology") -> None:
         """Puts them into their namespaces (lab.devices), with lab.queues, down."""
 
-    def lift(self, lab: "Topology") -> None:
-        """Takes out what shall outlive the namespaces, which are deleted next. Safe after a lay() that failed."""
+    def detach(self, lab: "Topology") -> None:
+        """Moves devices out that must outlive the namespaces, which are deleted next. Also after attach() failed."""
 
     def title(self, device: str) -> str:
-        """What the user calls it."""
+        """The user's name for a device."""
 
     def facts(self) -> dict[str, str]:
-        """What a figure depends on besides the machine. Raises Failed where the wires do not serve."""
+        """What rates depend on besides the machine. Raises Failed where the wires cannot be used."""
 
 
 class Veths:
-    """Made with both ends in their namespaces, and destroyed with them."""
+    """Veth pairs, created with both ends in their namespaces and destroyed with them."""
 
     _macs: typing.ClassVar = {
         "f0": "02:74:77:01:00:01",
@@ -59,15 +85,15 @@ class Veths:
         "s0": "02:74:77:02:00:02",
     }
 
-    def lay(self, lab: "Topology") -> None:
-        for near, far, _ in WIRES:
+    def attach(self, lab: "Topology") -> None:
+        for near, far in WIRES:
             run(f"ip link add {self._end(lab, near)} type veth peer {self._end(lab, far)}".split())
 
     def _end(self, lab: "Topology", device: str) -> str:
         queues = f"numrxqueues {lab.queues} numtxqueues {lab.queues}"
         return f"name {device} netns {lab.devices[device]} address {self._macs[device]} {queues}"
 
-    def lift(self, lab: "Topology") -> None:
+    def detach(self, lab: "Topology") -> None:
         pass
 
     def title(self, device: str) -> str:
@@ -78,10 +104,10 @@ class Veths:
 
 
 class Topology:
-    """Use with `with`. `queues` is per device and direction."""
+    """Use with `with`. `queues` is per device and direction; `family` 6: IPv6 besides IPv4."""
 
-    def __init__(self, queues: int, wiring: Wiring) -> None:
-        self.queues, self._wiring = queues, wiring
+    def __init__(self, queues: int, wiring: Wiring, family: int = 4) -> None:
+        self.queues, self._wiring, self._families = queues, wiring, (4, 6) if family == 6 else (4,)
         self.generator, self.forwarder, self.sink = (name_of(os.getpid(), part) for part in ("gen", "fwd", "sink"))
         self.devices = {"g0": self.generator, "f0": self.forwarder, "f1": self.forwarder, "s0": self.sink}
         self.macs: dict[str, str] = {}
@@ -104,30 +130,40 @@ class Topology:
         self.remove()
         for name in self.namespaces():
             run(["ip", "netns", "add", name])
-            no_ipv6 = "net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
-            run(f"sysctl -qw net.ipv4.ip_forward=0 {no_ipv6}".split(), netns=name)
+            run(f"sysctl -qw net.ipv4.ip_forward=0 {self._ipv6_settings()}".split(), netns=name)
             run("ip link set lo up".split(), netns=name)
-        self._wiring.lay(self)
+        self._wiring.attach(self)
         self.macs = {device: link_of(device, netns)["address"] for device, netns in self.devices.items()}
-        for net, (near, far, behind) in enumerate(WIRES, 1):
-            self._end(near, f"10.{net}.0.1", far, f"10.{net}.0.2", behind)
-            self._end(far, f"10.{net}.0.2", near, f"10.{net}.0.1", "default")
+        for near, far in WIRES:
+            for device in (near, far):
+                run(f"ip link set {device} up".split(), netns=self.devices[device])
+        for family in self._families:
+            for (near, far), addresses in zip(WIRES, ADDRESSES[family], strict=True):
+                self._configure(near, addresses.near, far, addresses.far, addresses.length, addresses.behind)
+                self._configure(far, addresses.far, near, addresses.near, addresses.length, "default")
         self.wait_for_links()
         self._try_wires()
 
-    def _end(self, device: str, address: str, other: str, other_address: str, behind: str) -> None:
-        """`behind` is what the other end is the way to."""
+    def _ipv6_settings(self) -> str:
+        """Of sysctl. Without router solicitations and duplicate address detection nothing but our packets is sent."""
+        if 6 not in self._families:
+            return "net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
+        values = {"accept_ra": 0, "router_solicitations": 0, "accept_dad": 0, "dad_transmits": 0}
+        return " ".join(f"net.ipv6.conf.default.{name}={value}" for name, value in values.items())
+
+    def _configure(self, device: str, address: str, other: str, other_address: str, length: int, routed: str) -> None:
+        """`routed` is the network that is reached by the other end."""
+        family = "-6" if ":" in address else "-4"
         for command in (
-            f"address add {address}/24 dev {device}",
-            f"link set {device} up",
+            f"address add {address}/{length} dev {device}",
             f"neighbour replace {other_address} lladdr {self.macs[other]} dev {device} nud permanent",
-            f"route add {behind} via {other_address}",
+            f"route add {routed} via {other_address}",
         ):
-            run(["ip", *command.split()], netns=self.devices[device])
+            run(["ip", family, *command.split()], netns=self.devices[device])
 
     def wait_for_links(self) -> None:
-        """Also after an XDP program has come or gone: for that, many a NIC takes its link down for a moment."""
-        for near, far, _ in WIRES:
+        """Also after an XDP program was attached or detached: many NICs take their link down for a moment then."""
+        for near, far in WIRES:
             eventually(
                 lambda near=near, far=far: self._carries(near) and self._carries(far),
                 LINK_PATIENCE_S,
@@ -138,10 +174,10 @@ class Topology:
         return "LOWER_UP" in link_of(device, self.devices[device])["flags"]
 
     def _try_wires(self) -> None:
-        """A link says that there is a wire, not where it leads to."""
-        for net, (near, far, _) in enumerate(WIRES, 1):
+        """A link shows that there is a cable, not where it ends."""
+        for (near, far), addresses in zip(WIRES, ADDRESSES[4], strict=True):
             eventually(
-                lambda net=net, far=far: self._answered(self.devices[far], f"10.{net}.0.1"),
+                lambda far=far, addresses=addresses: self._answered(self.devices[far], addresses.near),
                 PACKET_PATIENCE_S,
                 f"a packet from {self._wiring.title(far)} to {self._wiring.title(near)} and back",
             )
@@ -154,7 +190,7 @@ class Topology:
         return True
 
     def receive_by_napi(self) -> None:
-        """A redirect into a veth is dropped without a word unless the other end has NAPI: an XDP program or GRO."""
+        """A veth drops what is redirected to it, uncounted, unless its peer uses NAPI: has an XDP program or GRO."""
         for device, netns in self.devices.items():
             run(["ethtool", "-K", device, "gro", "on"], netns=netns)
 
@@ -172,4 +208,4 @@ class Topology:
             run(["ethtool", "-K", device, *words], netns=self.devices[device])
 
     def remove(self) -> None:
-        remove(os.getpid(), self.namespaces(), lambda: self._wiring.lift(self))
+        remove(os.getpid(), self.namespaces(), lambda: self._wiring.detach(self))

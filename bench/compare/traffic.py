@@ -1,4 +1,4 @@
-"""traffic - sends packets by pktgen (docs/pktgen.md) and TCP by iperf3, and returns what arrived."""
+"""traffic - sends packets by pktgen (docs/pktgen.md) and TCP by iperf3, and returns their reports."""
 
 import dataclasses
 import json
@@ -11,12 +11,17 @@ from topology import Topology
 
 TCP_PORT = 5201
 SECONDS_TO_SPARE = 60
-# As `bare` preloads them: pktgen numbers flows by port first, then by source address.
-FLOWS = "--source 198.18.0.1-198.18.0.128 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9"
-LONE_FLOW = "--source 198.18.200.1 --source-port 1024 --destination 198.19.0.1 --destination-port 9"  # none of these
-# Enough that no five-tuple comes twice within minutes.
+# By family. Those of numbered_flow.hpp: pktgen numbers flows by port first, then by source address.
+FLOWS = {
+    4: "--source 198.18.0.1-198.18.0.128 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9",
+    6: "--source 2001:db8:1::1-2001:db8:1::80 --source-port 1024-65535 --destination 2001:db8:2::1 "
+    "--destination-port 9",
+}
+# Not one of FLOWS.
+SINGLE_FLOW = "--source 198.18.200.1 --source-port 1024 --destination 198.19.0.1 --destination-port 9"
+# Enough for minutes without a five-tuple that comes twice.
 ENDLESS_FLOWS = "--source 198.18.0.0/16 --source-port 1024-65535 --destination 198.19.0.1 --destination-port 9"
-# The sink counts and does nothing else: what it does would be done on the forwarder's core.
+# The sink only counts: it shares the forwarder's core.
 NO_CHECKS = "--check-order off --checksum-every 0"
 ONLY_COUNT = f"--stamps off --latency off {NO_CHECKS}"
 
@@ -25,8 +30,8 @@ Figures = dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
-class Pace:
-    """How long things take: the whole run, or a quick one."""
+class Durations:
+    """Durations of measurements: those of a whole run, of a quick one, or of a smoke test."""
 
     seconds: float
     warmup_seconds: float
@@ -35,8 +40,10 @@ class Pace:
 
 
 class Traffic:
-    def __init__(self, programs: pathlib.Path, lab: Topology, pool: pathlib.Path) -> None:
-        self._pktgen, self._lab, self.pool = str(programs / "pktgen"), lab, pool
+    """`family` is that of the decided flows."""
+
+    def __init__(self, programs: pathlib.Path, lab: Topology, folder: pathlib.Path, family: int = 4) -> None:
+        self._pktgen, self._lab, self.folder, self._flows = str(programs / "pktgen"), lab, folder, FLOWS[family]
 
     def _send(self, options: str, seconds: float) -> Report:
         lab = self._lab
@@ -46,52 +53,53 @@ class Traffic:
         return report
 
     def prime(self, flows: int, pps: int) -> None:
-        """Each flow is sent and answered twice, after which both sides have proved to be there."""
+        """Each flow is sent and answered twice, after which stateful peers take it for established."""
         count = 2 * flows
-        seconds = 10 + 2 * count / pps  # more than it takes: the count ends it
+        seconds = 10 + 2 * count / pps  # an upper limit: the count ends it
         options = f"--flows {flows} --count {count} --rate {pps} --duration {seconds} --cpus {PACKET_CPU}"
-        report = self._send(f"{FLOWS} {options} --replies on --latency off {NO_CHECKS}", seconds)
+        report = self._send(f"{self._flows} {options} --replies on --latency off {NO_CHECKS}", seconds)
         answered = report["replies"]["received"]
         if answered < 0.9 * count:
             raise Failed(f"of {count} packets that begin {flows} flows, only {answered} were answered")
 
     def once(self, flows: int, pps: int) -> Report:
         """One packet of each flow."""
-        seconds = 10 + 2 * flows / pps  # more than it takes: the count ends it
+        seconds = 10 + 2 * flows / pps  # an upper limit: the count ends it
         options = f"--flows {flows} --count {flows} --rate {pps} --duration {seconds} --cpus {PACKET_CPU}"
-        return self._send(f"{FLOWS} {options} {ONLY_COUNT}", seconds)
+        return self._send(f"{self._flows} {options} {ONLY_COUNT}", seconds)
 
-    def lone(self, seconds: float, pps: int) -> Report:
-        """One flow, one packet at a time; each carries the time of its sending, so none waits unseen."""
+    def single_flow(self, seconds: float, pps: int) -> Report:
+        """One flow, one packet at a time, each with its time of sending: the latency of every packet is known."""
         options = f"--flows 1 --rate {pps} --burst 1 --batch 1 --clock-every 1 --cpus {PACKET_CPU}"
-        return self._send(f"{LONE_FLOW} {options} {NO_CHECKS} --duration {seconds:.2f}", seconds)
+        return self._send(f"{SINGLE_FLOW} {options} {NO_CHECKS} --duration {seconds:.2f}", seconds)
 
-    def rate(self, pace: Pace, flows: int, random: bool, size: str, cores: int) -> Report:
+    def rate(self, durations: Durations, flows: int, random: bool, size: str, cores: int) -> Report:
         order = "random" if random else "sequence"
         cpus = ",".join(str(PACKET_CPU + core) for core in range(cores))
         options = f"--flows {flows} --order {order} --size {size} --threads {cores} --cpus {cpus}"
-        return self._timed(f"{FLOWS} {options}", pace)
+        return self._timed(f"{self._flows} {options}", durations)
 
-    def new_flows(self, pace: Pace) -> Report:
-        return self._timed(f"{ENDLESS_FLOWS} --flows 1024 --new-flows all --cpus {PACKET_CPU}", pace)
+    def new_flows(self, durations: Durations) -> Report:
+        return self._timed(f"{ENDLESS_FLOWS} --flows 1024 --new-flows all --cpus {PACKET_CPU}", durations)
 
-    def _timed(self, options: str, pace: Pace) -> Report:
-        times = f"--duration {pace.seconds} --warmup {pace.warmup_seconds}"
-        return self._send(f"{options} {ONLY_COUNT} {times}", pace.seconds + pace.warmup_seconds)
+    def _timed(self, options: str, durations: Durations) -> Report:
+        times = f"--duration {durations.seconds} --warmup {durations.warmup_seconds}"
+        return self._send(f"{options} {ONLY_COUNT} {times}", durations.seconds + durations.warmup_seconds)
 
-    def ping_pong(self, pace: Pace, pps: int) -> Report:
-        """One flow, one packet at a time, answered by the sink; each packet carries the time of its sending."""
+    def ping_pong(self, durations: Durations, pps: int) -> Report:
+        """One flow, one packet at a time, answered by the sink; each packet has its time of sending."""
         options = f"--flows 1 --rate {pps} --burst 1 --batch 1 --clock-every 1 --replies on --cpus {PACKET_CPU}"
-        times = f"--duration {pace.latency_seconds} --warmup {pace.warmup_seconds}"
-        return self._send(f"{FLOWS} {options} {NO_CHECKS} {times}", pace.latency_seconds + pace.warmup_seconds)
+        times = f"--duration {durations.latency_seconds} --warmup {durations.warmup_seconds}"
+        seconds = durations.latency_seconds + durations.warmup_seconds
+        return self._send(f"{self._flows} {options} {NO_CHECKS} {times}", seconds)
 
-    def tcp(self, pace: Pace) -> Report:
+    def tcp(self, durations: Durations) -> Report:
         words = inside(self._lab.sink, f"iperf3 -s --one-off --forceflush -p {TCP_PORT}".split())
-        server = Process(words, self.pool / "iperf3.log")
+        server = Process(words, self.folder / "iperf3.log")
         try:
             server.wait_for(lambda: "Server listening" in server.output(), 10)
-            client = f"iperf3 -c 10.2.0.2 -p {TCP_PORT} -t {pace.tcp_seconds:g} -J --connect-timeout 5000"
-            limit = pace.tcp_seconds + SECONDS_TO_SPARE
+            client = f"iperf3 -c 10.2.0.2 -p {TCP_PORT} -t {durations.tcp_seconds:g} -J --connect-timeout 5000"
+            limit = durations.tcp_seconds + SECONDS_TO_SPARE
             report: Report = json.loads(run(client.split(), netns=self._lab.generator, timeout_s=limit))
             return report
         finally:

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <random>
 
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath::bench {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "harness/flow_env.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath::bench {
 

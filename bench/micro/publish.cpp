@@ -13,6 +13,7 @@
 #include "bench/micro/families.hpp"
 #include "bench/micro/measure.hpp"
 #include "bench/micro/rule_document.hpp"
+#include "config/document.hpp"
 
 namespace twinpath::bench {
 namespace {

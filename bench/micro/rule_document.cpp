@@ -1,4 +1,5 @@
 #include "bench/micro/rule_document.hpp"
+#include "config/document.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -131,37 +131,12 @@ DP_INLINE int twinpath_prepare_steer(struct xdp_md *xdp, const struct dp_packet 
 	return DP_NONE;
 }
 
-/* Budget of a steer reason; -1: traffic that the operator or the device sends this way, which has
- * none. What is to be cut is work like fragments, and must not use up the budget of errors. */
-DP_INLINE int twinpath_steer_budget(const struct dp_packet *packet, int reason)
-{
-	if (reason == DP_STEER_TOO_BIG && dp_may_fragment(packet))
-		return DP_BUDGET_FRAGMENT;
-	switch (reason) {
-	case DP_STEER_FRAGMENT:
-		return DP_BUDGET_FRAGMENT;
-	case DP_STEER_TTL:
-		return DP_BUDGET_TTL;
-	case DP_STEER_ICMP_ERROR:
-	case DP_STEER_TOO_BIG:
-	case DP_STEER_REJECT:
-	case DP_STEER_UNREACHABLE:
-		return DP_BUDGET_ICMP_ERROR;
-	case DP_STEER_NEIGHBOUR:
-		return DP_BUDGET_NEIGHBOUR;
-	case DP_STEER_HELD:
-		return DP_BUDGET_HELD;
-	default:
-		return -1;
-	}
-}
-
-/* To the engine, if it is there and has the budget: the program's result. */
+/* To the engine, if it is there: the program's result. The budget has been paid. */
 DP_INLINE int twinpath_steer(struct xdp_md *xdp, const struct dp_packet *packet,
 			     const struct twinpath_note *note, int reason, struct dp_port_counters *counters)
 {
 	const struct dp_port *port = dp_env_port(0, packet->ingress);
-	int budget = twinpath_steer_budget(packet, reason), refused = DP_NONE;
+	int refused = DP_NONE;
 	__u32 socket;
 
 	if (!port)
@@ -169,8 +144,6 @@ DP_INLINE int twinpath_steer(struct xdp_md *xdp, const struct dp_packet *packet,
 	socket = port->first_socket + xdp->rx_queue_index;
 	if (xdp->rx_queue_index >= port->queue_count)
 		refused = DP_ENGINE_ABSENT;
-	else if (budget >= 0 && !dp_env_budget(0, (__u32)budget, note->now))
-		refused = DP_STEER_BUDGET;
 	else
 		refused = twinpath_prepare_steer(xdp, packet, note, reason, socket);
 	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, packet->frame_bytes);

@@ -1,7 +1,8 @@
 /* maps.bpf.h - the tables, as maps. Who writes which: the README of this folder.
  *
  * Sizes marked "set at load" depend on the configuration; user space changes them before loading.
- * Every map is pinned by name in the instance's directory; their values are the structs of common/model.
+ * Every map is pinned in the instance's directory and shared by all hooks, but for `scratch` and `programs`, of which each
+ * load of the programs has its own. Values are the structs of common/model; groups and versions: common/model/layout.h.
  */
 #ifndef TWINPATH_MAPS_BPF_H
 #define TWINPATH_MAPS_BPF_H

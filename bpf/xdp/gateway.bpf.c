@@ -170,6 +170,41 @@ static __attribute__((noinline)) int host_waits_for(struct xdp_md *xdp, const st
 	return 0;
 }
 
+/* Is there a queue of AF_XDP sockets for this frame? Without one the engine is absent, whatever its budget. */
+DP_INLINE int queue_exists(struct xdp_md *xdp, const struct dp_packet *packet)
+{
+	const struct dp_port *port = dp_env_port(0, packet->ingress);
+
+	return port && xdp->rx_queue_index < port->queue_count;
+}
+
+/* What only this hook knows of a decision before it is carried out: the final reason of the look. */
+static __attribute__((noinline)) int ask_hook(struct xdp_md *xdp, struct dp_context *ctx, int reason)
+{
+	if (dp_host_refused(ctx, reason) && host_waits_for(xdp, &ctx->packet))
+		return dp_host_waits(ctx);
+	if (dp_reason_verdict(reason) == DP_STEER && !queue_exists(xdp, &ctx->packet))
+		ctx->operation.budget = DP_BUDGET_NONE;
+	return reason;
+}
+
+/* dp_decide, with the questions that only this hook can answer between look and commit. */
+DP_INLINE int decide(struct xdp_md *xdp, struct dp_context *ctx)
+{
+	int reason, attempt;
+
+	for (attempt = 0; attempt < DP_DECIDE_LOOKS; attempt++) {
+		ctx->attempt = (__u8)attempt;
+		reason = dp_look(0, ctx);
+		reason = ask_hook(xdp, ctx, reason);
+		reason = dp_commit(0, ctx, reason);
+		if (reason != DP_LOOK_AGAIN)
+			return reason;
+	}
+	ctx->attempt = (__u8)attempt;
+	return DP_TABLE_FULL;
+}
+
 /* Makes the frame ready to leave: DP_NONE, or why it cannot leave from here. */
 static __attribute__((noinline)) int prepare_forward(struct xdp_md *xdp, const struct dp_context *ctx,
 						     const struct dp_next_hop *hop)
@@ -219,9 +254,7 @@ int twinpath_slow(struct xdp_md *xdp)
 	ctx->match.flags = 0;
 	reason = read_frame(xdp, ctx);
 	if (!reason)
-		reason = dp_decide(0, ctx);
-	if (dp_host_refused(ctx, reason) && host_waits_for(xdp, &ctx->packet))
-		reason = dp_pass(0, ctx, DP_PASS_HOST);
+		reason = decide(xdp, ctx);
 	number = ctx->packet.ingress;
 	counters = bpf_map_lookup_elem(&port_counters, &number);
 	if (!counters)

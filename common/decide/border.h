@@ -1,4 +1,4 @@
-/* border.h - what belongs to the host and what may reach it (flows.md, "The border to the host").
+/* border.h - what belongs to the host, and what of it may reach the host.
  *
  * Nothing is passed to Linux that Linux could forward: only frames to the port's own MAC for the host's own addresses,
  * and multicast or broadcast.
@@ -34,13 +34,6 @@ DP_INLINE int dp_is_membership(const struct dp_packet *packet)
 		packet->icmp_type == DP_ICMPV6_MLD2_REPORT);
 }
 
-DP_INLINE enum dp_reason dp_pass(struct dp_env *env, const struct dp_context *ctx, enum dp_reason reason)
-{
-	__u32 kind = reason == DP_PASS_LINK ? DP_BUDGET_LINK : DP_BUDGET_HOST;
-
-	return dp_env_budget(env, kind, ctx->now) ? reason : DP_HOST_BUDGET;
-}
-
 /* Answers that can be told without asking for a socket: own traffic of the host is never subject to rules. */
 DP_INLINE int dp_answers_host(const struct dp_packet *packet)
 {
@@ -51,14 +44,7 @@ DP_INLINE int dp_answers_host(const struct dp_packet *packet)
 	return 0;
 }
 
-/* Was this packet refused by the host zone's rules alone? Then it still passes when a connected socket of the host
- * waits for it, which only the target can find out. */
-DP_INLINE int dp_host_refused(const struct dp_context *ctx, int reason)
-{
-	return ctx->to_host && (reason == DP_RULE || reason == DP_ZONE_DEFAULT || reason == DP_STEER_REJECT);
-}
-
-/* Unicast to one of the host's addresses. */
+/* Unicast to one of the host's addresses: may it reach the host? */
 DP_VERB int dp_to_host(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
@@ -69,7 +55,7 @@ DP_VERB int dp_to_host(struct dp_env *env, struct dp_context *ctx)
 		return DP_INTERNAL;
 	ctx->to_host = 1;
 	if (dp_is_neighbour_discovery(&ctx->packet))
-		return dp_pass(env, ctx, DP_PASS_LINK);
+		return DP_PASS_LINK;
 	if (!dp_address_link_local(ctx->packet.family, &ctx->packet.source)) {
 		dp_route_query_reverse(settings, ctx, &back);
 		dp_route_find(env, &back);
@@ -80,7 +66,7 @@ DP_VERB int dp_to_host(struct dp_env *env, struct dp_context *ctx)
 	reason = dp_policy(env, ctx, DP_ZONE_HOST);
 	if (reason && dp_answers_host(&ctx->packet))
 		reason = DP_NONE;
-	return reason ? reason : (int)dp_pass(env, ctx, DP_PASS_HOST);
+	return reason ? reason : DP_PASS_HOST;
 }
 
 /* A frame to a group address of the link. */
@@ -92,15 +78,15 @@ DP_VERB int dp_to_group(struct dp_env *env, struct dp_context *ctx)
 	if (!ctx)
 		return DP_INTERNAL;
 	if (!(ctx->packet.flags & DP_PACKET_IP))
-		return dp_pass(env, ctx, DP_PASS_LINK);
+		return DP_PASS_LINK;
 	if (dp_is_neighbour_discovery(&ctx->packet) || dp_is_membership(&ctx->packet))
-		return dp_pass(env, ctx, DP_PASS_LINK);
+		return DP_PASS_LINK;
 	if (dp_martian_source(ctx->packet.family, &ctx->packet.source) &&
 	    !dp_address_unspecified(&ctx->packet.source))
 		return DP_MARTIAN_SOURCE;
 	if (!dp_address_multicast(ctx->packet.family, &ctx->packet.destination)) {
 		there.address = ctx->packet.destination;
-		there.bank = ctx->bank;
+		there.bank = ctx->route_bank;
 		there.family = ctx->packet.family;
 		there.hash = 0;
 		there.pad = 0;
@@ -109,8 +95,9 @@ DP_VERB int dp_to_group(struct dp_env *env, struct dp_context *ctx)
 			return DP_MARTIAN_DESTINATION;
 	}
 	reason = dp_policy(env, ctx, DP_ZONE_HOST);
-	return reason ? (reason == DP_STEER_REJECT ? DP_RULE_REJECT : reason)
-		      : (int)dp_pass(env, ctx, DP_PASS_MULTICAST);
+	if (reason == DP_STEER_REJECT)
+		return DP_RULE_REJECT; /* nobody answers a group */
+	return reason ? reason : DP_PASS_MULTICAST;
 }
 
 /* Frames that need no look at flows: another station's, group addressed, not IP, source routed.
@@ -126,8 +113,7 @@ DP_INLINE int dp_border(struct dp_env *env, struct dp_context *ctx)
 	if (packet->flags & DP_PACKET_LINK_GROUP)
 		return dp_to_group(env, ctx);
 	if (!(packet->flags & DP_PACKET_IP))
-		return packet->ether_type == DP_ETHERTYPE_ARP ? (int)dp_pass(env, ctx, DP_PASS_LINK)
-							      : DP_UNKNOWN_ETHERTYPE;
+		return packet->ether_type == DP_ETHERTYPE_ARP ? DP_PASS_LINK : DP_UNKNOWN_ETHERTYPE;
 	return DP_NONE;
 }
 

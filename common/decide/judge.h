@@ -1,8 +1,8 @@
 /* judge.h - the decision on a packet that starts a flow: a policy pair, or a reason.
  *
- * Order    border → route → source → TTL → policy → next hop. The first that refuses names the reason; Linux asks in
- *          the same order (ip_input, ip_route_input, ip_forward, then the FORWARD hook).
- * Errors   every refusal is a reason of reasons.def. Nothing is installed here: decide.h does.
+ * Order    source → route kind → TTL → policy → source translation → next hop. The first that refuses names the reason;
+ *          Linux asks in the same order (ip_input, ip_route_input, ip_forward, then the FORWARD hook).
+ * Errors   every refusal is a reason of reasons.def. Nothing is installed here: commit.h does.
  */
 #ifndef DP_JUDGE_H
 #define DP_JUDGE_H
@@ -11,6 +11,7 @@
 #include "../model/context.h"
 #include "martian.h"
 #include "route.h"
+#include "translation.h"
 #include "../flow/track.h"
 
 /* Equal for every packet of one direction of a flow; different for the two directions. */
@@ -93,7 +94,7 @@ DP_INLINE int dp_may_fragment(const struct dp_packet *packet)
 }
 
 /* Can the next hop take this packet now? Sets ctx->next_hop. A packet that is refused for its size is refused at once;
- * one that will be cut waits for its neighbour first, as others do. */
+ * one that will be fragmented waits for its neighbour first, as others do. */
 DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 index)
 {
 	const struct dp_next_hop *hop;
@@ -137,7 +138,7 @@ DP_INLINE void dp_half_of_packet(const struct dp_context *ctx, struct dp_flow_ha
 	half->next_hop = 0;
 }
 
-/* The query back of `forward`, as its packets look on arrival from `zone`. */
+/* The direction back of `forward`, as its packets look on arrival from `zone`. */
 DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, struct dp_flow_half *half)
 {
 	half->source = forward->new_destination;
@@ -157,9 +158,8 @@ DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, st
 	half->next_hop = 0;
 }
 
-/* Fills both halves. A query whose neighbour Linux does not know yet gets stamp 0: its next packet asks again. */
-DP_INLINE void dp_plan_pair(struct dp_context *ctx, const struct dp_route_query *there,
-			    const struct dp_route_query *back, __u8 to_zone)
+/* Fills the forward half. A route whose neighbour Linux does not know yet gets stamp 0: the next packet asks again. */
+DP_INLINE void dp_plan_forward(struct dp_context *ctx, const struct dp_route_query *there)
 {
 	__u32 flags = 0;
 
@@ -170,13 +170,17 @@ DP_INLINE void dp_plan_pair(struct dp_context *ctx, const struct dp_route_query 
 	dp_half_of_packet(ctx, &ctx->forward);
 	ctx->forward.flags = flags;
 	ctx->forward.next_hop = there->next_hop;
+}
+
+/* Fills the reverse half from the forward one, and what only the forward one has. */
+DP_INLINE void dp_plan_reverse(struct dp_context *ctx, const struct dp_route_query *back, __u8 to_zone)
+{
 	dp_half_reverse(&ctx->forward, to_zone, &ctx->reverse);
-	if (!there->next_hop)
-		ctx->forward.stamp = 0;
-	ctx->reverse.stamp = ctx->stamp;
 	ctx->reverse.next_hop = back->next_hop;
 	if (!back->next_hop)
 		ctx->reverse.stamp = 0;
+	if (!ctx->forward.next_hop)
+		ctx->forward.stamp = 0;
 	if (ctx->packet.protocol == DP_PROTOCOL_TCP && !(ctx->packet.tcp_flags & DP_TCP_SYN))
 		ctx->forward.flags |= DP_FLOW_PICKUP;
 }
@@ -185,7 +189,7 @@ DP_INLINE void dp_route_query_forward(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.destination;
-	query->bank = (__u16)ctx->bank;
+	query->bank = ctx->route_bank;
 	query->family = ctx->packet.family;
 	query->pad = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.source, &ctx->packet.destination,
@@ -196,7 +200,7 @@ DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.source;
-	query->bank = (__u16)ctx->bank;
+	query->bank = ctx->route_bank;
 	query->family = ctx->packet.family;
 	query->pad = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.destination, &ctx->packet.source,
@@ -206,7 +210,7 @@ DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
 /* The rule's word on ctx->packet towards `to_zone`: DP_NONE, or why not. Fills ctx->match. */
 DP_INLINE enum dp_reason dp_policy(struct dp_env *env, struct dp_context *ctx, __u8 to_zone)
 {
-	dp_classify(env, ctx->bank, &ctx->packet, to_zone, &ctx->match);
+	dp_classify(env, ctx->policy_bank, &ctx->packet, to_zone, &ctx->match);
 	if (ctx->match.action == DP_ACTION_ALLOW)
 		return DP_NONE;
 	if (ctx->match.action == DP_ACTION_REJECT)
@@ -245,7 +249,11 @@ DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx, struct dp_route
 	reason = dp_policy(env, ctx, egress->zone);
 	if (reason)
 		return reason;
-	dp_plan_pair(ctx, there, &back, egress->zone);
+	dp_plan_forward(ctx, there);
+	reason = dp_translate_source(env, ctx, egress);
+	if (reason)
+		return reason;
+	dp_plan_reverse(ctx, &back, egress->zone);
 	reason = dp_next_hop_ready(env, ctx, there->next_hop);
 	if (reason == DP_NONE && ctx->match.place == DP_PLACE_USER)
 		return DP_STEER_PLACE_USER;

@@ -2,6 +2,19 @@
  * what has been idle too long.
  *
  * Included by flow/table.h after key_family.h and table_family.h.
+ *
+ * Names, as perf and bpftool print them:
+ *   dp_flow_expired4 dp_flow_expired6                           dp_flow_eviction_score4 dp_flow_eviction_score6
+ *   dp_flow_choose_victim_in_set4 dp_flow_choose_victim_in_set6 dp_flow_prefetch_ages4 dp_flow_prefetch_ages6
+ *   dp_flow_choose_victim4 dp_flow_choose_victim6               dp_flow_evict4 dp_flow_evict6
+ *   dp_flow_evict_one4 dp_flow_evict_one6                       dp_flow_empty_ways4 dp_flow_empty_ways6
+ *   dp_flow_claim_free_way4 dp_flow_claim_free_way6             dp_flow_claim4 dp_flow_claim6
+ *   dp_flow_resolve_duplicate4 dp_flow_resolve_duplicate6       dp_flow_duplicates_in_set4 dp_flow_duplicates_in_set6
+ *   dp_flow_duplicates4 dp_flow_duplicates6                     dp_flow_search_duplicates4 dp_flow_search_duplicates6
+ *   dp_flow_write4 dp_flow_write6                               dp_flow_write_pair4 dp_flow_write_pair6
+ *   dp_flow_commit4 dp_flow_commit6                             dp_flow_half_hash4 dp_flow_half_hash6
+ *   dp_flow_claim_pair4 dp_flow_claim_pair6                     dp_flow_install4 dp_flow_install6
+ *   dp_flow_entry_hash4 dp_flow_entry_hash6                     dp_flow_delete_idle4 dp_flow_delete_idle6
  */
 
 /* Has the pair of `slot`, in `state`, been idle for its timeout? Both halves count. */
@@ -272,24 +285,24 @@ DP_INLINE int DP_F(duplicates)(struct dp_env *env, const struct DP_F(words) *wor
 			       search);
 }
 
-/* Searches both keys of a pair whose entries are written and whose forward entry is pending. */
-DP_INLINE int DP_F(has_duplicate)(struct dp_env *env, const struct dp_flow_pair *pair)
+/* Searches both keys of a pair whose entries are written and whose forward entry is pending: DP_INSTALL_OK when no other
+ * pair has one of them, else DP_INSTALL_EXISTS_*. */
+DP_INLINE int DP_F(search_duplicates)(struct dp_env *env, const struct dp_flow_pair *pair,
+				      const struct dp_flow_hashes *hashes)
 {
-	const struct dp_settings *settings = dp_env_settings(env);
 	DP_ENTRY *forward = DP_F(entry)(env, pair->forward), *reverse = DP_F(entry)(env, pair->reverse);
-	struct dp_flow_search search = { 0, pair->forward, pair->forward };
+	struct dp_flow_search search = { hashes->forward, pair->forward, pair->forward };
 	struct DP_F(words) words;
 
-	if (!settings || !forward || !reverse)
-		return 1;
-	DP_F(words_of)(&forward->key, &words);
-	search.hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
+	if (!forward || !reverse)
+		return DP_INSTALL_EXISTS_FORWARD;
+	DP_F(words_in)(forward, &words);
 	if (DP_F(duplicates)(env, &words, &search))
-		return 1;
-	DP_F(words_of)(&reverse->key, &words);
-	search.hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
+		return DP_INSTALL_EXISTS_FORWARD;
+	DP_F(words_in)(reverse, &words);
+	search.hash = hashes->reverse;
 	search.own = pair->reverse;
-	return DP_F(duplicates)(env, &words, &search);
+	return DP_F(duplicates)(env, &words, &search) ? DP_INSTALL_EXISTS_REVERSE : DP_INSTALL_OK;
 }
 
 DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u32 partner,
@@ -332,12 +345,13 @@ DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair
 
 /* From pending to `state` unless somebody else has one of the keys; the pair is released otherwise. The exchange that
  * published `pending` was a full barrier: of two writers at least one sees the other. */
-DP_INLINE int DP_F(commit)(struct dp_env *env, const struct dp_flow_pair *pair, __u32 pending, __u32 state)
+DP_INLINE int DP_F(commit)(struct dp_env *env, const struct dp_flow_pair *pair, const struct dp_flow_hashes *hashes,
+			   __u32 pending, __u32 state)
 {
 	__u32 *forward = DP_F(control)(env, pair->forward);
-	int result = DP_INSTALL_EXISTS;
+	int result = DP_F(search_duplicates)(env, pair, hashes);
 
-	if (forward && !DP_F(has_duplicate)(env, pair)) {
+	if (forward && result == DP_INSTALL_OK) {
 		if (DP_COMPARE_SWAP(forward, pending, dp_flow_with_state(pending, state)) == pending)
 			return DP_INSTALL_OK;
 		result = DP_INSTALL_KILLED;
@@ -358,18 +372,19 @@ DP_VERB __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
 }
 
 /* Claims a way for each half: 1 with both in `pair`. */
-DP_INLINE int DP_F(claim_pair)(struct dp_env *env, __u64 forward_hash, __u64 reverse_hash,
-			       const struct dp_install *io, struct dp_flow_pair *pair)
+DP_INLINE int DP_F(claim_pair)(struct dp_env *env, const struct dp_flow_hashes *hashes, const struct dp_install *io,
+			       struct dp_flow_pair *pair)
 {
-	struct dp_flow_claim claim = { reverse_hash,  io->now, io->evict, io->evict_expired,
-				       io->crowded, 0,	     0,		0,		   0 };
+	struct dp_flow_claim claim = { hashes->reverse, io->now, io->evict, io->evict_expired,
+				       io->crowded,	0,	 0,	    0,
+				       0 };
 	__u32 *word;
 
 	if (!DP_F(claim)(env, &claim))
 		return 0;
 	pair->reverse = claim.slot;
 	pair->reverse_version = claim.version;
-	claim.hash = forward_hash;
+	claim.hash = hashes->forward;
 	claim.crowded = 0; /* one pair in, one out */
 	if (DP_F(claim)(env, &claim)) {
 		pair->forward = claim.slot;
@@ -387,33 +402,43 @@ DP_VERB int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	struct dp_flow_pair pair = { 0, 0, 0, 0 };
-	__u64 forward_hash, reverse_hash;
+	struct dp_flow_hashes hashes;
 	__u32 *forward_word, *reverse_word, pending;
 	int result;
 
 	DP_LAUNDER(env);
 	if (!settings || !forward || !reverse || !io)
 		return DP_INSTALL_FULL;
-	forward_hash = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
-	reverse_hash = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
-	/* before the first locked operation, which would wait for each miss in turn; the forward_word's key has been searched */
-	DP_F(prefetch_sets)(env, reverse_hash, DP_F(shape)(settings)->set_count);
-	if (!DP_F(claim_pair)(env, forward_hash, reverse_hash, io, &pair))
+	hashes.forward = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
+	hashes.reverse = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
+	/* before the first locked operation, which would wait for each miss in turn; the forward key has been searched */
+	DP_F(prefetch_sets)(env, hashes.reverse, DP_F(shape)(settings)->set_count);
+	if (!DP_F(claim_pair)(env, &hashes, io, &pair))
 		return DP_INSTALL_FULL;
 	forward_word = DP_F(control)(env, pair.forward);
 	reverse_word = DP_F(control)(env, pair.reverse);
 	if (!forward_word || !reverse_word || !DP_F(write_pair)(env, &pair, forward, reverse, io->now))
 		return DP_INSTALL_FULL;
-	/* arm64: store barrier; the reverse_word is found from here on, but not used before its forward_word is live */
-	DP_STORE_RELEASE(reverse_word, pair.reverse_version | dp_flow_tag(reverse_hash) | DP_FLOW_HALF_OPEN);
-	pending = pair.forward_version | dp_flow_tag(forward_hash) | DP_FLOW_PENDING;
+	/* arm64: store barrier; the reverse entry is found from here on, but not used before its forward entry is live */
+	DP_STORE_RELEASE(reverse_word, pair.reverse_version | dp_flow_tag(hashes.reverse) | DP_FLOW_HALF_OPEN);
+	pending = pair.forward_version | dp_flow_tag(hashes.forward) | DP_FLOW_PENDING;
 	DP_EXCHANGE(forward_word, pending);
-	result = DP_F(commit)(env, &pair, pending, DP_FLOW_HALF_OPEN);
+	result = DP_F(commit)(env, &pair, &hashes, pending, DP_FLOW_HALF_OPEN);
 	if (result == DP_INSTALL_OK) {
 		io->slot = pair.forward;
 		io->control = dp_flow_with_state(pending, DP_FLOW_HALF_OPEN);
 	}
 	return result;
+}
+
+/* Hash of the key in an entry that the caller owns. */
+DP_INLINE __u64 DP_F(entry_hash)(struct dp_env *env, __u32 slot)
+{
+	const DP_ENTRY *entry = DP_F(entry)(env, slot);
+	struct DP_F(words) words;
+
+	DP_F(words_in)(entry, &words);
+	return DP_F(hash_words)(&words, DP_F(shape)(dp_env_settings(env))->seed);
 }
 
 /* Deletes the pair of `view` (either half) if it is still idle: 1 when this caller did it. A packet that came while the
@@ -422,6 +447,7 @@ DP_VERB int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward
 DP_INLINE int DP_F(delete_idle)(struct dp_env *env, const struct dp_flow_view *view, __u32 now)
 {
 	struct dp_flow_pair pair;
+	struct dp_flow_hashes hashes;
 	__u32 former, pending, *forward;
 
 	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
@@ -432,8 +458,10 @@ DP_INLINE int DP_F(delete_idle)(struct dp_env *env, const struct dp_flow_view *v
 		DP_F(release)(env, &pair);
 		return 1;
 	}
+	hashes.forward = DP_F(entry_hash)(env, pair.forward);
+	hashes.reverse = DP_F(entry_hash)(env, pair.reverse);
 	forward = DP_F(control)(env, pair.forward);
 	pending = dp_flow_with_state(former, DP_FLOW_PENDING);
 	DP_EXCHANGE(forward, pending);
-	return DP_F(commit)(env, &pair, pending, dp_flow_state_of(former)) != DP_INSTALL_OK;
+	return DP_F(commit)(env, &pair, &hashes, pending, dp_flow_state_of(former)) != DP_INSTALL_OK;
 }

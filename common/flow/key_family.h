@@ -2,6 +2,9 @@
  *
  * Included by flow/table.h alone, once with DP_FAMILY 4 and once with 6, before the texts that are the same for both.
  * DP_F(find) is dp_flow_find4 or dp_flow_find6. No include guard: it is meant to be read twice.
+ *
+ * Names, as perf and bpftool print them:
+ *   dp_flow_words4 dp_flow_words6                               dp_flow_hash4 dp_flow_hash6
  */
 #undef DP_F
 #undef DP_BUCKET

@@ -71,15 +71,14 @@ DP_INLINE __u32 *dp_flow_sequence_word(struct dp_env *env, __u8 family, __u32 sl
 	}
 }
 
-/* On the reverse entry: `sequence`, host order, is what the originator must acknowledge. A repeated SYN-ACK replaces it. */
+/* On the reverse entry: `sequence`, host order, is what the originator must acknowledge. A repeated SYN-ACK replaces it.
+ * The caller sets DP_FLOW_SEQUENCE behind this. */
 DP_INLINE void dp_flow_store_sequence(struct dp_env *env, __u8 family, const struct dp_flow_view *view, __u32 sequence)
 {
 	__u32 *word = dp_flow_sequence_word(env, family, view->slot);
 
-	if (!word)
-		return;
-	DP_STORE_RELEASE(word, sequence);
-	dp_flow_change_flags(env, family, view->slot, view->control, DP_FLOW_SEQUENCE, 0);
+	if (word)
+		DP_STORE_RELEASE(word, sequence);
 }
 
 /* From the forward entry: what the reverse entry remembers. */

@@ -36,8 +36,9 @@
 enum dp_install_result {
 	DP_INSTALL_OK = 0,
 	DP_INSTALL_FULL = 1, /* no way was free and none could be taken */
-	DP_INSTALL_EXISTS = 2, /* another pair has one of the keys: look again; with NAT, try another port */
-	DP_INSTALL_KILLED = 3, /* another pair with one of the keys was faster: look again */
+	DP_INSTALL_EXISTS_FORWARD = 2, /* another pair has the forward key: this very flow is there, look again */
+	DP_INSTALL_EXISTS_REVERSE = 3, /* another pair has the reverse key alone: with NAT, try another port */
+	DP_INSTALL_KILLED = 4, /* another pair with one of the keys was faster: look again */
 };
 
 struct dp_install {
@@ -74,6 +75,13 @@ struct dp_flow_claim {
 
 enum dp_flow_claim_result { DP_CLAIM_DONE = 0, DP_CLAIM_RACED = 1, DP_CLAIM_FULL = 2 };
 
+/* Of the two keys of a pair. */
+struct dp_flow_hashes {
+	__u64 forward;
+	__u64 reverse;
+};
+
+/* The search for another pair with one of the caller's keys. */
 struct dp_flow_search {
 	__u64 hash;
 	__u32 own;     /* slot that holds the caller's own copy of the key */

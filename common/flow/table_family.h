@@ -1,6 +1,21 @@
 /* table_family.h - the part of flow/table.h that is the same text for both families: reading and changing.
  *
  * Included by flow/table.h after key_family.h, whose macros it uses.
+ *
+ * Names, as perf and bpftool print them:
+ *   dp_flow_shape4 dp_flow_shape6                               dp_flow_entry4 dp_flow_entry6
+ *   dp_flow_control4 dp_flow_control6                           dp_flow_words_in4 dp_flow_words_in6
+ *   dp_flow_same_key4 dp_flow_same_key6                         dp_flow_copy4 dp_flow_copy6
+ *   dp_flow_found4 dp_flow_found6                               dp_flow_holds4 dp_flow_holds6
+ *   dp_flow_search4 dp_flow_search6                             dp_flow_usable4 dp_flow_usable6
+ *   dp_flow_prefetch_sets4 dp_flow_prefetch_sets6               dp_flow_locate4 dp_flow_locate6
+ *   dp_flow_copy_found4 dp_flow_copy_found6                     dp_flow_find4 dp_flow_find6
+ *   dp_flow_find_steady4 dp_flow_find_steady6                   dp_flow_view_slot4 dp_flow_view_slot6
+ *   dp_flow_count4 dp_flow_count6                               dp_flow_pair_at4 dp_flow_pair_at6
+ *   dp_flow_change_forward_state4 dp_flow_change_forward_state6 dp_flow_mirror4 dp_flow_mirror6
+ *   dp_flow_set_state4 dp_flow_set_state6                       dp_flow_change_flags4 dp_flow_change_flags6
+ *   dp_flow_restamp4 dp_flow_restamp6                           dp_flow_release4 dp_flow_release6
+ *   dp_flow_delete4 dp_flow_delete6
  */
 
 DP_INLINE const struct dp_table_shape *DP_F(shape)(const struct dp_settings *settings)
@@ -32,6 +47,17 @@ DP_INLINE __u32 *DP_F(control)(struct dp_env *env, __u32 slot)
 	if (!bucket || lane >= DP_FLOW_LANES)
 		return 0;
 	return &bucket->control[lane];
+}
+
+/* The key of an entry as it lies there. */
+DP_INLINE void DP_F(words_in)(const DP_ENTRY *entry, struct DP_F(words) *words)
+{
+	const dp_flow_word *word = (const dp_flow_word *)&entry->key;
+
+	DP_UNROLL
+	for (int i = 0; i < DP_KEY_WORDS - 1; i++)
+		words->word[i] = DP_LOAD(&word[i]);
+	words->word[DP_KEY_WORDS - 1] = DP_LOAD(&word[DP_KEY_WORDS - 1]) << 16 >> 16; /* without `delta` */
 }
 
 DP_INLINE int DP_F(same_key)(const DP_ENTRY *entry, const struct DP_F(words) *wanted)

@@ -7,6 +7,7 @@
 #define DP_CONTEXT_H
 
 #include "flow.h"
+#include "operation.h"
 #include "packet.h"
 #include "rule.h"
 #include "verdict.h"
@@ -19,17 +20,22 @@ struct dp_context {
 	__u32 now; /* ticks */
 	/* read once per packet from the settings */
 	__u32 stamp;
-	__u32 bank;
+	__u16 policy_bank;
+	__u16 route_bank;
 	__u8 side;      /* enum dp_side */
 	__u8 known;     /* view holds the packet's half of a live flow */
 	__u16 next_hop; /* chosen for this packet; 0: none */
 	__u8 to_host;   /* the destination is the host's own */
-	__u8 pad[3];
+	__u8 attempt;   /* looks that lost a race before this one */
+	__u8 pad[2];
 	struct dp_flow_view view;    /* valid when the packet is forwarded, and when `known` */
 	struct dp_match match;       /* the rule that decided a new or re-judged flow */
 	struct dp_flow_half forward; /* of a new flow: what is installed */
 	struct dp_flow_half reverse;
+	struct dp_operation operation; /* what the packet changes in the tables */
 };
-DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 88, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 88 + 32, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_context) % 8 == 0,
+		 "values of per-CPU maps lie eight bytes apart");
 
 #endif

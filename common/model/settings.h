@@ -6,11 +6,9 @@
 #ifndef DP_SETTINGS_H
 #define DP_SETTINGS_H
 
+#include "layout.h"
 #include "limits.h"
 #include "../target.h"
-
-/* Raised whenever anything in common/model that lies in a pinned map changes. */
-enum { DP_LAYOUT_VERSION = 4 };
 
 enum dp_budget_kind {
 	DP_BUDGET_FRAGMENT = 0,
@@ -50,10 +48,16 @@ struct dp_table_shape {
 };
 
 struct dp_settings {
-	__u32 layout_version;
-	__u32 bank;      /* 0 or 1: tables in force */
-	__u32 stamp;     /* generation << 16 | epoch; neither half is ever 0 */
-	__u32 heartbeat; /* tick at which the daemon last said it lives */
+	/* The head: what the entries of the flow tables were made with. These fields stay where they are for ever, because an
+	 * upgrade that changes the rest carries them over (DP_SETTINGS_HEAD). */
+	__u32 layout_version; /* DP_LAYOUT_VERSION; 0: nobody has written here yet */
+	__u32 stamp;          /* generation << 16 | epoch; neither half is ever 0 */
+	struct dp_table_shape v4;
+	struct dp_table_shape v6;
+	__u64 ecmp_seed;
+	__u32 policy_bank; /* 0 or 1: zone pairs and rules in force */
+	__u32 route_bank;  /* 0 or 1: routes and paths in force */
+	__u32 heartbeat;   /* tick at which the daemon last said it lives */
 	__u32 ticks_per_second;
 	__u32 heartbeat_limit; /* ticks after which nobody is home */
 	__u32 pickup_until;    /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
@@ -61,12 +65,13 @@ struct dp_settings {
 	__u8 evict_expired; /* the table is near max_pairs, or nobody is home: writers take expired entries */
 	__u8 pickup_grace; /* pickup_until counts */
 	__u8 crowded;      /* enum dp_crowded */
-	struct dp_table_shape v4;
-	struct dp_table_shape v6;
 	struct dp_timeouts timeouts;
 	__u32 budget[8]; /* enum dp_budget_kind: packets per second */
-	__u64 ecmp_seed;
+	__u32 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_settings) == 136, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_settings) == 144, "no hidden padding");
+enum { DP_SETTINGS_HEAD = 48 }; /* bytes: through ecmp_seed */
+DP_STATIC_ASSERT(__builtin_offsetof(struct dp_settings, ecmp_seed) == DP_SETTINGS_HEAD - 8,
+		 "the head never changes");
 
 #endif

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# bench.sh - what scripts/bench and scripts/bench-nics share: sourced after common.sh.
+# bench.sh - functions of scripts/bench and scripts/bench-nics; sourced after common.sh.
 #
-#   run_bench "$@"      installs, builds, and runs bench/compare in place of the shell
+#   run_bench "$@"      installs, builds, and replaces the shell with bench/compare
 #
-# TWINPATH_PROGRAMS=FOLDER: the programs there are used; then nothing is installed and built.
+# TWINPATH_PROGRAMS=FOLDER: use the programs there; then nothing is installed and built.
 
 bench_programs=${TWINPATH_PROGRAMS:-$ROOT/build/release/bin}
 BENCH=(/usr/bin/python3 "$ROOT/bench/compare/main.py" --root "$ROOT" --programs "$bench_programs")
@@ -27,13 +27,13 @@ run_bench() {
   if [[ " $* " == *" --list "* ]]; then
     exec "${BENCH[@]}" "$@"
   fi
-  "${BENCH[@]}" "$@" --packages >/dev/null # a mistake in the options, before anything is installed
+  "${BENCH[@]}" "$@" --packages >/dev/null # reports wrong options before anything is installed
   need_root
-  if [[ -z ${TWINPATH_PROGRAMS:-} && " $* " != *" --give-back "* ]]; then
+  if [[ -z ${TWINPATH_PROGRAMS:-} && " $* " != *" --restore "* && " $* " != *" --give-back "* ]]; then
     "$ROOT/scripts/install-packages" >&2
     [[ " $* " == *" --smoke "* ]] || bench_install_peers "$@" >&2
     bench_build
   fi
-  # In place of this shell: a signal meets who can clean up. What has passed so far counts against its limits.
+  # Replaces this shell, so that a signal reaches the program that cleans up. The time so far counts against its limit.
   exec "${BENCH[@]}" --clang "$(newest_clang)" --spent "$SECONDS" "$@"
 }

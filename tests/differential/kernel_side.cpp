@@ -79,7 +79,7 @@ int KernelSide::map(const char* name) const {
 }
 
 dp_context KernelSide::scratch() const {
-  std::vector<dp_context> all(cpus_);  // values of 344 bytes: a multiple of eight, as the kernel packs them
+  std::vector<dp_context> all(cpus_);  // whole values: a multiple of eight, as the kernel packs them
   static_assert(sizeof(dp_context) % 8 == 0);
   const std::uint32_t zero = 0;
   if (bpf_map_lookup_elem(scratch_, &zero, all.data()) != 0) give_up("read scratch", errno);

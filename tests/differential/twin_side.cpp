@@ -8,6 +8,7 @@
 #include "differential/twin_side.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace twinpath::test {
@@ -20,7 +21,8 @@ void add(dp_counter& counter, std::uint32_t bytes) {
   counter.bytes += bytes;
 }
 
-// Which budget a steered packet is taken from (budget_pps of the configuration); none where the rule or the device sends it.
+// Which budget a steered packet is taken from (budget_pps of the configuration); none where the rule or the device sends
+// it. Written apart from dp_budget_of, which it is held against.
 int budget_of(const dp_packet& packet, int reason) {
   const bool whole = packet.family == DP_FAMILY_V6 || (packet.flags & DP_PACKET_DONT_FRAGMENT) != 0;
   if (reason == DP_STEER_TOO_BIG && !whole) return DP_BUDGET_FRAGMENT;
@@ -30,7 +32,7 @@ int budget_of(const dp_packet& packet, int reason) {
   if (reason == DP_STEER_HELD) return DP_BUDGET_HELD;
   const bool makes_error = reason == DP_STEER_ICMP_ERROR || reason == DP_STEER_TOO_BIG || reason == DP_STEER_REJECT ||
                            reason == DP_STEER_UNREACHABLE;
-  return makes_error ? DP_BUDGET_ICMP_ERROR : -1;
+  return makes_error ? int{DP_BUDGET_ICMP_ERROR} : int{DP_BUDGET_NONE};
 }
 
 }  // namespace
@@ -123,15 +125,8 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival, bool hit) {
 
 Outcome TwinSide::steer(dp_context& ctx, const Arrival& arrival, int reason) {
   const dp_port& port = env_.ports[ctx.packet.ingress];
-  const int budget = budget_of(ctx.packet, reason);
-  int refused = DP_NONE;
-  if (arrival.queue >= port.queue_count)
-    refused = DP_ENGINE_ABSENT;
-  else if (budget >= 0 && !dp_env_budget(&env_, static_cast<__u32>(budget), ctx.now))
-    refused = DP_STEER_BUDGET;
-  else if (!attachments_.socket[port.first_socket + arrival.queue])
-    refused = DP_ENGINE_ABSENT;
-  if (refused) return stay(ctx, arrival, refused);
+  if (arrival.queue >= port.queue_count || !attachments_.socket[port.first_socket + arrival.queue])
+    return stay(ctx, arrival, DP_ENGINE_ABSENT);
   last_.reason = reason;
   add(reasons[static_cast<std::size_t>(reason)], ctx.packet.frame_bytes);
   add(port_counters[ctx.packet.ingress].steered, ctx.packet.frame_bytes);
@@ -161,6 +156,37 @@ Outcome TwinSide::stay(const dp_context& ctx, const Arrival& arrival, int reason
   return {passes ? XDP_PASS : XDP_DROP, arrival.frame, {}};
 }
 
+// The loop of dp_decide, with what the hook knows between look and commit.
+int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
+  for (ctx.attempt = 0; ctx.attempt < DP_DECIDE_LOOKS; ctx.attempt++) {
+    int reason = look(ctx);
+    if (dp_host_refused(&ctx, reason) && host_waits_for(ctx.packet)) reason = dp_host_waits(&ctx);
+    if (dp_reason_verdict(static_cast<dp_reason>(reason)) == DP_STEER) {
+      if (ctx.operation.budget != budget_of(ctx.packet, reason))
+        throw std::logic_error("another budget than the twin's");
+      if (arrival.queue >= env_.ports[ctx.packet.ingress].queue_count) ctx.operation.budget = DP_BUDGET_NONE;
+    }
+    reason = dp_commit(&env_, &ctx, reason);
+    if (reason != DP_LOOK_AGAIN) return reason;
+  }
+  return DP_TABLE_FULL;
+}
+
+// Now and then the tables are compared before and behind: a look must not write.
+int TwinSide::look(dp_context& ctx) {
+  constexpr std::uint32_t kEvery = 64;
+  if (++looks_ % kEvery != 0) return dp_look(&env_, &ctx);
+  const auto before4 = flows4;
+  const auto before6 = flows6;
+  const auto budgets = env_.budgets;
+  const int reason = dp_look(&env_, &ctx);
+  if (std::memcmp(before4.data(), flows4.data(), flows4.size() * sizeof(flows4[0])) != 0 ||
+      std::memcmp(before6.data(), flows6.data(), flows6.size() * sizeof(flows6[0])) != 0 ||
+      std::memcmp(&budgets, &env_.budgets, sizeof(budgets)) != 0)
+    throw std::logic_error("a look has written");
+  return reason;
+}
+
 Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit) {
   dp_context own = slow_;
   dp_context& ctx = hit != DP_HIT_NOT ? own : slow_;  // the short way leaves the context of the slow one alone
@@ -173,8 +199,7 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
   ctx.match.rule = 0;
   ctx.match.flags = 0;
   int reason = read_frame(ctx, arrival, last_.parent);
-  if (!reason) reason = dp_decide(&env_, &ctx);
-  if (dp_host_refused(&ctx, reason) && host_waits_for(ctx.packet)) reason = dp_pass(&env_, &ctx, DP_PASS_HOST);
+  if (!reason) reason = decide(ctx, arrival);
   last_.ingress = ctx.packet.ingress;
   last_.rule = ctx.match.rule;
   last_.reason = reason;

@@ -2,7 +2,7 @@
 //
 // Tables   what the control plane writes is read from the kernel side's maps; flow tables, budgets, counters and the
 //          context of the slow path are its own.
-// Path     every packet is decided by dp_decide, so what the kernel's short way (hit.h) lets through is held against
+// Path     every packet is decided by look and commit, so what the kernel's short way (hit.h) lets through is held against
 //          the full decision. hits() says that the short way should have been enough.
 // Time     the tick is the caller's: whatever the kernel side has read.
 #pragma once
@@ -80,6 +80,8 @@ class TwinSide {
   [[nodiscard]] bool host_waits_for(const dp_packet& packet) const;
   void log(const dp_context& ctx, int reason);
   int read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t number);
+  int decide(dp_context& ctx, const Arrival& arrival);
+  int look(dp_context& ctx);
   Outcome forward(dp_context& ctx, const Arrival& arrival, bool hit);
   Outcome steer(dp_context& ctx, const Arrival& arrival, int reason);
   Outcome stay(const dp_context& ctx, const Arrival& arrival, int reason);
@@ -87,6 +89,7 @@ class TwinSide {
   const Attachments& attachments_;
   dp_env env_;
   dp_context slow_{};
+  std::uint32_t looks_ = 0;
   Last last_;
 };
 

@@ -325,11 +325,12 @@ void World::fill_rules(std::uint32_t bank, Random& random) {
     }
 }
 
-// As the control plane does: the idle bank is built, then one word makes it the one in force.
+// As the control plane does: the idle bank is built, then one word makes it the one in force. Routes change with it.
 void World::change_rules(Random& random) {
-  const std::uint32_t idle = settings().bank ^ 1;
+  const std::uint32_t idle = settings().policy_bank ^ 1;
   fill_rules(idle, random);
-  settings().bank = idle;
+  settings().policy_bank = idle;
+  settings().route_bank = idle;
   change_generation();
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench_nics_test.sh PROGRAMS - scripts/bench-nics: measures with devices of the host, and they come home as they were,
-# however it ended. The host is a network namespace of this test, its NICs are veths.
+# bench_nics_test.sh PROGRAMS - scripts/bench-nics measures with devices of the host and restores them, however it ended.
+# The host is a network namespace of this test, its NICs are veths.
 set -euo pipefail
 # shellcheck source=tests/harness/bench.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../harness/bench.sh"
@@ -24,7 +24,7 @@ make_wire 1 nic1 gen1
 make_wire 2 nic2 sink2
 on_host ip link add bridge0 type bridge
 on_host ip link add free1 type veth peer name free2
-# Each is unlike what a new device is, so that what is not put back shows. One stays down.
+# Each differs from a new device, so that a setting that is not restored is found. One stays down.
 on_host ip link set nic1 mtu 1450 up
 on_host ip link set gen1 up
 on_host ethtool -K nic1 gro on tso off
@@ -95,7 +95,7 @@ jq -e '.machine | [.in, .out, .generator, .sink] | map(contains(": veth ")) | al
 as_before
 nothing_left "$smoke"
 
-# begin SIGNAL LOG: ended in the middle of a measurement, by the signal; sets `ended`.
+# begin_and_end SIGNAL LOG: ends a run by the signal in the middle of a measurement; sets `ended`, its PID.
 begin_and_end() {
   (bench_nics "${devices[@]}" --force --peers twinpath --scenarios two-cores) >"$work/$2" 2>&1 &
   ended=$!
@@ -111,10 +111,16 @@ as_before
 nothing_left "$ended"
 
 begin_and_end KILL log3
-! on_host ip link show dev nic1 2>/dev/null || fail "killed too early: the devices are still at home"
-# From another namespace nothing is given back, and nothing destroyed.
-unshare --net "$root/scripts/bench-nics" --give-back >"$work/log4" 2>&1 && fail "devices of another namespace are given back"
+! on_host ip link show dev nic1 2>/dev/null || fail "killed too early: the devices have not left"
+# From another namespace nothing is restored, and nothing destroyed.
+unshare --net "$root/scripts/bench-nics" --restore >"$work/log4" 2>&1 && fail "devices of another namespace are restored"
 grep -q "^nic1, nic2, gen1, sink2: taken by a run that was killed, from another" "$work/log4" || fail "it does not say whose they are"
-(bench_nics --give-back) >"$work/log5" 2>&1 || fail "the devices of a killed run are not given back"
+(bench_nics --restore) >"$work/log5" 2>&1 || fail "the devices of a killed run are not restored"
+as_before
+nothing_left "$ended"
+
+# --give-back is the same option.
+begin_and_end KILL log6
+(bench_nics --give-back) >"$work/log7" 2>&1 || fail "the devices of a killed run are not restored by --give-back"
 as_before
 nothing_left "$ended"

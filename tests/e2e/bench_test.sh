@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# bench_test.sh PROGRAMS - scripts/bench: packets arrive through each forwarder, and nothing is left, however it ended.
+# bench_test.sh PROGRAMS - scripts/bench: packets arrive through each forwarder, and it removes what it made, however it
+# ended.
 set -euo pipefail
 # shellcheck source=tests/harness/bench.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../harness/bench.sh"
@@ -10,7 +11,9 @@ export TWINPATH_PROGRAMS=$1
 smoke=$!
 wait "$smoke" || fail "the benchmark failed"
 each_forwarded "$work/result.json"
-jq -e '.machine.kernel != null and (.modes | length) == 3' "$work/result.json" >/dev/null || fail "the result does not say where it is from"
+jq -e '[.ns_over_redirect[] | select(.median != null) | .peer] | sort == ["linux", "redirect", "twinpath"]' \
+  "$work/result.json" >/dev/null || fail "no ns over bare redirect"
+jq -e '.machine.kernel != null and (.modes | length) == 3' "$work/result.json" >/dev/null || fail "the result has no machine or modes"
 grep -q '</svg>' "$work/result.svg" || fail "no plot"
 nothing_left "$smoke"
 

@@ -119,6 +119,8 @@ void check_table(const GatewayLab& lab, const std::map<FlowName, Amount>& heard,
     CHECK(count_with(pairs, "origin", origin) == expected);
     CHECK(count_with(pairs, "place", place) == expected);
     CHECK(count_with(pairs, "rule", "all") == expected);
+    // The streamed document has the pairs of the pages.
+    CHECK(lab.get(std::string("/v1/policies?limit=all&protocol=") + protocol)["policies"].size() == expected);
     // The engine's counts are in the table a fiftieth of a second after the packet.
     std::vector<nlohmann::json> differ;
     const bool all_agree = eventually([&] {
@@ -159,6 +161,11 @@ TEST_CASE("under place user the engine sees every packet of every flow, and the 
   const auto heard = converse(lab, "user");
   CHECK(lab.engine_received() == packets(heard));
   check_table(lab, heard, "user", "engine");
+  const nlohmann::json steered = lab.get("/v1/drops?steered=1")["steered"];
+  std::uint64_t sum = 0;
+  for (const nlohmann::json& reason : steered) sum += reason["packets"].get<std::uint64_t>();
+  CHECK_MESSAGE(sum == packets(heard), steered.dump());
+  CHECK_MESSAGE(steered[0]["reason"] == "place_user", steered.dump());
   check_ledger_at_rest(lab);
 }
 

@@ -3,7 +3,7 @@
 // Promises a document is refused with faults, or read; what is read can be shown, and what is shown is read again as the
 //          same; compiling it twice gives the same tables.
 #include "config/compile.hpp"
-#include "config/config.hpp"
+#include "config/document.hpp"
 #include "fuzz/fuzz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -5,10 +5,10 @@
 //          bodies takes is JSON to the library as well.
 #include <nlohmann/json.hpp>
 
+#include "base/prefix.hpp"
 #include "fuzz/fuzz.hpp"
 #include "harness/fake_gateway.hpp"
 #include "rest/json_check.hpp"
-#include "rest/prefix.hpp"
 #include "rest/routes.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -19,13 +19,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.target = input.line();
   request.content_type = input.line();
   request.body = input.rest();
-  (void)rest::parse_prefix(request.target);
+  (void)parse_prefix(request.target);
   rest::FakeGateway gateway;
   gateway.add_pairs(3);
-  const rest::Answer answer = rest::dispatch(gateway, request);
-  fuzz::promise(answer.status >= 200 && answer.status < 600, "no status of HTTP");
-  if (answer.content_type == "application/json" && !answer.body.empty())
-    fuzz::promise(nlohmann::json::accept(answer.body), "an answer that is no JSON:", answer.body);
+  rest::Response response = rest::dispatch(gateway, request);
+  fuzz::promise(response.status >= 200 && response.status < 600, "no status of HTTP");
+  std::string& body = response.body;
+  for (bool more = response.source != nullptr; more;) {
+    response.source->next([&](std::optional<std::string> piece) {
+      more = piece.has_value();
+      body += piece.value_or("");
+    });
+  }
+  if (response.content_type == "application/json" && !response.body.empty())
+    fuzz::promise(nlohmann::json::accept(response.body), "an answer that is no JSON:", response.body);
   if (!rest::check_json(request.body))
     fuzz::promise(nlohmann::json::accept(request.body, true), "a body that only the check takes");
   return 0;

@@ -13,6 +13,8 @@ struct FakeGateway final : Gateway {
   json status_answer = {{"name", "edge1"}, {"generation", 7}};
   std::vector<json> pairs;  // their ids are "1", "2", ...
   PolicyQuery last_query;
+  int pages_asked = 0;
+  int pages_given = -1;  // policies() refuses after so many pages; below 0: never
   std::string last_config;
   bool last_dry_run = false;
   std::vector<ConfigFault> faults;
@@ -34,12 +36,15 @@ struct FakeGateway final : Gateway {
   json zones() override { return json::array({{{"name", "inside"}}}); }
   json rules() override { return json::array({{{"name", "web-out"}, {"packets", 12}}}); }
   json drops() override { return json::array({{{"reason", "no_route"}, {"packets", 3}}}); }
+  json steered() override { return json::array({{{"reason", "fragment"}, {"packets", 4}}}); }
   json engines() override { throw std::runtime_error("engines are on strike"); }
   std::string metrics() override { return metrics_text; }
 
   Result<PolicyPage> policies(const PolicyQuery& query) override {
     last_query = query;
+    ++pages_asked;
     if (!refusal.empty()) return refuse("{}", refusal);
+    if (pages_asked - 1 == pages_given) return refuse("the zone has gone");
     PolicyPage page;
     std::size_t at = query.cursor.empty() ? 0 : std::stoul(query.cursor);
     for (; at < pairs.size() && page.pairs.size() < query.limit; ++at) page.pairs.push_back(pairs[at]);

@@ -45,6 +45,10 @@ class FlowTable {
   [[nodiscard]] flow_env* env() { return &env_; }
   [[nodiscard]] const dp_timeouts& timeouts() const { return settings_.timeouts; }
   [[nodiscard]] TableView view() { return {family_, v4_, v6_, settings_.v4}; }
+  [[nodiscard]] std::uint64_t hash(const dp_flow_half& half) const {
+    return family_ == DP_FAMILY_V4 ? dp_flow_half_hash4(&half, settings_.v4.seed)
+                                   : dp_flow_half_hash6(&half, settings_.v6.seed);
+  }
   [[nodiscard]] std::uint32_t& control(std::uint32_t slot) {
     return family_ == DP_FAMILY_V4 ? *dp_flow_control4(&env_, slot) : *dp_flow_control6(&env_, slot);
   }

@@ -50,6 +50,11 @@ class Running {
   [[nodiscard]] std::string socket() const { return folder_.file("api.sock"); }
   [[nodiscard]] std::uint16_t http_port() const { return server_->http_port(); }
 
+  // True as soon as no client is connected any more.
+  bool becomes_unconnected() {
+    return becomes([this](const FakeGateway&) { return server_->connection_count() == 0; });
+  }
+
   // What the server does after an answer has left, only its own thread may look at: true as soon as `holds(gateway)`
   // does, false when it does not within a long time.
   template <class Predicate>

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/document.hpp"
 #include "harness/rule_env.hpp"
 
 using namespace twinpath;
@@ -34,9 +35,9 @@ bool bit(const dp_address& address, unsigned index) {
 }
 
 bool prefix_contains(const Prefix& prefix, std::uint8_t family, const dp_address& address) {
-  if (prefix.family != family) return false;
+  if (prefix.base.family != family) return false;
   for (unsigned i = 0; i < prefix.bits; ++i)
-    if (bit(prefix.base, i) != bit(address, i)) return false;
+    if (bit(prefix.base.address, i) != bit(address, i)) return false;
   return true;
 }
 
@@ -101,9 +102,9 @@ dp_address random_address(Random& random, std::uint8_t family) {
 std::string random_prefix(Random& random, std::uint8_t family) {
   const unsigned whole = family == DP_FAMILY_V4 ? 32 : 128;
   const unsigned bits = chance(random, 50) ? below(random, 12) : below(random, whole + 1);
-  Prefix prefix{family, static_cast<std::uint8_t>(bits), random_address(random, family)};
+  Prefix prefix{{family, random_address(random, family)}, static_cast<std::uint8_t>(bits)};
   const dp_address mask = prefix.mask();
-  for (int i = 0; i < 4; ++i) prefix.base.word[i] &= mask.word[i];
+  for (int i = 0; i < 4; ++i) prefix.base.address.word[i] &= mask.word[i];
   return prefix.text();
 }
 
@@ -174,9 +175,9 @@ dp_packet random_packet(Random& random) {
 
 // An address on either side of the prefix's edge: its bits, then random ones; now and then the last bit inside flipped.
 dp_address near_prefix(Random& random, const Prefix& prefix) {
-  dp_address address = random_address(random, prefix.family);
+  dp_address address = random_address(random, prefix.base.family);
   const dp_address mask = prefix.mask();
-  for (int i = 0; i < 4; ++i) address.word[i] = prefix.base.word[i] | (address.word[i] & ~mask.word[i]);
+  for (int i = 0; i < 4; ++i) address.word[i] = prefix.base.address.word[i] | (address.word[i] & ~mask.word[i]);
   const unsigned last = prefix.bits - 1u;
   if (prefix.bits > 0 && chance(random, 15)) address.word[last / 32] ^= dp_htonl(1u << (31 - last % 32));
   return address;
@@ -194,7 +195,7 @@ dp_packet aimed_packet(Random& random, const RuleConfig& rule) {
   if (rule.protocol != DP_PROTOCOL_ANY) packet.protocol = static_cast<std::uint8_t>(rule.protocol);
   const auto& hint = rule.source.empty() ? rule.destination : rule.source;
   const bool six = hint.empty() ? rule.protocol == 58 || (rule.protocol != 1 && chance(random, 50))
-                                : hint.front().family == DP_FAMILY_V6;
+                                : hint.front().base.family == DP_FAMILY_V6;
   packet.family = six ? DP_FAMILY_V6 : DP_FAMILY_V4;
   packet.source = random_address(random, packet.family);
   packet.destination = random_address(random, packet.family);

@@ -20,7 +20,7 @@ enum {
 struct flow_stress_counts {
   __u64 hits;
   __u64 misses;
-  __u64 results[4]; /* enum dp_install_result */
+  __u64 results[8]; /* enum dp_install_result */
   __u64 deleted;
   /* faults */
   __u64 torn;      /* a copy with fields of another flow */
@@ -97,7 +97,7 @@ DP_INLINE void flow_stress_miss(struct dp_env* env, struct flow_stress* s, struc
   s->install.evict = dice != 0;
   s->install.evict_expired = dice & 1;
   result = dp_flow_install(env, &s->forward, &s->reverse, &s->install);
-  counts->results[result & 3]++;
+  counts->results[result & 7]++;
 }
 
 DP_INLINE void flow_stress_step(struct dp_env* env, struct flow_stress* s, struct flow_stress_counts* counts,

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "config/document.hpp"
 #include "harness/rule_env.hpp"
 
 using namespace twinpath;
@@ -35,9 +36,9 @@ dp_packet packet_of(const PolicyImage& image, const Facts& facts) {
   dp_packet packet{};
   const auto source = parse_address(facts.source);
   const auto destination = parse_address(facts.destination);
-  packet.source = source->base;
-  packet.destination = destination->base;
-  packet.family = source->family;
+  packet.source = source.address;
+  packet.destination = destination.address;
+  packet.family = source.family;
   packet.protocol = facts.protocol;
   packet.source_port = dp_htons(facts.source_port);
   packet.destination_port = dp_htons(facts.destination_port);
@@ -98,7 +99,7 @@ TEST_CASE("every prefix length of IPv6 looks at exactly its bits") {
   for (unsigned bits = 1; bits <= 128; ++bits) {
     dp_address base{};
     base.word[(bits - 1) / 32] = dp_htonl(1u << (31 - (bits - 1) % 32));
-    const Prefix prefix{DP_FAMILY_V6, static_cast<std::uint8_t>(bits), base};
+    const Prefix prefix{{DP_FAMILY_V6, base}, static_cast<std::uint8_t>(bits)};
     const PolicyImage image = image_of(rule("\"source\": \"" + prefix.text() + "\", \"action\": \"allow\""));
     dp_packet packet = packet_of(image, {.source = "::", .destination = "2001:db8::1"});
     CHECK(classify(image, packet, image.zone("outside")).rule == 0);

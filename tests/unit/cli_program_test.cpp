@@ -114,6 +114,10 @@ TEST_CASE_FIXTURE(Fixture, "views are tables, and JSON when asked for, wherever 
   CHECK(has(run("ports").out, "lan0"));
   CHECK(has(run("zones").out, "inside"));
   CHECK(has(run("drops").out, "no_route        3"));
+  CHECK_FALSE(has(run("drops").out, "STEERED"));
+  CHECK(has(run("drops --steered").out, "no_route        3"));
+  CHECK(has(run("drops --steered").out, "fragment        4"));
+  CHECK(json::parse(run("drops --steered --json").out)["steered"][0]["packets"] == 4);
 }
 
 TEST_CASE_FIXTURE(Fixture, "an empty policy table says so") {
@@ -136,10 +140,10 @@ TEST_CASE_FIXTURE(Fixture, "policies hands its filters to the gateway") {
   const PolicyQuery& query = server.gateway.last_query;
   CHECK(query.zone == "inside");
   CHECK(query.source->bits == 16);
-  CHECK(query.destination->family == DP_FAMILY_V6);
+  CHECK(query.destination->base.family == DP_FAMILY_V6);
   CHECK(query.protocol == 58);
   CHECK(query.port == 0);
-  CHECK(query.state == FlowState::closing);
+  CHECK(query.state == DP_FLOW_CLOSING);
   CHECK(query.origin == FlowOrigin::kernel);
 }
 

@@ -46,11 +46,11 @@ TEST_CASE("durations have the two units that matter") {
 }
 
 TEST_CASE("an endpoint has brackets where IPv6 needs them and no port where there is none") {
-  CHECK(endpoint_text("10.1.0.2", 80) == "10.1.0.2:80");
-  CHECK(endpoint_text("2001:db8::1", 80) == "[2001:db8::1]:80");
-  CHECK(endpoint_text("10.1.0.2", 0) == "10.1.0.2");
-  CHECK(endpoint_text("10.1.0.2", nullptr) == "10.1.0.2");
-  CHECK(endpoint_text(nullptr, nullptr) == "-");
+  CHECK(endpoint_cell("10.1.0.2", 80) == "10.1.0.2:80");
+  CHECK(endpoint_cell("2001:db8::1", 80) == "[2001:db8::1]:80");
+  CHECK(endpoint_cell("10.1.0.2", 0) == "10.1.0.2");
+  CHECK(endpoint_cell("10.1.0.2", nullptr) == "10.1.0.2");
+  CHECK(endpoint_cell(nullptr, nullptr) == "-");
 }
 
 TEST_CASE("columns are aligned and lines have no spaces at their end") {
@@ -123,6 +123,7 @@ TEST_CASE("answers with nothing in them, or something else than expected, are st
     CHECK_FALSE(render_zones(answer).empty());
     CHECK_FALSE(render_rules(answer).empty());
     CHECK_FALSE(render_drops(answer, nullptr).empty());
+    CHECK_FALSE(render_steered(answer, nullptr).empty());
     Table table = policy_table();
     add_policy(table, answer);
     CHECK_FALSE(table.take_page().empty());
@@ -154,6 +155,17 @@ TEST_CASE("drops show what has counted, the most first") {
         "REASON    PACKETS  BYTES  MEANING\n"
         "rule            7  420 B  -\n"
         "no_route        3  180 B  no route\n");
+}
+
+TEST_CASE("steered packets are a table of their own, which says so when it is empty") {
+  const json answer = {
+      {"drops", {{{"reason", "rule"}, {"packets", 7}}}},
+      {"steered", {{{"reason", "ttl"}, {"packets", 2}, {"bytes", 120}, {"documentation", "time exceeded"}}}}};
+  CHECK(render_steered(answer, nullptr) ==
+        "STEERED  PACKETS  BYTES  MEANING\n"
+        "ttl            2  120 B  time exceeded\n");
+  CHECK(render_steered(answer, answer) == "no packet was steered\n");
+  CHECK(render_steered({{"drops", json::array()}}, nullptr) == "no packet was steered\n");
 }
 
 TEST_CASE("watched drops are counted from the answer before, and a restarted counter is not below zero") {

@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "config/compile.hpp"
 #include "config/diff.hpp"
+#include "config/document.hpp"
 
 using namespace twinpath;
 
@@ -92,8 +94,8 @@ TEST_CASE("names keep their numbers across reloads, even after a time of absence
   CHECK(second.rule("b") == first.rule("b"));
   CHECK(second.rule("c") == 3);
   CHECK(third.rule("a") == first.rule("a"));
-  CHECK(first.fresh_rules == std::vector<std::uint16_t>{1, 2});
-  CHECK(second.fresh_rules == std::vector<std::uint16_t>{3});
+  CHECK(first.fresh_rules == std::vector<std::uint32_t>{1, 2});
+  CHECK(second.fresh_rules == std::vector<std::uint32_t>{3});
   CHECK(third.fresh_rules.empty());
 }
 
@@ -108,6 +110,27 @@ TEST_CASE("a number of a name that is gone is given away only when no other is l
   CHECK(numbers.find("a") == 0);
   CHECK(numbers.find("b") == 2);
   CHECK(numbers.assign(four).error().text == "4 names, at most 3 can have a number");
+}
+
+TEST_CASE("numbers are assigned to many names, also when all of them have to be taken from others") {
+  constexpr std::uint32_t count = 70'000;  // more than 16 bits
+  std::vector<std::string> first;
+  std::vector<std::string> second;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    first.push_back(fmt::format("a{}", i));
+    second.push_back(fmt::format("b{}", i));
+  }
+  Numbers numbers(1, count);
+  for (const auto& list : {first, second}) {
+    const std::vector<std::string_view> names(list.begin(), list.end());
+    REQUIRE(numbers.assign(names).has_value());
+    std::set<std::uint32_t> given;
+    for (const std::string_view name : names) given.insert(numbers.find(name));
+    CHECK(given.size() == count);
+    CHECK(*given.begin() == 1);
+    CHECK(*given.rbegin() == count);
+    CHECK(numbers.all().size() == count);
+  }
 }
 
 TEST_CASE("a name keeps its number even when a lower one is free") {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/document.hpp"
 
 using namespace twinpath;
 using nlohmann::json;
@@ -394,7 +394,7 @@ TEST_CASE("the contract's example is accepted but for the sections that are not 
   CHECK(rule.source_ports[0].low == 1024);
   CHECK(rule.destination_ports[1].high == 8080);
   CHECK(config.rules[1].icmp_types[0].low == 8);
-  CHECK(config.api.http->text() == "127.0.0.1:9080");
+  CHECK(to_string(*config.api.http) == "127.0.0.1:9080");
   CHECK(config.source.find("// also the pin directory") != std::string::npos);
 }
 

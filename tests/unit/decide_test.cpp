@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <random>
+#include <span>
 
 #include "harness/gateway_tables.hpp"
 
@@ -218,6 +220,8 @@ const std::vector<Situation>& situations() {
       {"link-local source to the host", host_open, kLan, Eth{} / Ipv6{.src = "fe80::1", .dst = "2001:db8::fe"} / Udp{}, DP_PASS_HOST,
        DP_PASS_HOST},
       {"first fragment to the host", host_open, kLan, Eth{} / Ipv4{.dst = "192.0.2.254", .mf = true} / Udp{} / Payload(800),
+       DP_PASS_HOST, DP_PASS_HOST},
+      {"later fragment to the host", nothing, kLan, Eth{} / Ipv4{.dst = "192.0.2.254", .offset = 100, .protocol = 17} / Payload(80),
        DP_PASS_HOST, DP_PASS_HOST},
       {"neighbour solicitation to our address", nothing, kLan, Eth{} / Ipv6{.dst = "2001:db8::fe", .hop_limit = 255} / Icmp{.type = 135},
        DP_PASS_LINK, DP_PASS_LINK},
@@ -454,4 +458,117 @@ TEST_CASE("the right acknowledgement alone does not lengthen the life of a flow 
   flow.client(kAck, 101, 301);  // was on its way already
   CHECK(flow.state() == DP_FLOW_CLOSING);
   CHECK(flow.timeout() == flow.timeouts().tcp_reset);
+}
+
+namespace {
+
+// Everything that a decision can reach, as bytes.
+class Snapshot {
+ public:
+  explicit Snapshot(GatewayTables& tables) {
+    add(std::as_bytes(tables.env.flows4));
+    add(std::as_bytes(tables.env.flows6));
+    add(std::as_bytes(tables.env.zone_pairs));
+    add(std::as_bytes(tables.env.rules));
+    add(std::as_bytes(tables.env.paths));
+    add(std::as_bytes(tables.env.ports));
+    add(std::as_bytes(tables.env.next_hops));
+    add(std::as_bytes(std::span{&tables.settings, 1}));
+    add(std::as_bytes(std::span{tables.env.budgets}));
+  }
+  bool operator==(const Snapshot&) const = default;
+
+ private:
+  void add(std::span<const std::byte> memory) { bytes_.insert(bytes_.end(), memory.begin(), memory.end()); }
+  std::vector<std::byte> bytes_;
+};
+
+struct Arriving {
+  Bytes frame;
+  std::uint16_t ingress;
+};
+
+// A packet of few flows, so that most belong to a live one; or any of the named situations.
+Arriving random_arrival(std::mt19937& random) {
+  const auto below = [&](std::uint32_t limit) { return static_cast<std::uint32_t>(random() % limit); };
+  if (below(6) == 0) {
+    const Situation& situation = situations()[below(static_cast<std::uint32_t>(situations().size()))];
+    return {situation.packet.bytes(), situation.ingress};
+  }
+  using namespace tcp;
+  static constexpr std::uint8_t kFlags[] = {kSyn, kSyn, kSyn | kAck, kAck, kAck, kFin | kAck, kRst, kRst | kAck};
+  const bool from_lan = below(2) == 0, v6 = below(3) == 0;
+  const std::uint8_t bits = kFlags[below(std::size(kFlags))];
+  const std::uint32_t seq = 100 + below(2), ack = 100 + below(3), payload = below(20) == 0 ? 1480U : 0U;
+  const auto client = static_cast<std::uint16_t>(1000 + below(3)), server = std::uint16_t{80};
+  const auto ttl = static_cast<std::uint8_t>(below(20) == 0 ? 1 : 64);
+  Packet packet = from_lan ? Packet{Eth{}} : Packet{on_wan()};
+  if (v6)
+    packet /= from_lan ? Ipv6{.hop_limit = ttl} : Ipv6{.src = "2001:db8:1::1", .dst = "2001:db8::1", .hop_limit = ttl};
+  else
+    packet /= from_lan ? Ipv4{.ttl = ttl} : Ipv4{.src = "198.51.100.1", .dst = "192.0.2.1", .ttl = ttl};
+  const std::uint16_t from = from_lan ? client : server, to = from_lan ? server : client;
+  if (below(3) == 0)
+    packet /= Udp{.sport = from, .dport = to};
+  else
+    packet /= Tcp{.sport = from, .dport = to, .seq = seq, .ack = ack, .flags = bits};
+  packet /= Payload(payload);
+  return {packet.bytes(), from_lan ? kLan : kWan};
+}
+
+// What the control plane does between packets.
+void disturb(GatewayTables& tables, std::mt19937& random) {
+  const auto place = random() % 4 == 0 ? DP_PLACE_USER : DP_PLACE_AUTO;
+  switch (random() % 12) {
+    case 0: tables.settings.stamp += 1U << 16; break;
+    case 1: tables.settings.stamp += 1; break;
+    case 2: tables.set_rules(kInside, kOutside, {any_rule(7, DP_ACTION_ALLOW, place)}); break;
+    case 3: tables.set_rules(kInside, kOutside, {any_rule(8, DP_ACTION_DROP)}); break;
+    case 4: tables.hop(2).flags ^= DP_NEXT_HOP_RESOLVED; break;
+    case 5: tables.port(kWan).zone = tables.port(kWan).zone == kOutside ? kInside : kOutside; break;
+    case 6: tables.settings.budget[random() % DP_BUDGETS] = static_cast<__u32>(random() % 3); break;
+    case 7: tables.now += kHertz; break;
+    case 8: tables.settings.evict_expired ^= 1; break;
+    default: break;
+  }
+}
+
+bool is_refusal(int reason) { return reason == DP_HOST_BUDGET || reason == DP_STEER_BUDGET || reason == DP_TABLE_FULL; }
+
+}  // namespace
+
+TEST_CASE("a look writes nothing, says the same twice, and foretells what the decision does") {
+  constexpr std::uint32_t kSeed = 20261128;
+  std::mt19937 random(kSeed);
+  std::array<std::uint32_t, 16> kinds{};
+  for (int sequence = 0; sequence < 120; ++sequence) {
+    GatewayTables tables;
+    tables.allow();
+    host_open(tables);
+    for (int step = 0; step < 150; ++step) {
+      if (random() % 8 == 0) disturb(tables, random);
+      const Arriving arriving = random_arrival(random);
+      const std::uint8_t side = random() % 3 == 0 ? DP_SIDE_ENGINE : DP_SIDE_KERNEL;
+      INFO("seed " << kSeed << ", sequence " << sequence << ", step " << step);
+      dp_context first, second;
+      if (tables.read(arriving.frame, arriving.ingress, first) != DP_NONE) continue;
+      first.side = side;
+      second = first;
+      const Snapshot before(tables);
+      const int foretold = dp_look(&tables.env, &first);
+      REQUIRE(foretold == dp_look(&tables.env, &second));
+      REQUIRE(std::memcmp(&first, &second, sizeof(first)) == 0);
+      REQUIRE(before == Snapshot(tables));
+      const int reason = tables.decide(arriving.frame, arriving.ingress, side);
+      const bool as_foretold = reason == foretold || is_refusal(reason);
+      INFO("foretold " << name_of(foretold) << ", is " << name_of(reason));
+      REQUIRE(as_foretold);
+      if (first.operation.kinds == 0 && first.operation.budget == DP_BUDGET_NONE) REQUIRE(before == Snapshot(tables));
+      ++kinds[first.operation.kinds];
+    }
+  }
+  for (const int kind :
+       {0, int{DP_OPERATION_DELETE}, int{DP_OPERATION_REFRESH}, int{DP_OPERATION_TRACK}, int{DP_OPERATION_INSTALL},
+        DP_OPERATION_DELETE | DP_OPERATION_INSTALL, DP_OPERATION_REFRESH | DP_OPERATION_TRACK})
+    CHECK_MESSAGE(kinds[static_cast<std::size_t>(kind)] > 20, "operation ", kind);  // the walk has been everywhere
 }

@@ -65,9 +65,11 @@ TEST_CASE("a flow does not come back when its key was taken while it was dying")
     dp_flow_pair_from(old.slot, old.control, old.partner, old.link, &pair);
     const std::uint32_t pending = dp_flow_with_state(old.control, DP_FLOW_PENDING);
     table.control(old.slot) = pending;
-    const int result = family == DP_FAMILY_V4 ? dp_flow_commit4(table.env(), &pair, pending, DP_FLOW_HALF_OPEN)
-                                              : dp_flow_commit6(table.env(), &pair, pending, DP_FLOW_HALF_OPEN);
-    CHECK(result == DP_INSTALL_EXISTS);
+    const dp_flow_hashes hashes{table.hash(flow_half(family, 1, false)), table.hash(flow_half(family, 1, true))};
+    const int result = family == DP_FAMILY_V4
+                           ? dp_flow_commit4(table.env(), &pair, &hashes, pending, DP_FLOW_HALF_OPEN)
+                           : dp_flow_commit6(table.env(), &pair, &hashes, pending, DP_FLOW_HALF_OPEN);
+    CHECK(result == DP_INSTALL_EXISTS_FORWARD);
     CHECK(table.used() == 2);
     CHECK(find(table, 1).slot != old.slot);
   }

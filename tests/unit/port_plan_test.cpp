@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "config/compile.hpp"
+#include "config/document.hpp"
 #include "control/life/start_only.hpp"
 #include "control/ports/port_plan.hpp"
 #include "netlink/offloads.hpp"

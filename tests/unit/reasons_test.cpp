@@ -16,8 +16,11 @@ namespace {
 std::string expected_page() {
   static constexpr const char* kVerdicts[] = {"forward", "steer", "pass", "drop"};
   std::string page =
-      "# Reasons\n\nWhy a packet was not simply forwarded: in `twinpath drops`, `/v1/drops`, `/metrics` and the "
-      "log.\n\n";
+      "# Reasons\n\nWhy a packet was not simply forwarded. Drops: `twinpath drops`, `GET /v1/drops`. Packets that went "
+      "to "
+      "the\nengine: `twinpath drops --steered`, `GET /v1/drops?steered=1`. All of them: `/metrics`, and the log for "
+      "rules "
+      "that\nsay `log`.\n\n";
   page += "| reason | what becomes of the packet | meaning |\n|---|---|---|\n";
   for (std::uint32_t reason = 1; reason < DP_REASONS; ++reason)
     page += fmt::format("| `{}` | {} | {} |\n", kReasons[reason].name,

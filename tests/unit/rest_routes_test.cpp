@@ -14,7 +14,18 @@ using nlohmann::json;
 
 namespace {
 
-json body_of(const Answer& answer) { return json::parse(answer.body); }
+json body_of(const Response& response) { return json::parse(response.body); }
+
+std::vector<std::string> pieces_of(BodySource& source) {
+  std::vector<std::string> pieces;
+  for (bool more = true; more;) {
+    source.next([&](std::optional<std::string> piece) {
+      more = piece.has_value();
+      if (piece) pieces.push_back(std::move(*piece));
+    });
+  }
+  return pieces;
+}
 
 }  // namespace
 
@@ -64,11 +75,11 @@ TEST_CASE("every request gets the status that fits it") {
   for (const auto& c : cases) {
     CAPTURE(c.method);
     CAPTURE(c.target);
-    const Answer answer = dispatch(gateway, {c.method, c.target, {}, {}});
-    CHECK(answer.status == c.status);
+    const Response response = dispatch(gateway, {c.method, c.target, {}, {}});
+    CHECK(response.status == c.status);
     if (*c.code == '\0') continue;
-    CHECK(body_of(answer)["error"]["code"] == c.code);
-    CHECK(body_of(answer)["error"]["message"].is_string());
+    CHECK(body_of(response)["error"]["code"] == c.code);
+    CHECK(body_of(response)["error"]["message"].is_string());
   }
 }
 
@@ -96,9 +107,9 @@ TEST_CASE("a query key that is unknown, repeated or malformed is named together 
   };
   for (const auto& c : cases) {
     CAPTURE(c.query);
-    const Answer answer = dispatch(gateway, {"GET", std::string("/v1/policies?") + c.query, {}, {}});
-    CHECK(answer.status == 400);
-    const json error = body_of(answer)["error"];
+    const Response response = dispatch(gateway, {"GET", std::string("/v1/policies?") + c.query, {}, {}});
+    CHECK(response.status == 400);
+    const json error = body_of(response)["error"];
     CHECK(error["path"] == c.path);
     CHECK(error["message"].get<std::string>().find(c.allowed) != std::string::npos);
   }
@@ -112,21 +123,22 @@ TEST_CASE("paging keys are refused where pairs are removed, and every key where 
 
 TEST_CASE("filters reach the gateway decoded and typed") {
   FakeGateway gateway;
-  const Answer answer = dispatch(gateway, {"GET",
-                                           "/v1/policies?zone=in%73ide&source=10.1.0.0%2F16&destination=2001:db8::/32&"
-                                           "protocol=udp&port=53&state=half-open&origin=engine&limit=1000&cursor=5",
-                                           {},
-                                           {}});
-  CHECK(answer.status == 200);
+  const Response response =
+      dispatch(gateway, {"GET",
+                         "/v1/policies?zone=in%73ide&source=10.1.0.0%2F16&destination=2001:db8::/32&"
+                         "protocol=udp&port=53&state=half-open&origin=engine&limit=1000&cursor=5",
+                         {},
+                         {}});
+  CHECK(response.status == 200);
   const PolicyQuery& query = gateway.last_query;
   CHECK(query.zone == "inside");
-  CHECK(query.source->family == DP_FAMILY_V4);
+  CHECK(query.source->base.family == DP_FAMILY_V4);
   CHECK(query.source->bits == 16);
-  CHECK(query.source->base.word[0] == htonl(0x0a010000));
-  CHECK(query.destination->family == DP_FAMILY_V6);
+  CHECK(query.source->base.address.word[0] == htonl(0x0a010000));
+  CHECK(query.destination->base.family == DP_FAMILY_V6);
   CHECK(query.protocol == 17);
   CHECK(query.port == 53);
-  CHECK(query.state == FlowState::half_open);
+  CHECK(query.state == DP_FLOW_HALF_OPEN);
   CHECK(query.origin == FlowOrigin::engine);
   CHECK(query.limit == 1000);
   CHECK(query.cursor == "5");
@@ -161,9 +173,42 @@ TEST_CASE("following the cursor visits every pair once and ends with null") {
 TEST_CASE("what the gateway refuses in a query is a bad request") {
   FakeGateway gateway;
   gateway.refusal = "no such zone: dmz";
-  const Answer answer = dispatch(gateway, {"GET", "/v1/policies?zone=dmz", {}, {}});
-  CHECK(answer.status == 400);
-  CHECK(body_of(answer)["error"]["message"] == "no such zone: dmz");
+  for (const char* target : {"/v1/policies?zone=dmz", "/v1/policies?zone=dmz&limit=all"}) {
+    CAPTURE(target);
+    const Response response = dispatch(gateway, {"GET", target, {}, {}});
+    CHECK(response.status == 400);
+    CHECK(body_of(response)["error"]["message"] == "no such zone: dmz");
+  }
+}
+
+TEST_CASE("limit=all gives every pair in one document, made page by page") {
+  FakeGateway gateway;
+  for (const int pairs : {0, 1, 199, 200, 201, 1000}) {
+    CAPTURE(pairs);
+    gateway.pairs.clear();
+    gateway.add_pairs(pairs);
+    gateway.pages_asked = 0;
+    const Response response = dispatch(gateway, {"GET", "/v1/policies?limit=all&state=assured", {}, {}});
+    CHECK(response.status == 200);
+    REQUIRE(response.source);
+    CHECK(gateway.pages_asked == 1);  // the others are asked for when the client has taken this one
+    std::vector<std::string> pieces = pieces_of(*response.source);
+    CHECK(gateway.pages_asked == static_cast<int>(pieces.size()));
+    CHECK(gateway.last_query.state.has_value());
+    std::string text;
+    for (const std::string& piece : pieces) text += piece;
+    const json document = json::parse(text);
+    CHECK(document["policies"].size() == static_cast<std::size_t>(pairs));
+    CHECK(document["cursor"].is_null());
+  }
+}
+
+TEST_CASE("limit=all starts at the cursor that is given") {
+  FakeGateway gateway;
+  gateway.add_pairs(25);
+  const Response response = dispatch(gateway, {"GET", "/v1/policies?limit=all&cursor=20", {}, {}});
+  REQUIRE(response.source);
+  CHECK(json::parse(pieces_of(*response.source).front())["policies"].size() == 5);
 }
 
 TEST_CASE("lists come in an object under their name") {
@@ -178,14 +223,24 @@ TEST_CASE("lists come in an object under their name") {
   }
 }
 
+TEST_CASE("drops show steered packets when they are asked for") {
+  FakeGateway gateway;
+  CHECK_FALSE(body_of(dispatch(gateway, {"GET", "/v1/drops", {}, {}})).contains("steered"));
+  CHECK_FALSE(body_of(dispatch(gateway, {"GET", "/v1/drops?steered=0", {}, {}})).contains("steered"));
+  const json body = body_of(dispatch(gateway, {"GET", "/v1/drops?steered=1", {}, {}}));
+  CHECK(body["drops"][0]["reason"] == "no_route");
+  CHECK(body["steered"][0]["reason"] == "fragment");
+  CHECK(dispatch(gateway, {"GET", "/v1/drops?steered=yes", {}, {}}).status == 400);
+}
+
 TEST_CASE("a configuration answers the new generation, and with dry_run what would change") {
   FakeGateway gateway;
-  const Answer put = dispatch(gateway, {"PUT", "/v1/config", "application/json", "{} // fine"});
+  const Response put = dispatch(gateway, {"PUT", "/v1/config", "application/json", "{} // fine"});
   CHECK(put.status == 200);
   CHECK(body_of(put)["generation"] == 8);
   CHECK_FALSE(gateway.last_dry_run);
   CHECK(gateway.last_config == "{} // fine");
-  const Answer dry = dispatch(gateway, {"PUT", "/v1/config?dry_run=1", "application/json; charset=utf-8", "{}"});
+  const Response dry = dispatch(gateway, {"PUT", "/v1/config?dry_run=1", "application/json; charset=utf-8", "{}"});
   CHECK(gateway.last_dry_run);
   CHECK(body_of(dry)["changes"][0] == "rules: 1 added");
 }
@@ -193,9 +248,9 @@ TEST_CASE("a configuration answers the new generation, and with dry_run what wou
 TEST_CASE("a configuration with faults lists them all and names the first") {
   FakeGateway gateway;
   gateway.faults = {{"ports[0].zone", "required"}, {"rules[1].from", "no such zone"}};
-  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
-  CHECK(answer.status == 422);
-  const json error = body_of(answer)["error"];
+  const Response response = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(response.status == 422);
+  const json error = body_of(response)["error"];
   CHECK(error["code"] == "invalid_config");
   CHECK(error["path"] == "ports[0].zone");
   CHECK(error["message"] == "ports[0].zone: required (and 1 more)");
@@ -206,18 +261,18 @@ TEST_CASE("a configuration with faults lists them all and names the first") {
 TEST_CASE("a good configuration that the host refuses is an error of the server") {
   FakeGateway gateway;
   gateway.refusal = "attach lan0: Operation not permitted";
-  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
-  CHECK(answer.status == 500);
-  CHECK(body_of(answer)["error"]["code"] == "not_applied");
+  const Response response = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(response.status == 500);
+  CHECK(body_of(response)["error"]["code"] == "not_applied");
 }
 
 TEST_CASE("confirming keeps what waits, once") {
   FakeGateway gateway;
   gateway.waiting_s = 12;
-  const Answer first = dispatch(gateway, {"POST", "/v1/confirm", {}, {}});
+  const Response first = dispatch(gateway, {"POST", "/v1/confirm", {}, {}});
   CHECK(first.status == 200);
   CHECK(body_of(first) == json{{"confirmed", true}, {"generation", 7}});
-  const Answer second = dispatch(gateway, {"POST", "/v1/confirm", {}, {}});
+  const Response second = dispatch(gateway, {"POST", "/v1/confirm", {}, {}});
   CHECK(second.status == 409);
   CHECK(body_of(second)["error"]["code"] == "nothing_to_confirm");
   CHECK(gateway.confirmed == 1);
@@ -226,10 +281,10 @@ TEST_CASE("confirming keeps what waits, once") {
 TEST_CASE("a configuration that is put while another waits to be confirmed is refused with the way out") {
   FakeGateway gateway;
   gateway.waiting_s = 12;
-  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
-  CHECK(answer.status == 409);
-  CHECK(body_of(answer)["error"]["code"] == "confirm_first");
-  const std::string message = body_of(answer)["error"]["message"];
+  const Response response = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(response.status == 409);
+  CHECK(body_of(response)["error"]["code"] == "confirm_first");
+  const std::string message = body_of(response)["error"]["message"];
   CHECK(message.find("in 12 s: confirm it first") != std::string::npos);
 }
 
@@ -261,38 +316,19 @@ TEST_CASE("a body that is no JSON never reaches the gateway") {
   for (const auto& c : cases) {
     CAPTURE(c.name);
     gateway.last_config = "untouched";
-    const Answer answer = dispatch(gateway, {"PUT", "/v1/config", c.content_type, c.body});
-    CHECK(answer.status == c.status);
+    const Response response = dispatch(gateway, {"PUT", "/v1/config", c.content_type, c.body});
+    CHECK(response.status == c.status);
     CHECK((gateway.last_config == "untouched") == (c.status != 200));
   }
 }
 
 TEST_CASE("broken JSON is answered with its line and column") {
   FakeGateway gateway;
-  const Answer answer = dispatch(gateway, {"PUT", "/v1/config", {}, "{\n  \"name\": edge1\n}"});
-  CHECK(answer.status == 400);
-  const std::string message = body_of(answer)["error"]["message"];
+  const Response response = dispatch(gateway, {"PUT", "/v1/config", {}, "{\n  \"name\": edge1\n}"});
+  CHECK(response.status == 400);
+  const std::string message = body_of(response)["error"]["message"];
   CAPTURE(message);
   CHECK(message == "line 2, column 11: invalid literal");
-}
-
-TEST_CASE("prefixes have the length they say and no bits beyond it") {
-  const dp_address inside{{htonl(0x0a01ffff), 0, 0, 0}};
-  const dp_address outside{{htonl(0x0a020000), 0, 0, 0}};
-  const Result<Prefix> prefix = parse_prefix("10.1.0.0/16");
-  REQUIRE(prefix);
-  CHECK(prefix->contains(DP_FAMILY_V4, inside));
-  CHECK_FALSE(prefix->contains(DP_FAMILY_V4, outside));
-  CHECK_FALSE(prefix->contains(DP_FAMILY_V6, inside));
-  for (const char* good : {"0.0.0.0/0", "::/0", "192.0.2.1", "192.0.2.1/32", "2001:db8::/33", "2001:db8::1/128"}) {
-    CAPTURE(good);
-    CHECK(parse_prefix(good));
-  }
-  for (const char* bad :
-       {"", "/", "10.1.0.0/", "10.1.0.1/16", "10.1/16", "::1/0", "10.1.0.0/16/8", "10.1.0.0/+8", "fe80::1%lo"}) {
-    CAPTURE(bad);
-    CHECK_FALSE(parse_prefix(bad));
-  }
 }
 
 TEST_CASE("a document nested without end is refused") {
@@ -302,10 +338,10 @@ TEST_CASE("a document nested without end is refused") {
 
 TEST_CASE("the gateway is shut down only after the answer has left") {
   FakeGateway gateway;
-  const Answer answer = dispatch(gateway, {"POST", "/v1/shutdown?detach=1", {}, {}});
+  const Response response = dispatch(gateway, {"POST", "/v1/shutdown?detach=1", {}, {}});
   CHECK(gateway.shut_downs == 0);
-  REQUIRE(answer.afterwards);
-  answer.afterwards();
+  REQUIRE(response.afterwards);
+  response.afterwards();
   CHECK(gateway.shut_downs == 1);
   CHECK(gateway.detached);
 }

@@ -60,6 +60,91 @@ TEST_CASE("an answer of many megabytes arrives whole") {
   CHECK(client.request("GET", "/metrics")->body.size() == 20'000'000);
 }
 
+TEST_CASE("a streamed response arrives whole, in chunks, and the connection goes on") {
+  Running server;
+  server.gateway.add_pairs(5000);
+  Client client(server.socket());
+  for (int i = 0; i < 2; ++i) {
+    const Result<Reply> reply = client.request("GET", "/v1/policies?limit=all");
+    REQUIRE_MESSAGE(reply, reply.error().text);
+    const json document = json::parse(reply->body);
+    CHECK(document["policies"].size() == 5000);
+    CHECK(document["policies"][4999]["id"] == "5000");
+    CHECK(document["cursor"].is_null());
+  }
+  RawClient raw(server.socket());
+  raw.say("HEAD /v1/policies?limit=all HTTP/1.1\r\nHost: x\r\n\r\n" + get("/v1/policies?limit=all") +
+          get_once("/v1/status"));
+  const std::string heard = raw.hear();
+  CHECK(RawClient::count(heard, "Transfer-Encoding: chunked\r\n") == 2);
+  CHECK(RawClient::count(heard, "\r\n0\r\n\r\n") == 1);
+  CHECK(RawClient::count(heard, "\"cursor\":null") == 1);
+  CHECK(has(heard, "edge1"));
+}
+
+TEST_CASE("HTTP/1.0, which knows no chunks, gets a streamed response that ends with the connection") {
+  Running server;
+  server.gateway.add_pairs(300);
+  RawClient client(server.socket());
+  client.say("GET /v1/policies?limit=all HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  const std::string heard = client.hear();
+  CHECK_FALSE(has(heard, "chunked"));
+  CHECK(has(heard, "Connection: close"));
+  CHECK(json::parse(heard.substr(heard.find("\r\n\r\n")))["policies"].size() == 300);
+}
+
+TEST_CASE("a slow client stops its stream, and nobody else's requests") {
+  Running server;
+  server.gateway.add_pairs(50'000);
+  RawClient slow(server.socket());
+  slow.say(get_once("/v1/policies?limit=all"));
+  CHECK(server.becomes([](const FakeGateway& gateway) { return gateway.pages_asked > 1; }));
+  std::this_thread::sleep_for(100ms);  // more than enough to fill the socket
+  int asked = 0;
+  CHECK(server.becomes([&](const FakeGateway& gateway) { return (asked = gateway.pages_asked) > 0; }));
+  CHECK(asked < 250);  // pages of the whole table
+  Client other(server.socket());
+  for (int i = 0; i < 20; ++i) CHECK(other.request("GET", "/v1/status")->status == 200);
+  CHECK(server.becomes([&](const FakeGateway& gateway) { return gateway.pages_asked == asked; }));
+  const std::string heard = slow.hear();
+  CHECK(RawClient::count(heard, "\"assured\"") == 50'000);
+  CHECK(has(heard, "\r\n0\r\n\r\n"));
+}
+
+TEST_CASE("a stream ends with the client that goes away in the middle") {
+  Running server;
+  server.gateway.add_pairs(50'000);
+  {
+    RawClient client(server.socket());
+    client.say(get("/v1/policies?limit=all"));
+    CHECK(has(client.hear("\"policies\""), "200 OK"));
+  }
+  CHECK(server.becomes_unconnected());
+  CHECK(server.becomes([](const FakeGateway& gateway) { return gateway.pages_asked < 250; }));
+  CHECK(Client(server.socket()).request("GET", "/v1/status")->status == 200);
+}
+
+TEST_CASE("a client that takes no more of a stream is cut off") {
+  ServerLimits limits;
+  limits.response = 100ms;
+  Running server(limits);
+  server.gateway.add_pairs(50'000);
+  RawClient client(server.socket());
+  client.say(get("/v1/policies?limit=all"));
+  CHECK(server.becomes([](const FakeGateway& gateway) { return gateway.pages_asked > 1; }));
+  CHECK(server.becomes_unconnected());
+}
+
+TEST_CASE("a stream that fails on its way ends without its last chunk, and the client knows") {
+  Running server;
+  server.gateway.add_pairs(1000);
+  server.gateway.pages_given = 3;
+  const Result<Reply> reply = Client(server.socket()).request("GET", "/v1/policies?limit=all");
+  REQUIRE_FALSE(reply);
+  CHECK(has(reply.error().text, "partial message"));
+  CHECK(Client(server.socket()).request("GET", "/v1/status")->status == 200);
+}
+
 TEST_CASE("nobody listening is an error with its errno") {
   TemporaryFolder folder;
   Client client(folder.file("nobody.sock"));
@@ -266,12 +351,17 @@ TEST_CASE("a gateway that throws costs one answer, not the connection") {
 
 TEST_CASE("a server that goes takes its open connections along") {
   auto server = std::make_unique<Running>();
+  server->gateway.add_pairs(50'000);
   RawClient resting(server->socket());
   resting.say(get("/v1/status"));
   resting.hear("}\n");
+  RawClient streaming(server->socket());
+  streaming.say(get("/v1/policies?limit=all"));
+  streaming.hear("\"policies\"");
   RawClient halfway(server->socket());
   halfway.say("PUT /v1/config HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
   server.reset();
   CHECK(resting.hear().empty());
+  CHECK_FALSE(has(streaming.hear(), "\"cursor\""));
   CHECK(halfway.hear().empty());
 }

@@ -10,7 +10,7 @@ Api::Api(Instance instance) : instance_(std::move(instance)), client_(instance_.
 
 Result<rest::Reply> Api::request(std::string_view method, std::string_view target, std::string_view body) {
   Result<rest::Reply> reply = client_.request(method, target, body);
-  if (!reply && is_nobody(reply.error()))
+  if (!reply && nobody_listens(reply.error()))
     return tl::unexpected(
         Error{reply.error().code, fmt::format("no gateway \"{}\" is running: {}", instance_.name, reply.error().text)});
   return reply;
@@ -32,6 +32,6 @@ Error error_of(const rest::Reply& reply) {
   return Error{0, fmt::format("the daemon answered with status {}", reply.status)};
 }
 
-bool is_nobody(const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; }
+bool nobody_listens(const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; }
 
 }  // namespace twinpath::cli

@@ -32,6 +32,6 @@ class Api {
 [[nodiscard]] Error error_of(const rest::Reply& reply);
 
 // True when the error says that nobody listens: the daemon is dead or was never there.
-[[nodiscard]] bool is_nobody(const Error& error);
+[[nodiscard]] bool nobody_listens(const Error& error);
 
 }  // namespace twinpath::cli

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/flow_names.hpp"
+#include "base/protocol.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "config/config.hpp"
@@ -9,7 +11,7 @@
 namespace twinpath::cli {
 namespace {
 
-// Where the command line is put, and what it then does.
+// The values of the command line, and the command that it names.
 struct CommandLine {
   Global global;
   CheckOptions check;
@@ -66,9 +68,17 @@ void add_views(CLI::App& app, CommandLine& line) {
   add_command(app, line, "ports", "packets of each port", [&line] { return ports(line.global); });
   add_command(app, line, "zones", "zones and their defaults", [&line] { return zones(line.global); });
   add_command(app, line, "rules", "rules and their hits", [&line] { return rules(line.global); });
-  add_command(app, line, "drops", "dropped packets by reason", [&line] {
-    return drops(line.global, line.drops);
-  })->add_flag("--watch", line.drops.watch, "go on, each second's drops");
+  CLI::App* drops_app =
+      add_command(app, line, "drops", "dropped packets by reason", [&line] { return drops(line.global, line.drops); });
+  drops_app->add_flag("--watch", line.drops.watch, "go on, with the packets of each second");
+  drops_app->add_flag("--steered", line.drops.steered, "show the packets that were sent to the engine too");
+}
+
+template <class Table>
+std::vector<std::string> list_of(const Table& table) {
+  std::vector<std::string> words;
+  for (const auto& choice : table) words.emplace_back(choice.word);
+  return words;
 }
 
 void add_policies(CLI::App& app, CommandLine& line) {
@@ -78,10 +88,10 @@ void add_policies(CLI::App& app, CommandLine& line) {
   sub->add_option("--zone", options.zone, "zone of the first packet")->type_name("ZONE");
   sub->add_option("--source", options.source, "source address")->type_name("PREFIX");
   sub->add_option("--destination", options.destination, "destination address")->type_name("PREFIX");
-  sub->add_option("--protocol", options.protocol, "tcp, udp, icmp, icmpv6 or a number")->type_name("PROTOCOL");
+  sub->add_option("--protocol", options.protocol, words_of(kProtocols) + " or a number")->type_name("PROTOCOL");
   sub->add_option("--port", options.port, "source or destination port")->type_name("PORT")->check(CLI::Range(0, 65535));
-  sub->add_option("--state", options.state)->check(CLI::IsMember({"half-open", "assured", "closing"}));
-  sub->add_option("--origin", options.origin)->check(CLI::IsMember({"kernel", "engine"}));
+  sub->add_option("--state", options.state)->check(CLI::IsMember(list_of(kFlowStates)));
+  sub->add_option("--origin", options.origin)->check(CLI::IsMember(list_of(kFlowOrigins)));
   sub->add_option("--limit", options.limit, "at most so many pairs; all unless given")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/output.hpp"
+#include "config/document.hpp"
 
 namespace twinpath::cli {
 namespace {

@@ -40,6 +40,7 @@ int down(const Global& global);
 // show.cpp, drops.cpp
 struct DropsOptions {
   bool watch = false;
+  bool steered = false;
 };
 int status(const Global& global);
 int ports(const Global& global);

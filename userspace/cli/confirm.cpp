@@ -14,14 +14,14 @@ std::string confirm_hint(std::string_view name, std::uint64_t seconds, std::stri
          "\n";
 }
 
-std::string trial_text(std::string_view name, const json& trial) {
-  if (const json& waiting = member(trial, "waiting"); !waiting.is_boolean() || !waiting.get<bool>()) return "";
-  const bool rollback = text_cell(member(trial, "undo")) == "rollback";
-  return confirm_hint(name, number_or_zero(member(trial, "seconds_left")),
+std::string waiting_text(std::string_view name, const json& confirm) {
+  if (const json& waiting = member(confirm, "waiting"); !waiting.is_boolean() || !waiting.get<bool>()) return "";
+  const bool rollback = text_cell(member(confirm, "undo")) == "rollback";
+  return confirm_hint(name, number_or_zero(member(confirm, "seconds_left")),
                       rollback ? "the configuration from before is put back" : "everything is undone");
 }
 
-json trial_of(const Global& global, const std::string& name) {
+json find_waiting(const Global& global, const std::string& name) {
   Global named = global;
   named.name = name;
   Result<Instance> instance = find_instance(named);

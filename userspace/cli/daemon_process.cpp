@@ -58,7 +58,7 @@ bool ends_within(pid_t pid, std::chrono::milliseconds patience, int& status) {
   return true;
 }
 
-// Ends the process, kindly at first.
+// SIGTERM, and SIGKILL when the process does not end by it.
 int end_process(pid_t pid) {
   int status = 0;
   if (ends_within(pid, 2s, status)) return status;
@@ -82,7 +82,7 @@ std::string last_line_of(const std::string& path) {
                                 int pipe) {
   ::setsid();
   const int nowhere = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  // The pipe's descriptor may be the very number it shall get: dup2 would then leave it close-on-exec.
+  // When the descriptor has this number already, dup2 does nothing and leaves it close-on-exec.
   if (pipe == ready_fd) ::fcntl(pipe, F_SETFD, 0);
   const bool ready = ::dup2(nowhere, STDIN_FILENO) >= 0 && ::dup2(log, STDOUT_FILENO) >= 0 &&
                      ::dup2(log, STDERR_FILENO) >= 0 && ::dup2(pipe, ready_fd) >= 0;
@@ -137,7 +137,7 @@ Result<BackgroundDaemon> BackgroundDaemon::start(const std::string& program, con
   return BackgroundDaemon{pid, std::move(ours), log};
 }
 
-// One line without its newline; empty when the daemon closed its end without a word.
+// One line without its newline; empty when the daemon closed its end and wrote nothing.
 Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::chrono::seconds patience) {
   Progress progress("starting " + name);
   const auto start = Clock::now();

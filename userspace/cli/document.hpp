@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/document.hpp"
 
 namespace twinpath::cli {
 

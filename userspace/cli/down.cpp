@@ -20,14 +20,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds stop_patience{60};
 constexpr int look_every_ms = 200;
 
-// Refers to a process whatever becomes of its number. By hand, because glibc 2.36's wrapper is new.
+// A descriptor of the process stays its own when the number is used again. No glibc before 2.36 has a wrapper.
 UniqueFd open_process(int pid) { return UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))}; }
 
-// Without a view of the process, its socket tells: nobody listens once it is gone.
+// Where the process is in another PID namespace, its socket tells: nobody listens once it has ended.
 bool still_listens(const std::string& socket) {
   rest::Client probe(socket);
   const Result<int> pid = probe.peer_pid();
-  return pid.has_value() || !is_nobody(pid.error());
+  return pid.has_value() || !nobody_listens(pid.error());
 }
 
 bool is_gone(const UniqueFd& process, const std::string& socket) {
@@ -55,14 +55,13 @@ void say_down(const Global& global, const std::string& name, std::string_view ho
     say(fmt::format("{}: {}\n", name, how));
 }
 
-// What a gateway that is down has not: its journal, its pins.
+// True when the gateway has a journal or pins: one that is down has neither.
 bool left_something(const std::string& name) {
   std::error_code ignored;
-  return std::filesystem::exists(fmt::format("{}/{}.json", run_folder, name), ignored) ||
-         std::filesystem::exists("/sys/fs/bpf/twinpath/" + name, ignored);
+  return std::filesystem::exists(journal_path(name), ignored) || std::filesystem::exists(pin_path(name), ignored);
 }
 
-// The daemon is dead: another run of the same program takes away what it left.
+// No daemon runs: twinpathd --clean removes what it left.
 int clean(const Global& global, const std::string& name) {
   const Result<std::string> program = find_daemon();
   if (!program) return failed(program.error());
@@ -71,7 +70,7 @@ int clean(const Global& global, const std::string& name) {
   if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
   const Result<int> status = run_daemon(*program, arguments);
   if (!status) return failed(status.error());
-  if (*status != 0) return exit_failed;  // it has said why
+  if (*status != 0) return exit_failed;  // twinpathd has written why
   say_down(global, name,
            left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
   return exit_done;
@@ -93,7 +92,7 @@ int down(const Global& global) {
   if (!instance) return failed(instance.error());
   Api api(std::move(*instance));
   const Result<int> pid = api.client().peer_pid();
-  if (!pid && is_nobody(pid.error())) return clean(global, api.instance().name);
+  if (!pid && nobody_listens(pid.error())) return clean(global, api.instance().name);
   if (!pid) return failed(pid.error());
   return ask_to_end(global, api, open_process(*pid));
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/address.hpp"
+#include "base/protocol.hpp"
+
 namespace twinpath::cli {
 namespace {
 
@@ -64,21 +67,14 @@ std::string bytes_cell(const json& value) { return cell(value, bytes_text); }
 std::string duration_cell(const json& value) { return cell(value, duration_text); }
 
 std::string protocol_cell(const json& value) {
-  if (!is_count(value)) return text_cell(value);
-  switch (value.get<std::uint64_t>()) {
-    case 1: return "icmp";
-    case 6: return "tcp";
-    case 17: return "udp";
-    case 58: return "icmpv6";
-    default: return text_cell(value);
-  }
+  const bool is_number = is_count(value) && value.get<std::uint64_t>() <= 255;
+  return is_number ? protocol_text(value.get<std::uint8_t>()) : text_cell(value);
 }
 
-std::string endpoint_text(const json& address, const json& port) {
+std::string endpoint_cell(const json& address, const json& port) {
   const std::string host = text_cell(address);
   if (!port.is_number() || number_or_zero(port) == 0) return host;
-  const bool v6 = host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", number_or_zero(port));
+  return endpoint_text(host, number_or_zero(port));
 }
 
 }  // namespace twinpath::cli

@@ -28,6 +28,6 @@ using nlohmann::json;
 [[nodiscard]] std::string protocol_cell(const json& value);  // by number or name
 
 // "10.1.0.2:4000", "[2001:db8::1]:80"; without a port, or with port 0, the address alone.
-[[nodiscard]] std::string endpoint_text(const json& address, const json& port);
+[[nodiscard]] std::string endpoint_cell(const json& address, const json& port);
 
 }  // namespace twinpath::cli

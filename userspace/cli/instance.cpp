@@ -1,12 +1,11 @@
 #include "cli/instance.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "config/config.hpp"
+#include "config/name.hpp"
 
 namespace twinpath::cli {
 namespace {
@@ -45,10 +44,7 @@ std::string socket_of(const std::string& folder, const std::string& name) {
 }  // namespace
 
 Status check_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  };
-  if (name.empty() || name.size() > kNameCharacters || !std::ranges::all_of(name, allowed))
+  if (!is_gateway_name(name))
     return refuse("\"{}\" is not a gateway's name: letters, digits, _ and - only, 1 to {}", name, kNameCharacters);
   return {};
 }

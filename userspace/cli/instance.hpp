@@ -1,19 +1,16 @@
 // instance.hpp - which gateway a command is for, and where its daemon listens.
 //
-// Files     /run/twinpath/NAME.sock: the socket, unless the configuration names another (api.unix).
-//           /run/twinpath/NAME.json: written by the daemon, {"socket": PATH}.
-//           /run/twinpath/NAME.log: what a daemon in the background says.
+// Files     base/paths.hpp. The journal, which the daemon writes, names the socket when it is not at its usual path.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/paths.hpp"
 #include "base/result.hpp"
 
 namespace twinpath::cli {
-
-inline constexpr std::string_view run_folder = "/run/twinpath";
 
 // Options that every command takes.
 struct Global {
@@ -29,7 +26,7 @@ struct Instance {
 };
 
 // -n; else "default" when it is there or nothing is; else the only one that is. Refused when there are several.
-[[nodiscard]] Result<Instance> find_instance(const Global& global, const std::string& folder = std::string(run_folder));
+[[nodiscard]] Result<Instance> find_instance(const Global& global, const std::string& folder = kRunFolder);
 
 // Names become file names, in bpffs too, which refuses dots: letters, digits, _ and - only, 1 to 32.
 [[nodiscard]] Status check_name(std::string_view name);

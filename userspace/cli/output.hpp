@@ -20,8 +20,7 @@ void say_json(const nlohmann::json& value);
 int failed(std::string_view text);
 int failed(const Error& error);
 
-// Shows on standard error that something takes long, and wipes it when it is over. Nothing is shown in the first
-// second.
+// A line on standard error about something that takes longer than a second; removed when it is over.
 class Progress {
  public:
   explicit Progress(std::string_view what);

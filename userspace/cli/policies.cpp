@@ -9,7 +9,7 @@
 namespace twinpath::cli {
 namespace {
 
-constexpr std::size_t page_pairs_max = 1000;  // what the daemon gives at once
+constexpr std::size_t page_pairs_max = 1000;  // the most that one page has
 
 std::string filters_of(const PoliciesOptions& options) {
   const std::pair<std::string_view, const std::string&> filters[] = {

@@ -9,7 +9,7 @@
 namespace twinpath::cli {
 namespace {
 
-// The daemon knows more than the document: it finds faults that only the host shows.
+// The daemon finds faults that `check` cannot: of devices, sockets and other programs on the host.
 int say_refusal(const std::string& file, const rest::Reply& reply) {
   const json body = json::parse(reply.body, nullptr, false);
   const json& list = member(member(body, "error"), "faults");

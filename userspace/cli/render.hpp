@@ -19,6 +19,7 @@ namespace twinpath::cli {
 
 // `before`: an earlier answer to count from, or null. Only reasons that have counted something are shown.
 [[nodiscard]] std::string render_drops(const json& answer, const json& before);
+[[nodiscard]] std::string render_steered(const json& answer, const json& before);
 
 // What a dry run would change, a line each.
 [[nodiscard]] std::string render_changes(const json& changes);

@@ -13,7 +13,7 @@ const json& list_of(const json& answer, std::string_view name) {
   return list.is_array() ? list : none;
 }
 
-// A zone or several: "inside, guests"; nothing said means any.
+// One zone or a list: "inside, guests"; "any" when none is named.
 std::string zones_text(const json& zones) {
   if (!zones.is_array()) return zones.is_null() ? "any" : text_cell(zones);
   std::string text;
@@ -27,22 +27,40 @@ std::string packets_cell(const json& counter) {
 }
 
 const json* find_reason(const json& list, const json& reason) {
-  const auto found = std::ranges::find_if(list, [&](const json& drop) { return member(drop, "reason") == reason; });
+  const auto found =
+      std::ranges::find_if(list, [&](const json& counted) { return member(counted, "reason") == reason; });
   return found == list.end() ? nullptr : &*found;
 }
 
-std::uint64_t since(const json& drop, const json* before, std::string_view field) {
-  const std::uint64_t now = number_or_zero(member(drop, field));
+std::uint64_t since(const json& counted, const json* before, std::string_view field) {
+  const std::uint64_t now = number_or_zero(member(counted, field));
   const std::uint64_t then = before == nullptr ? 0 : number_or_zero(member(*before, field));
   return now > then ? now - then : 0;
 }
 
-struct Drop {
+struct Counted {
   std::string reason;
   std::uint64_t packets;
   std::uint64_t bytes;
   std::string documentation;
 };
+
+// Reasons that have counted something since `before`, the most packets first.
+std::string render_reasons(const json& list, const json& before, std::string title, std::string when_empty) {
+  std::vector<Counted> rows;
+  for (const json& counted : list) {
+    const json* earlier = find_reason(before, member(counted, "reason"));
+    Counted row{text_cell(member(counted, "reason")), since(counted, earlier, "packets"),
+                since(counted, earlier, "bytes"), text_cell(member(counted, "documentation"))};
+    if (row.packets > 0) rows.push_back(std::move(row));
+  }
+  std::ranges::stable_sort(rows, std::greater{}, &Counted::packets);
+  Table table({{std::move(title)}, {"PACKETS", Align::right}, {"BYTES", Align::right}, {"MEANING"}},
+              std::move(when_empty));
+  for (const Counted& row : rows)
+    table.add({row.reason, grouped(row.packets), bytes_text(row.bytes), row.documentation});
+  return table.take_page();
+}
 
 }  // namespace
 
@@ -87,18 +105,11 @@ std::string render_rules(const json& answer) {
 }
 
 std::string render_drops(const json& answer, const json& before) {
-  std::vector<Drop> drops;
-  for (const json& drop : list_of(answer, "drops")) {
-    const json* earlier = find_reason(list_of(before, "drops"), member(drop, "reason"));
-    Drop row{text_cell(member(drop, "reason")), since(drop, earlier, "packets"), since(drop, earlier, "bytes"),
-             text_cell(member(drop, "documentation"))};
-    if (row.packets > 0) drops.push_back(std::move(row));
-  }
-  std::ranges::stable_sort(drops, std::greater{}, &Drop::packets);
-  Table table({{"REASON"}, {"PACKETS", Align::right}, {"BYTES", Align::right}, {"MEANING"}}, "no packet was dropped");
-  for (const Drop& drop : drops)
-    table.add({drop.reason, grouped(drop.packets), bytes_text(drop.bytes), drop.documentation});
-  return table.take_page();
+  return render_reasons(list_of(answer, "drops"), list_of(before, "drops"), "REASON", "no packet was dropped");
+}
+
+std::string render_steered(const json& answer, const json& before) {
+  return render_reasons(list_of(answer, "steered"), list_of(before, "steered"), "STEERED", "no packet was steered");
 }
 
 }  // namespace twinpath::cli

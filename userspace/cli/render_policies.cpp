@@ -6,8 +6,8 @@ namespace twinpath::cli {
 namespace {
 
 std::string flow_text(const json& half) {
-  return fmt::format("{} > {}", endpoint_text(member(half, "source"), member(half, "source_port")),
-                     endpoint_text(member(half, "destination"), member(half, "destination_port")));
+  return fmt::format("{} > {}", endpoint_cell(member(half, "source"), member(half, "source_port")),
+                     endpoint_cell(member(half, "destination"), member(half, "destination_port")));
 }
 
 // The packet after NAT, when there is any.
@@ -18,9 +18,9 @@ std::string rewrite_text(const json& half) {
   const bool destination = member(rewrite, "destination").is_string();
   if (!source && !destination) return "-";
   return fmt::format(
-      "{}{}{}", source ? endpoint_text(member(rewrite, "source"), member(rewrite, "source_port")) : "",
+      "{}{}{}", source ? endpoint_cell(member(rewrite, "source"), member(rewrite, "source_port")) : "",
       destination ? " > " : "",
-      destination ? endpoint_text(member(rewrite, "destination"), member(rewrite, "destination_port")) : "");
+      destination ? endpoint_cell(member(rewrite, "destination"), member(rewrite, "destination_port")) : "");
 }
 
 }  // namespace

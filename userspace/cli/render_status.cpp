@@ -84,7 +84,7 @@ std::string number_line(std::string_view title, const json& object) {
 }  // namespace
 
 std::string render_status(const json& answer) {
-  std::string text = heading(answer) + trial_text(text_cell(member(answer, "name")), member(answer, "confirm"));
+  std::string text = heading(answer) + waiting_text(text_cell(member(answer, "name")), member(answer, "confirm"));
   const json& ports = member(answer, "ports");
   text += "\n" + port_table(ports.is_array() ? ports : json::array());
   text += "\n" + flow_table(member(answer, "flows")) + "\n";

@@ -14,7 +14,7 @@
 namespace twinpath::cli {
 namespace {
 
-// Loading and verifying programs on a slow machine takes seconds, never minutes.
+// Loading and verifying the programs takes seconds on a slow machine.
 constexpr std::chrono::seconds start_patience{120};
 
 std::vector<std::string> arguments_for(const Global& global, const UpOptions& options) {
@@ -28,8 +28,7 @@ std::vector<std::string> arguments_for(const Global& global, const UpOptions& op
 }
 
 Status make_run_folder() {
-  const std::string folder(run_folder);
-  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return fail(errno, "make {}", folder);
+  if (::mkdir(kRunFolder, 0755) != 0 && errno != EEXIST) return fail(errno, "make {}", kRunFolder);
   return {};
 }
 
@@ -37,17 +36,16 @@ int up_in_background(const Global& global, const std::string& program, std::vect
                      const std::string& name, bool asks_confirmation) {
   if (Status folder = make_run_folder(); !folder) return failed(folder.error());
   arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd)});
-  Result<BackgroundDaemon> daemon =
-      BackgroundDaemon::start(program, arguments, fmt::format("{}/{}.log", run_folder, name));
+  Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, arguments, log_path(name));
   if (!daemon) return failed(daemon.error());
   if (Status ready = daemon->wait_until_ready(name, start_patience); !ready) return failed(ready.error());
-  const json trial = asks_confirmation ? trial_of(global, name) : json();
+  const json waiting = asks_confirmation ? find_waiting(global, name) : json();
   json answer = {{"name", name}, {"pid", daemon->pid()}};
-  if (!trial.is_null()) answer["confirm"] = trial;
+  if (!waiting.is_null()) answer["confirm"] = waiting;
   if (global.json)
     say_json(answer);
   else
-    say(fmt::format("{}: up, pid {}\n{}", name, daemon->pid(), trial_text(name, trial)));
+    say(fmt::format("{}: up, pid {}\n{}", name, daemon->pid(), waiting_text(name, waiting)));
   return exit_done;
 }
 

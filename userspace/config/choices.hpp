@@ -2,20 +2,11 @@
 #pragma once
 
 #include <array>
-#include <span>
-#include <string_view>
 
+#include "base/choice.hpp"
 #include "config/config.hpp"
 
 namespace twinpath {
-
-template <class T>
-struct Choice {
-  std::string_view word;
-  T value;
-};
-template <class T>
-Choice(const char*, T) -> Choice<T>;  // clang 14 has no deduction for aggregates
 
 inline constexpr std::array kHooks = {Choice{"xdp", Hook::xdp}, Choice{"auto", Hook::automatic}};
 inline constexpr std::array kAttaches = {Choice{"native", Attach::native}, Choice{"generic", Attach::generic},
@@ -32,15 +23,5 @@ inline constexpr std::array kPlaces = {Choice{"auto", DP_PLACE_AUTO}, Choice{"us
 inline constexpr std::array kPickups = {Choice{"strict", Pickup::strict}, Choice{"loose", Pickup::loose},
                                         Choice{"grace", Pickup::grace}};
 inline constexpr std::array kOnExits = {Choice{"keep", OnExit::keep}, Choice{"detach", OnExit::detach}};
-inline constexpr std::array kProtocols = {Choice{"tcp", std::uint16_t{6}}, Choice{"udp", std::uint16_t{17}},
-                                          Choice{"icmp", std::uint16_t{1}}, Choice{"icmpv6", std::uint16_t{58}},
-                                          Choice{"any", std::uint16_t{DP_PROTOCOL_ANY}}};
-
-template <class Table, class T>
-[[nodiscard]] constexpr std::string_view word_of(const Table& table, const T& value) {
-  for (const auto& choice : table)
-    if (choice.value == value) return choice.word;
-  return {};
-}
 
 }  // namespace twinpath

@@ -20,9 +20,10 @@ Status number(const std::vector<Thing>& things, Numbers& numbers, std::vector<st
   return {};
 }
 
-std::uint16_t number_in(const std::vector<std::string>& names, std::string_view name) {
-  const auto entry = std::ranges::find(names, name);
-  return name.empty() || entry == names.end() ? 0 : static_cast<std::uint16_t>(entry - names.begin());
+// The number of a name that is configured now; the numbers know names of before, too.
+std::uint32_t number_in(const std::vector<std::string>& names, const Numbers& numbers, std::string_view name) {
+  const std::uint32_t number = numbers.find(name);
+  return number != 0 && names[number] == name ? number : 0;
 }
 
 bool names_zone(const std::vector<std::string>& zones, std::string_view zone) {
@@ -111,10 +112,13 @@ Status number_all(const Config& config, PolicyImage& image) {
 }  // namespace
 
 std::uint8_t PolicyImage::zone(std::string_view name) const {
-  return static_cast<std::uint8_t>(number_in(zone_names, name));
+  if (name == kHostZone) return DP_ZONE_HOST;
+  return static_cast<std::uint8_t>(number_in(zone_names, numbers.zones, name));
 }
-std::uint16_t PolicyImage::port(std::string_view name) const { return number_in(port_names, name); }
-std::uint16_t PolicyImage::rule(std::string_view name) const { return number_in(rule_names, name); }
+std::uint16_t PolicyImage::port(std::string_view name) const {
+  return static_cast<std::uint16_t>(number_in(port_names, numbers.ports, name));
+}
+std::uint32_t PolicyImage::rule(std::string_view name) const { return number_in(rule_names, numbers.rules, name); }
 
 Result<PolicyImage> compile(const Config& config, const NumberAllocation& previous) {
   PolicyImage image;

@@ -1,7 +1,7 @@
 // compile.hpp - from a checked Config to the tables that both datapaths read.
 //
-// Default    verdict of a pair of zones when no rule matches: the `default` of the zone the packet comes from; to the
-//            host, the host zone's. Traffic inside one zone is no exception. From the host: always allow.
+// Default    the verdict when no rule matches: the `default` of the zone that the packet comes from, also inside one zone;
+//            to the host, the `default` of the host zone; from the host, always allow.
 // Expansion  a rule becomes sources × destinations × source ports × destination ports × ICMP types compiled rules for
 //            each of its zone pairs; combinations of IPv4 with IPv6 are left out. Pairs with equal lists share one run.
 // Order      of the operator, inside every pair.
@@ -26,18 +26,18 @@ namespace twinpath {
 struct PolicyImage {
   std::vector<dp_zone_pair> zone_pairs;  // DP_ZONES_MAX * DP_ZONES_MAX; unused pairs drop
   std::vector<dp_rule> rules;            // at most DP_RULES_MAX
-  NumberAllocation numbers;              // hand it to the next compilation
+  NumberAllocation numbers;              // for the next compilation
   // Names by number; "" where no configured thing has the number.
   std::vector<std::string> zone_names;  // DP_ZONES_MAX, [DP_ZONE_HOST] is "host"
   std::vector<std::string> port_names;  // DP_PORTS_MAX
   std::vector<std::string> rule_names;  // DP_RULE_IDS_MAX
-  // Ids that did not belong to these names before: their counters have to start at zero.
-  std::vector<std::uint16_t> fresh_rules;
+  // Numbers of rules that had no number, or another one, before: their counters have to start at zero.
+  std::vector<std::uint32_t> fresh_rules;
 
   // Numbers of what is configured; 0 when the name is not.
   [[nodiscard]] std::uint8_t zone(std::string_view name) const;
   [[nodiscard]] std::uint16_t port(std::string_view name) const;
-  [[nodiscard]] std::uint16_t rule(std::string_view name) const;
+  [[nodiscard]] std::uint32_t rule(std::string_view name) const;
 };
 
 [[nodiscard]] constexpr std::uint32_t zone_pair_index(std::uint8_t from, std::uint8_t to) {

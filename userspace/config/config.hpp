@@ -1,31 +1,28 @@
 // config.hpp - the configuration document, checked and typed. docs/configuration.md explains it to operators.
 //
+// Made by   parse_config() of document.hpp, which refuses a bad document with every fault at once.
 // Units     as the key says: _s seconds, _pps packets per second, frame_bytes bytes.
 // Owner     plain values; nothing here knows Linux, BPF or sockets.
-// Errors    a bad document yields every fault at once and no Config.
 // Absent    a key that is missing has the value written here.
 // Not yet   nat, services, pools, mss, overlays, hook tc, api.tls: known keys that this version refuses, so that nobody
 //           believes they are in force.
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
 
+#include "base/address.hpp"
+#include "base/prefix.hpp"
 #include "common/model/limits.h"
 #include "common/model/port.h"
 #include "common/model/rule.h"
-#include "config/fault.hpp"
-#include "config/prefix.hpp"
 
 namespace twinpath {
 
 // Bounds of the document that are no shapes of maps.
-inline constexpr std::size_t kNameCharacters = 32;
 inline constexpr std::size_t kZonesMax = DP_ZONES_MAX - 2;  // besides host; number 0 means none
 inline constexpr std::size_t kPortsMax = DP_PORTS_MAX - 1;
 inline constexpr std::uint32_t kConfirmMax_s = 86400;
@@ -122,17 +119,10 @@ struct EngineConfig {
   BudgetConfig budget_pps;
 };
 
-struct HttpAddress {
-  Prefix address;  // a loopback address
-  std::uint16_t port = 0;
-
-  [[nodiscard]] std::string text() const;  // "127.0.0.1:9080", "[::1]:9080"
-};
-
 struct ApiConfig {
-  std::string unix_path;            // absent: /run/twinpath/NAME.sock
-  std::optional<HttpAddress> http;  // absent: off
-  std::string token_file;           // empty: none
+  std::string unix_path;         // absent: socket_path() of base/paths.hpp
+  std::optional<Endpoint> http;  // a loopback address; absent: off
+  std::string token_file;        // empty: none
 };
 
 struct SafetyConfig {
@@ -152,10 +142,5 @@ struct Config {
   SafetyConfig safety;
   std::string source;  // the text this was read from, comments included
 };
-
-[[nodiscard]] tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text);
-
-// The document in force, every default written out. Parsing it again yields the same Config (but for `source`).
-[[nodiscard]] nlohmann::json to_json(const Config& config);
 
 }  // namespace twinpath

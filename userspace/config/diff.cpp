@@ -32,7 +32,7 @@ std::map<std::string, std::string> meanings(const PolicyImage& image) {
   for (const std::string& name : image.rule_names)
     if (!name.empty()) meaning[name];
   each_pair(image, [&](const std::string& pair, const dp_zone_pair&, std::span<const dp_rule> run) {
-    std::uint16_t last = 0;
+    std::uint32_t last = 0;
     for (dp_rule rule : run) {
       std::string& text = meaning[image.rule_names[rule.id]];
       if (rule.id != last) text += pair;

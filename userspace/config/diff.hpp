@@ -1,5 +1,5 @@
 // diff.hpp - what a reload would change in the rules: for `reload --dry-run`. Rules are compared by name and by what
-// they were compiled to, so another way to write the same is no change.
+// they were compiled to, so the same rule in other words is no change.
 #pragma once
 
 #include <string>

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/wire/ipv4.h"
+
 namespace twinpath {
 namespace {
-
-enum { kIcmp = 1, kIcmpv6 = 58 };
 
 constexpr Range kAllPorts{0, 65535};
 constexpr Range kAllTypes{0, 255};
@@ -21,7 +21,7 @@ std::vector<Prefix> or_all(const std::vector<Prefix>& prefixes) {
 }
 
 std::uint8_t family_of(std::uint16_t protocol) {
-  return protocol == kIcmp ? DP_FAMILY_V4 : protocol == kIcmpv6 ? DP_FAMILY_V6 : DP_FAMILY_NONE;
+  return protocol == DP_PROTOCOL_ICMP ? DP_FAMILY_V4 : protocol == DP_PROTOCOL_ICMPV6 ? DP_FAMILY_V6 : DP_FAMILY_NONE;
 }
 
 // True when both families can be one; `family` then is that one.
@@ -43,7 +43,7 @@ std::vector<Ends> ends_of(const RuleConfig& rule) {
   for (const Prefix& source : or_all(rule.source)) {
     for (const Prefix& destination : or_all(rule.destination)) {
       std::uint8_t family = family_of(rule.protocol);
-      if (join(source.family, family) && join(destination.family, family))
+      if (join(source.base.family, family) && join(destination.base.family, family))
         list.push_back({source, destination, family});
     }
   }
@@ -56,7 +56,8 @@ std::size_t product(std::size_t a, std::size_t b) {
 
 std::size_t of_family(const std::vector<Prefix>& prefixes, std::uint8_t family) {
   if (prefixes.empty()) return 1;
-  return static_cast<std::size_t>(std::ranges::count(prefixes, family, &Prefix::family));
+  const auto is = [family](const Prefix& prefix) { return prefix.base.family == family; };
+  return static_cast<std::size_t>(std::ranges::count_if(prefixes, is));
 }
 
 // Pairs of ends, without making them: their number is what has to be bounded.
@@ -70,10 +71,10 @@ std::size_t ends_count(const RuleConfig& rule) {
   return count;
 }
 
-dp_rule common_part(const RuleConfig& rule, std::uint16_t id) {
+dp_rule common_part(const RuleConfig& rule, std::uint32_t id) {
   dp_rule compiled{};
   compiled.protocol = rule.protocol;
-  compiled.id = id;
+  compiled.id = static_cast<decltype(compiled.id)>(id);  // DP_RULE_IDS_MAX of them fit
   compiled.action = static_cast<std::uint8_t>(rule.action);
   compiled.place = static_cast<std::uint8_t>(rule.place);
   compiled.flags = rule.log ? DP_RULE_LOG : 0;
@@ -81,9 +82,9 @@ dp_rule common_part(const RuleConfig& rule, std::uint16_t id) {
 }
 
 void set_ends(dp_rule& compiled, const Ends& ends) {
-  compiled.source = ends.source.base;
+  compiled.source = ends.source.base.address;
   compiled.source_mask = ends.source.mask();
-  compiled.destination = ends.destination.base;
+  compiled.destination = ends.destination.base.address;
   compiled.destination_mask = ends.destination.mask();
   compiled.family = ends.family;
 }
@@ -97,7 +98,7 @@ std::size_t expansion_size(const RuleConfig& rule) {
   return product(size, std::max<std::size_t>(rule.icmp_types.size(), 1));
 }
 
-void expand(const RuleConfig& rule, std::uint16_t id, std::vector<dp_rule>& run) {
+void expand(const RuleConfig& rule, std::uint32_t id, std::vector<dp_rule>& run) {
   dp_rule compiled = common_part(rule, id);
   for (const Ends& ends : ends_of(rule)) {
     set_ends(compiled, ends);

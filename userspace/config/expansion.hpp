@@ -14,6 +14,6 @@ namespace twinpath {
 [[nodiscard]] std::size_t expansion_size(const RuleConfig& rule);
 
 // Appends them to `run` under the rule id `id`. The caller has checked that expansion_size() fits.
-void expand(const RuleConfig& rule, std::uint16_t id, std::vector<dp_rule>& run);
+void expand(const RuleConfig& rule, std::uint32_t id, std::vector<dp_rule>& run);
 
 }  // namespace twinpath

@@ -1,4 +1,4 @@
-// fault.hpp - what is wrong with a document: where, what was found, what is allowed. One line each.
+// fault.hpp - faults of a document, one line each: where, what was found, what is allowed.
 #pragma once
 
 #include <cstddef>

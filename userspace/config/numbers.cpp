@@ -26,19 +26,31 @@ Status restore_all(const json& saved, const char* key, Numbers& numbers) {
 }  // namespace
 
 Status Numbers::assign(std::span<const std::string_view> names) {
-  const std::size_t room = last_ - first_ + 1u;
-  if (names.size() > room) return refuse("{} names, at most {} can have a number", names.size(), room);
-  for (std::string_view name : names) {
-    if (find(name) != 0) continue;
-    std::uint16_t number = free_number();
-    if (number == 0) number = take_over(names);
+  const std::size_t available = std::size_t{last_} - first_ + 1;
+  if (names.size() > available) return refuse("{} names, at most {} can have a number", names.size(), available);
+  std::vector<bool> taken(std::size_t{last_} + 1);
+  for (const auto& [name, number] : numbers_) taken[number] = true;
+  const std::set<std::string_view> wanted(names.begin(), names.end());
+  std::uint32_t lowest = first_;
+  auto unused = numbers_.begin();
+  for (const std::string_view name : names) {
+    if (numbers_.contains(name)) continue;
+    while (lowest <= last_ && taken[lowest]) ++lowest;
+    if (lowest <= last_) {
+      numbers_.emplace(name, lowest++);
+      continue;
+    }
+    // No number is free, and there are not more names than numbers: some name that has one is not wanted.
+    while (wanted.contains(unused->first)) ++unused;
+    const std::uint32_t number = unused->second;
+    unused = numbers_.erase(unused);
     numbers_.emplace(name, number);
   }
   return {};
 }
 
 void Numbers::rename(const std::map<std::string, std::string>& new_names) {
-  std::map<std::string, std::uint16_t, std::less<>> moved;
+  std::map<std::string, std::uint32_t, std::less<>> moved;
   for (const auto& [from, to] : new_names) {
     const auto entry = numbers_.find(from);
     if (entry == numbers_.end()) continue;
@@ -47,43 +59,26 @@ void Numbers::rename(const std::map<std::string, std::string>& new_names) {
   }
   for (const auto& [name, number] : moved) {
     if (const auto old = numbers_.find(name); old != numbers_.end()) {
-      numbers_.emplace(put_aside(name), old->second);
+      numbers_.emplace(retired_name(name), old->second);
       numbers_.erase(old);
     }
   }
   numbers_.merge(moved);
 }
 
-std::string Numbers::put_aside(const std::string& name) const { return fmt::format("{}@{}", name, find(name)); }
+std::string Numbers::retired_name(const std::string& name) const { return fmt::format("{}@{}", name, find(name)); }
 
 Status Numbers::restore(const std::string& name, std::uint64_t number) {
   if (number < first_ || number > last_) return refuse("{}: number {} is not {}..{}", name, number, first_, last_);
   for (const auto& [other, taken] : numbers_)
     if (taken == number) return refuse("{}: number {} belongs to {}", name, number, other);
-  numbers_[name] = static_cast<std::uint16_t>(number);
+  numbers_[name] = static_cast<std::uint32_t>(number);
   return {};
 }
 
-std::uint16_t Numbers::find(std::string_view name) const {
+std::uint32_t Numbers::find(std::string_view name) const {
   const auto entry = numbers_.find(name);
   return entry == numbers_.end() ? 0 : entry->second;
-}
-
-std::uint16_t Numbers::free_number() const {
-  std::vector<bool> taken(last_ + 1u);
-  for (const auto& [name, number] : numbers_) taken[number] = true;
-  for (std::uint32_t number = first_; number <= last_; ++number)
-    if (!taken[number]) return static_cast<std::uint16_t>(number);
-  return 0;
-}
-
-// All numbers are bound and there are not more names than numbers: some bound name is not among them.
-std::uint16_t Numbers::take_over(std::span<const std::string_view> names) {
-  const std::set<std::string_view> wanted(names.begin(), names.end());
-  const auto entry = std::ranges::find_if(numbers_, [&](const auto& item) { return !wanted.contains(item.first); });
-  const std::uint16_t number = entry->second;
-  numbers_.erase(entry);
-  return number;
 }
 
 NumberAllocation::NumberAllocation()

@@ -1,9 +1,10 @@
-// numbers.hpp - which number a name has in the tables, the same across reloads.
+// numbers.hpp - the numbers that zones, ports and rules have in the tables, and their names. They stay together across reloads.
 //
-// Flow entries hold zone numbers and rule ids, counters are indexed by rule id and port number. So a name keeps its
-// number as long as the allocation remembers it: while it is in use, and after that until somebody else needs the number.
-// Owner    control plane; hands the allocation of one compilation to the next. Saved beside the pins, so that a restarted
-//          daemon that adopts them still knows the numbers.
+// Why      Flow entries hold numbers of zones and rules, counters are indexed by numbers of ports and rules. If a reload gave
+//          the number of one rule to another, packets of live flows would be counted under the wrong name.
+// Rule     A name keeps its number while it is configured, and afterwards until the number is needed for another name.
+// Owner    control hands the numbers of one compilation to the next, and saves them in the journal, so that a daemon that
+//          adopts a forwarding datapath knows what the numbers in its tables mean.
 #pragma once
 
 #include <cstdint>
@@ -17,40 +18,37 @@
 
 namespace twinpath {
 
+// The numbers of one kind of thing.
 class Numbers {
  public:
-  // Numbers first..last can be given. 0 is never a number.
-  Numbers(std::uint16_t first, std::uint16_t last) : first_(first), last_(last) {}
+  // Numbers first..last can be assigned. 0 is none.
+  Numbers(std::uint32_t first, std::uint32_t last) : first_(first), last_(last) {}
 
-  // Gives every name a number: the one it had, else the lowest nobody had yet, else one of a name that is not in
+  // Gives every name a number: the one it has, else the lowest that no name has, else that of a name that is not in
   // `names`. Refuses when there are more names than numbers.
   [[nodiscard]] Status assign(std::span<const std::string_view> names);
-  // Hands the numbers of some names over to others, all at once, so that two names may change places. A number that a new
-  // name had from earlier is nobody's then, but not free either: it stays in the allocation under "NAME@NUMBER", which no
-  // document can say.
+  // Passes numbers from old names to new ones, {old, new}, all at once, so that two names may be exchanged. If a new name
+  // had another number already, that number stays assigned, under retired_name(), until it is needed.
   void rename(const std::map<std::string, std::string>& new_names);
-  // Binds a name of a saved allocation. Refuses a number that is out of range or taken.
+  // Assigns a saved number to its name. Refuses a number that is out of range or another name's.
   [[nodiscard]] Status restore(const std::string& name, std::uint64_t number);
 
-  // A name for the number of `name` that no document can say: for a number that goes on while the name gets another one.
-  [[nodiscard]] std::string put_aside(const std::string& name) const;
-  // 0: not in the allocation.
-  [[nodiscard]] std::uint16_t find(std::string_view name) const;
-  [[nodiscard]] const std::map<std::string, std::uint16_t, std::less<>>& all() const { return numbers_; }
+  // "NAME@NUMBER", which no document can contain: holds the number of `name` while the name gets another one.
+  [[nodiscard]] std::string retired_name(const std::string& name) const;
+  // 0: the name has no number.
+  [[nodiscard]] std::uint32_t find(std::string_view name) const;
+  [[nodiscard]] const std::map<std::string, std::uint32_t, std::less<>>& all() const { return numbers_; }
 
  private:
-  [[nodiscard]] std::uint16_t free_number() const;
-  [[nodiscard]] std::uint16_t take_over(std::span<const std::string_view> names);
-
-  std::uint16_t first_;
-  std::uint16_t last_;
-  std::map<std::string, std::uint16_t, std::less<>> numbers_;
+  std::uint32_t first_;
+  std::uint32_t last_;
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;
 };
 
 struct NumberAllocation {
   NumberAllocation();
 
-  Numbers zones;  // from 2; "host" is DP_ZONE_HOST and not in the allocation
+  Numbers zones;  // from 2; the host zone has DP_ZONE_HOST and is not in here
   Numbers ports;  // from 1
   Numbers rules;  // from 1
 };

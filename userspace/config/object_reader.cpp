@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/config.hpp"
+#include "config/name.hpp"
 
 namespace twinpath {
 namespace {
@@ -18,14 +18,6 @@ bool says_nothing(const json& value) {
 std::string found(const json& value, std::string_view text) { return fmt::format("{}: {}", shown(value), text); }
 
 }  // namespace
-
-bool is_name(std::string_view text) {
-  if (text.empty() || text.size() > kNameCharacters || text == "." || text == "..") return false;
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '-';
-  });
-}
 
 bool read_integer(const json& value, const std::string& path, std::uint32_t low, std::uint32_t high,
                   std::uint32_t& target, FaultList& faults) {

@@ -1,6 +1,6 @@
 // object_reader.hpp - reads one JSON object key by key and notes every fault with its path.
 //
-// The keys that were asked for are the keys that are allowed: finish() reports all others. A member that is absent or
+// The keys that were read are the keys that are allowed: finish() reports all others. A member that is absent or
 // wrong leaves the target as it was.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/choice.hpp"
 #include "config/fault.hpp"
 
 namespace twinpath {
@@ -28,9 +29,8 @@ class ObjectReader {
 
   void boolean(std::string_view key, bool& target);
   void integer(std::string_view key, std::uint32_t& target, std::uint32_t low, std::uint32_t high);
-  void share(std::string_view key, double& target);  // 0..1
-  // [A-Za-z0-9_.-]{1,32}
-  void name(std::string_view key, std::string& target);
+  void share(std::string_view key, double& target);      // 0..1
+  void name(std::string_view key, std::string& target);  // is_name()
   void absolute_path(std::string_view key, std::string& target, std::size_t longest);
   template <class Table, class T>
   void choice(std::string_view key, T& target, const Table& table);
@@ -41,7 +41,7 @@ class ObjectReader {
   template <class Read>
   void section(std::string_view key, Read read);
 
-  // Keys known to the contract that this version refuses unless they say nothing: {}, [], or only such inside.
+  // A key of a later version: refused unless its value says nothing: {}, [], or only such inside.
   void refuse_unless_empty(std::string_view key);
 
   void fault(std::string_view key, std::string text);
@@ -50,7 +50,7 @@ class ObjectReader {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] FaultList& faults() { return faults_; }
 
-  // Reports the keys nobody asked for.
+  // Reports the keys that were not read.
   void finish();
 
  private:
@@ -68,23 +68,15 @@ class ObjectReader {
 [[nodiscard]] bool read_name(const nlohmann::json& value, const std::string& path, std::string& target,
                              FaultList& faults);
 
-inline constexpr std::string_view kNameWanted = "must be 1 to 32 of A-Z a-z 0-9 _ . - and not \".\" or \"..\"";
-[[nodiscard]] bool is_name(std::string_view text);
-
 template <class Table, class T>
 void ObjectReader::choice(std::string_view key, T& target, const Table& table) {
   const nlohmann::json* value = find(key);
   if (value == nullptr) return;
-  std::string allowed;
-  for (const auto& choice : table) {
-    if (value->is_string() && value->get_ref<const std::string&>() == choice.word) {
-      target = choice.value;
-      return;
-    }
-    allowed += allowed.empty() ? "" : ", ";
-    allowed += choice.word;
-  }
-  fault(key, *value, "must be one of " + allowed);
+  const auto found = value->is_string() ? value_of(table, value->get_ref<const std::string&>()) : std::nullopt;
+  if (found)
+    target = *found;
+  else
+    fault(key, *value, "must be one of " + words_of(table));
 }
 
 template <class Read>

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "config/choices.hpp"
+#include "config/name.hpp"
 #include "config/sections.hpp"
 
 namespace twinpath {

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/protocol.hpp"
 #include "config/choices.hpp"
 #include "config/sections.hpp"
 
@@ -9,8 +10,6 @@ namespace twinpath {
 namespace {
 
 using nlohmann::json;
-
-enum { kTcp = 6, kUdp = 17, kIcmp = 1, kIcmpv6 = 58 };
 
 constexpr std::string_view kZonesWanted = "a zone, a list of zones, or \"any\"";
 
@@ -66,12 +65,16 @@ void read_protocol(ObjectReader& reader, RuleConfig& rule) {
     rule.protocol = value->get<std::uint16_t>();
     return;
   }
-  for (const auto& choice : kProtocols) {
-    if (*value != choice.word) continue;
-    rule.protocol = choice.value;
+  if (*value == "any") {
+    rule.protocol = DP_PROTOCOL_ANY;
     return;
   }
-  reader.fault("protocol", *value, "must be one of tcp, udp, icmp, icmpv6, any, or a whole number 0..255");
+  const auto named = value->is_string() ? value_of(kProtocols, value->get_ref<const std::string&>()) : std::nullopt;
+  if (named)
+    rule.protocol = *named;
+  else
+    reader.fault("protocol", *value,
+                 fmt::format("must be one of {}, any, or a whole number 0..255", words_of(kProtocols)));
 }
 
 void read_prefixes(ObjectReader& reader, std::string_view key, std::vector<Prefix>& target) {
@@ -123,8 +126,8 @@ void read_ranges(ObjectReader& reader, std::string_view key, Bounds bounds, std:
 }
 
 void check_protocol_fields(ObjectReader& reader, const RuleConfig& rule) {
-  const bool has_ports = rule.protocol == kTcp || rule.protocol == kUdp;
-  const bool has_types = rule.protocol == kIcmp || rule.protocol == kIcmpv6;
+  const bool has_ports = rule.protocol == DP_PROTOCOL_TCP || rule.protocol == DP_PROTOCOL_UDP;
+  const bool has_types = rule.protocol == DP_PROTOCOL_ICMP || rule.protocol == DP_PROTOCOL_ICMPV6;
   if (!rule.source_ports.empty() && !has_ports) reader.fault("source_port", "needs protocol tcp or udp");
   if (!rule.destination_ports.empty() && !has_ports) reader.fault("destination_port", "needs protocol tcp or udp");
   if (!rule.icmp_types.empty() && !has_types) reader.fault("icmp_type", "needs protocol icmp or icmpv6");
@@ -134,12 +137,12 @@ enum { kFamilyV4 = 1, kFamilyV6 = 2, kFamilyBoth = 3 };
 
 int families(const std::vector<Prefix>& prefixes) {
   int set = prefixes.empty() ? kFamilyBoth : 0;
-  for (const Prefix& prefix : prefixes) set |= prefix.family == DP_FAMILY_V4 ? kFamilyV4 : kFamilyV6;
+  for (const Prefix& prefix : prefixes) set |= prefix.base.family == DP_FAMILY_V4 ? kFamilyV4 : kFamilyV6;
   return set;
 }
 
 int families(std::uint16_t protocol) {
-  return protocol == kIcmp ? kFamilyV4 : protocol == kIcmpv6 ? kFamilyV6 : kFamilyBoth;
+  return protocol == DP_PROTOCOL_ICMP ? kFamilyV4 : protocol == DP_PROTOCOL_ICMPV6 ? kFamilyV6 : kFamilyBoth;
 }
 
 std::string_view family_words(int set) {

@@ -1,8 +1,6 @@
-#include <arpa/inet.h>
-
 #include <bit>
-#include <charconv>
 
+#include "base/paths.hpp"
 #include "config/choices.hpp"
 #include "config/sections.hpp"
 
@@ -59,43 +57,17 @@ void read_frames(ObjectReader& reader, EngineConfig& engine) {
     reader.fault("frame_bytes", *bytes, "must be 2048 or 4096");
 }
 
-bool loopback(const Prefix& address) {
-  if (address.family == DP_FAMILY_V4) return ntohl(address.base.word[0]) >> 24 == 127;
-  return (address.base.word[0] | address.base.word[1] | address.base.word[2]) == 0 && address.base.word[3] == htonl(1);
-}
-
-// "127.0.0.1:9080" or "[::1]:9080".
-std::optional<HttpAddress> parse_http(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view number = text.substr(colon + 1);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto address = parse_address(host);
-  if (!address || bracketed != (address->family == DP_FAMILY_V6)) return std::nullopt;
-  HttpAddress http{*address, 0};
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), http.port);
-  if (error != std::errc{} || end != number.data() + number.size() || http.port == 0) return std::nullopt;
-  return http;
-}
-
 void read_http(ObjectReader& reader, ApiConfig& api) {
   const json* value = reader.find("http");
   if (value == nullptr) return;
-  api.http = value->is_string() ? parse_http(value->get_ref<const std::string&>()) : std::nullopt;
-  if (!api.http)
+  api.http = value->is_string() ? parse_endpoint(value->get_ref<const std::string&>()) : std::nullopt;
+  if (!api.http || api.http->port == 0)
     return reader.fault("http", *value, "must be an address and a port, \"127.0.0.1:9080\" or \"[::1]:9080\"");
-  if (!loopback(api.http->address))
+  if (!is_loopback(api.http->address))
     reader.fault("http", *value, "must be a loopback address: others need tls, which this version does not support");
 }
 
 }  // namespace
-
-std::string HttpAddress::text() const {
-  return address.family == DP_FAMILY_V6 ? fmt::format("[{}]:{}", address.text(), port)
-                                        : fmt::format("{}:{}", address.text(), port);
-}
 
 void read_flows(ObjectReader& root, FlowsConfig& flows) {
   root.section("flows", [&](ObjectReader& reader) {
@@ -122,7 +94,7 @@ void read_engine(ObjectReader& root, EngineConfig& engine) {
 }
 
 void read_api(ObjectReader& root, std::string_view name, ApiConfig& api) {
-  api.unix_path = fmt::format("/run/twinpath/{}.sock", name);
+  api.unix_path = socket_path(std::string(name));
   root.section("api", [&](ObjectReader& reader) {
     reader.absolute_path("unix", api.unix_path, kSocketPathMax);
     read_http(reader, api);

@@ -18,7 +18,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "config/config.hpp"
+#include "config/document.hpp"
 #include "control/life/control.hpp"
 #include "control/life/instance_lock.hpp"
 #include "engine/env.hpp"
@@ -97,9 +97,8 @@ Status run_gateway(const Options& options, const Config& config) {
   auto control = Control::start(io, config, std::move(control_options));
   if (!control) return pass_on(std::move(control.error()));
   rest::ServerOptions server_options;
-  server_options.unix_path =
-      config.api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config.name) : config.api.unix_path;
-  if (config.api.http) server_options.http = config.api.http->text();
+  server_options.unix_path = config.api.unix_path;
+  if (config.api.http) server_options.http = to_string(*config.api.http);
   server_options.token = *token;
   auto server = rest::Server::open(io, **control, server_options);
   if (!server) {

@@ -29,16 +29,14 @@ int check_source(dp_env& env, const dp_context& error) noexcept {
   return dp_source_valid(&env, &error, &back);
 }
 
-// Finds the half that answers go by, and its query.
+// Finds the half that answers go by, and its route. Refreshes what is stale of it, as one of its packets would.
 int follow(dp_env& env, dp_context& answer) noexcept {
   if (dp_flow_find(&env, &answer.packet, &answer.view) == 0) return DP_UNSOLICITED_ICMP;
   if ((answer.view.link & DP_FLOW_REWRITE) != 0) return DP_UNSOLICITED_ICMP;
-  if (answer.view.stamp != answer.stamp) {
-    const int reason = dp_refresh(&env, &answer);
-    if (reason == DP_LOOK_AGAIN) return DP_UNSOLICITED_ICMP;  // led into another zone: the pair is gone
-    if (reason != DP_NONE) return reason;
-  }
-  return dp_flow_dispatch(&env, &answer);
+  dp_operation_clear(&answer.operation);
+  int reason = dp_look_along(&env, &answer);
+  if (reason == DP_LOOK_NEW) reason = DP_UNSOLICITED_ICMP;  // leads into another zone: the pair is over
+  return dp_commit_flow(&env, &answer, reason);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ Result<std::optional<Netns>> peer_netns(const Link& link) {
 }
 
 template <class Wanted>
-Result<Link> ask_for(const Wanted& wanted) {
+Result<Link> request_link(const Wanted& wanted) {
   auto dumper = Dumper::open();
   if (!dumper) return pass_on(dumper.error());
   return dumper->link(wanted);
@@ -49,8 +49,8 @@ Result<Link> ask_for(const Wanted& wanted) {
 
 }  // namespace
 
-Result<Link> find_device(const std::string& name) { return ask_for(name); }
-Result<Link> find_device(std::uint32_t ifindex) { return ask_for(ifindex); }
+Result<Link> find_device(const std::string& name) { return request_link(name); }
+Result<Link> find_device(std::uint32_t ifindex) { return request_link(ifindex); }
 
 Result<std::uint32_t> count_rx_queues(const Link& link) {
   auto channels = read_channels(link.name);

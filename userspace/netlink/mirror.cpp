@@ -21,7 +21,7 @@ Mirror::AddressKey key_of(const Address& address) {
 
 // Stores `value` under `key`, or takes the key away; true when that changed the map.
 template <class Map>
-bool settle(Map& map, const typename Map::key_type& key, const typename Map::mapped_type& value, bool remove) {
+bool store(Map& map, const typename Map::key_type& key, const typename Map::mapped_type& value, bool remove) {
   if (remove) return map.erase(key) != 0;
   auto [entry, added] = map.try_emplace(key, value);
   if (added || entry->second == value) return added;
@@ -153,7 +153,7 @@ Status Mirror::refresh_nexthops(Changes& changes) {
 }
 
 Status Mirror::refresh_routes(Changes& changes) {
-  if (Status settled = dumper_.wait_for_changes_under_way(); !settled) return settled;
+  if (Status done = dumper_.wait_for_changes_under_way(); !done) return done;
   if (Status refreshed = refresh_nexthops(changes); !refreshed) return refreshed;
   if (doubtful_)
     if (Status refreshed = refresh_all_routes(changes); !refreshed) return refreshed;
@@ -213,7 +213,7 @@ void Mirror::apply_link(const nlmsghdr& message, Changes& changes) {
   auto known = state_.links.find(link->ifindex);
   if (remove || (known != state_.links.end() && changes_routes(known->second, *link)))
     stale_devices_.insert(link->ifindex);
-  changes.links |= settle(state_.links, link->ifindex, *link, remove);
+  changes.links |= store(state_.links, link->ifindex, *link, remove);
 }
 
 void Mirror::apply_address(const nlmsghdr& message, Changes& changes) {
@@ -221,7 +221,7 @@ void Mirror::apply_address(const nlmsghdr& message, Changes& changes) {
   if (!address) return;
   bool remove = message.nlmsg_type == RTM_DELADDR;
   if (remove) mark_routes_from(address->address);
-  changes.addresses |= settle(state_.addresses, key_of(*address), *address, remove);
+  changes.addresses |= store(state_.addresses, key_of(*address), *address, remove);
 }
 
 // Before Linux 6.5 the routes that prefer a source address went with it unannounced.
@@ -249,7 +249,7 @@ void Mirror::apply_nexthop(const nlmsghdr& message, Changes& changes) {
   if (!nexthop) return;
   bool remove = message.nlmsg_type == RTM_DELNEXTHOP;
   if (remove) changes.routes |= state_.routes.remove_nexthop(nexthop->id);
-  changes.routes |= settle(state_.nexthops, nexthop->id, *nexthop, remove);
+  changes.routes |= store(state_.nexthops, nexthop->id, *nexthop, remove);
 }
 
 void Mirror::apply_neighbour(const nlmsghdr& message, Changes& changes) {
@@ -258,7 +258,7 @@ void Mirror::apply_neighbour(const nlmsghdr& message, Changes& changes) {
   bool remove = message.nlmsg_type == RTM_DELNEIGH;
   // Linux does not tell that it tries a failed one again; that it has failed again is news to whoever waits for it.
   const bool failed = !remove && neighbour->state == NeighbourState::failed;
-  if (settle(state_.neighbours, neighbour->key, *neighbour, remove) || failed)
+  if (store(state_.neighbours, neighbour->key, *neighbour, remove) || failed)
     changes.neighbours.push_back(neighbour->key);
 }
 

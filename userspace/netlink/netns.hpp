@@ -1,6 +1,6 @@
 // netns.hpp - network namespaces other than ours: finding them, and working inside one.
 //
-// Identity   the inode of the namespace file, as `ls -iL /run/netns/NAME` shows it: the same for every way to reach it,
+// Identity   the inode of the namespace file, as `ls -iL /run/netns/NAME` shows it: the same by every path,
 //            and not used again while anything refers to the namespace.
 // Found      those named in /run/netns and those of any visible process. Others cannot be reached.
 // Privilege  CAP_SYS_ADMIN to enter; CAP_SYS_PTRACE to look at other users' processes.

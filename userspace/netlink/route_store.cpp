@@ -20,9 +20,9 @@ bool joins_multipath(const Route& route) {
          std::all_of(route.paths.begin(), route.paths.end(), has_gateway);
 }
 
-bool same_ways(const std::vector<Path>& a, const std::vector<Path>& b) {
+bool same_next_hops(const std::vector<Path>& a, const std::vector<Path>& b) {
   return std::is_permutation(a.begin(), a.end(), b.begin(), b.end(),
-                             [](const Path& x, const Path& y) { return x.same_way(y); });
+                             [](const Path& x, const Path& y) { return x.same_next_hop(y); });
 }
 
 // The part of a list with the route's metric and type of service.
@@ -82,7 +82,7 @@ bool replace(List& list, const Route& route) {
 
 bool take_paths(Route& stored, const Route& named) {
   auto is_named = [&](const Path& path) {
-    return std::any_of(named.paths.begin(), named.paths.end(), [&](const Path& p) { return p.same_way(path); });
+    return std::any_of(named.paths.begin(), named.paths.end(), [&](const Path& p) { return p.same_next_hop(path); });
   };
   return std::erase_if(stored.paths, is_named) != 0;
 }
@@ -92,7 +92,7 @@ bool take_paths(Route& stored, const Route& named) {
 bool same_route(const Route& a, const Route& b) {
   return a.prefix == b.prefix && a.table == b.table && a.metric == b.metric && a.tos == b.tos && a.kind == b.kind &&
          a.nexthop_id == b.nexthop_id && (is_v6(a) || a.scope == b.scope) &&
-         (a.nexthop_id != 0 || same_ways(a.paths, b.paths)) && (is_v6(a) || a.source == b.source);
+         (a.nexthop_id != 0 || same_next_hops(a.paths, b.paths)) && (is_v6(a) || a.source == b.source);
 }
 
 bool RouteStore::doubtful(const Route& route, RouteChange change) const {
@@ -154,10 +154,10 @@ bool RouteStore::remove_nexthop(std::uint32_t id) {
   return changed;
 }
 
-bool RouteStore::refresh(Route& stored, std::uint32_t ifindex, std::span<const Route> fresh, std::vector<bool>& met) {
+bool RouteStore::refresh(Route& stored, std::uint32_t ifindex, std::span<const Route> fresh, std::vector<bool>& seen) {
   for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (met[i] || !same_route(fresh[i], stored)) continue;
-    met[i] = true;
+    if (seen[i] || !same_route(fresh[i], stored)) continue;
+    seen[i] = true;
     stored = fresh[i];
     return true;
   }

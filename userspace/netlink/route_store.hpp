@@ -61,7 +61,7 @@ class RouteStore {
 
  private:
   // What becomes of a stored route over a device that a fresh dump was taken of.
-  bool refresh(Route& stored, std::uint32_t ifindex, std::span<const Route> fresh, std::vector<bool>& met);
+  bool refresh(Route& stored, std::uint32_t ifindex, std::span<const Route> fresh, std::vector<bool>& seen);
 
   std::map<Key, List> lists_;
 };
@@ -72,13 +72,13 @@ class RouteStore {
 template <class UsesDevice>
 bool RouteStore::reconcile(const UsesDevice& uses_device, std::uint32_t ifindex, std::span<const Route> fresh) {
   bool changed = false;
-  std::vector<bool> met(fresh.size(), false);
+  std::vector<bool> seen(fresh.size(), false);
   for (auto entry = lists_.begin(); entry != lists_.end();) {
     List& list = entry->second;
     auto gone = [&](Route& route) {
       if (!uses_device(route)) return false;
       Route before = route;
-      bool stays = refresh(route, ifindex, fresh, met);
+      bool stays = refresh(route, ifindex, fresh, seen);
       changed |= !stays || !(route == before);
       return !stays;
     };
@@ -86,7 +86,7 @@ bool RouteStore::reconcile(const UsesDevice& uses_device, std::uint32_t ifindex,
     entry = list.empty() ? lists_.erase(entry) : std::next(entry);
   }
   for (std::size_t i = 0; i < fresh.size(); ++i)
-    if (!met[i]) changed |= add(fresh[i], RouteChange::listed);
+    if (!seen[i]) changed |= add(fresh[i], RouteChange::listed);
   return changed;
 }
 

@@ -12,31 +12,18 @@
 #include <string_view>
 #include <vector>
 
-#include "common/model/address.h"
+#include "base/address.hpp"
+#include "base/prefix.hpp"
 
 namespace twinpath::netlink {
 
+using twinpath::IpAddress;
+using twinpath::make_prefix;
+using twinpath::parse_address;
+using twinpath::Prefix;
+using twinpath::to_string;
+
 using Mac = std::array<std::uint8_t, 6>;
-
-// An address with its family, as a key. Family is DP_FAMILY_NONE, DP_FAMILY_V4 or DP_FAMILY_V6.
-struct IpAddress {
-  std::uint8_t family = DP_FAMILY_NONE;
-  dp_address address{};
-
-  friend std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
-    if (a.family != b.family) return a.family <=> b.family;
-    return std::memcmp(&a.address, &b.address, sizeof a.address) <=> 0;
-  }
-  friend bool operator==(const IpAddress& a, const IpAddress& b) { return (a <=> b) == 0; }
-};
-
-// A set of addresses: bits of the address behind prefix_bits are zero.
-struct Prefix {
-  IpAddress base;
-  std::uint8_t bits = 0;
-
-  auto operator<=>(const Prefix&) const = default;
-};
 
 struct Link {
   std::uint32_t ifindex = 0;
@@ -87,7 +74,7 @@ enum class RouteKind : std::uint8_t {
   other,  // kinds that Linux knows and does not forward by
 };
 
-// One way out of a route. Without a gateway the destination itself is the neighbour.
+// One next hop of a route. Without a gateway the destination itself is the neighbour.
 struct Path {
   IpAddress gateway;  // family NONE: on link. May be IPv6 in an IPv4 route (RFC 8950: "via inet6")
   std::uint32_t ifindex = 0;
@@ -98,8 +85,8 @@ struct Path {
   bool encapsulated = false;  // a lightweight tunnel (MPLS, SRv6, ip) wraps the packet: not for plain forwarding
 
   bool operator==(const Path&) const = default;
-  // The same way, whatever its present state and share.
-  [[nodiscard]] bool same_way(const Path& other) const {
+  // The same next hop, whatever its present state and share.
+  [[nodiscard]] bool same_next_hop(const Path& other) const {
     return gateway == other.gateway && ifindex == other.ifindex && encapsulated == other.encapsulated;
   }
 };
@@ -174,11 +161,5 @@ struct Neighbour {
 
 [[nodiscard]] std::string_view name_of(RouteKind kind);
 [[nodiscard]] std::string_view name_of(NeighbourState state);
-// "192.0.2.1", "2001:db8::1"; empty for family NONE.
-[[nodiscard]] std::string to_string(const IpAddress& address);
-// Family NONE when `text` is no address.
-[[nodiscard]] IpAddress parse_address(const std::string& text);
-// Bits behind `bits` cleared.
-[[nodiscard]] Prefix make_prefix(const IpAddress& address, std::uint8_t bits);
 
 }  // namespace twinpath::netlink

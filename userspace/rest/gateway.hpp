@@ -1,6 +1,6 @@
 // gateway.hpp - what the REST server asks of the gateway. The control plane implements it; tests use a fake.
 //
-// Thread   every call comes on the io_context's thread, one at a time. None may block: long answers are paged.
+// Thread   every call comes on the io_context's thread, one at a time. None may block: long lists are given in pages.
 // Shapes   JSON as in docs/rest.md. Fields may be added, none renamed. Reading calls cannot fail: what is not known is
 //          left out of the answer.
 // Errors   an exception that leaves a call becomes status 500; the server and its connection go on.
@@ -14,23 +14,21 @@
 #include <string_view>
 #include <vector>
 
+#include "base/flow_names.hpp"
+#include "base/prefix.hpp"
 #include "base/result.hpp"
-#include "rest/prefix.hpp"
 
 namespace twinpath::rest {
 
-enum class FlowState { half_open, assured, closing };
-enum class FlowOrigin { kernel, engine };
-
 // Which policy pairs are meant. Filters that are absent match everything; all that are present must match. They are
-// compared with the forward half's key, as its packets look on arrival.
+// compared with the key of the forward entry: packets as they arrive.
 struct PolicyQuery {
   std::optional<std::string> zone;
   std::optional<Prefix> source;
   std::optional<Prefix> destination;
   std::optional<std::uint8_t> protocol;  // IP protocol number
   std::optional<std::uint16_t> port;     // source or destination port, host order
-  std::optional<FlowState> state;
+  std::optional<dp_flow_state> state;    // one of kFlowStates
   std::optional<FlowOrigin> origin;
   std::size_t limit = 100;  // 1..1000; at most so many pairs in the page
   std::string cursor;       // empty: from the start; else what the last page gave
@@ -66,7 +64,8 @@ class Gateway {
   [[nodiscard]] virtual nlohmann::json ports() = 0;   // this and the following: arrays of objects
   [[nodiscard]] virtual nlohmann::json zones() = 0;
   [[nodiscard]] virtual nlohmann::json rules() = 0;
-  [[nodiscard]] virtual nlohmann::json drops() = 0;
+  [[nodiscard]] virtual nlohmann::json drops() = 0;    // by reason
+  [[nodiscard]] virtual nlohmann::json steered() = 0;  // to the engine, by reason
   [[nodiscard]] virtual nlohmann::json engines() = 0;
   [[nodiscard]] virtual std::string metrics() = 0;  // Prometheus text format 0.0.4
 
@@ -86,7 +85,7 @@ class Gateway {
   // Keeps the configuration that waits to be confirmed; its generation. Absent when none does.
   [[nodiscard]] virtual std::optional<std::uint32_t> confirm() = 0;
 
-  // Called after the answer has been sent; the process is expected to end soon. detach: leave nothing behind.
+  // Called after the response has been sent; the process is expected to end soon. detach: leave nothing behind.
   virtual void shut_down(bool detach) = 0;
 };
 

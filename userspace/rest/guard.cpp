@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "rest/prefix.hpp"
+#include "base/address.hpp"
 
 namespace twinpath::rest {
 namespace {
@@ -21,10 +21,10 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
-// A name that DNS could have bound to loopback is not an address.
+// Other names are refused: DNS may have bound them to loopback (DNS rebinding).
 bool is_local_host(std::string_view host) {
   const std::string_view name = without_port(host);
-  return name == "localhost" || parse_address(name).has_value();
+  return name == "localhost" || parse_address(name).family != DP_FAMILY_NONE;
 }
 
 }  // namespace
@@ -37,14 +37,14 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
   return difference == 0;
 }
 
-std::optional<Answer> refuse_stranger(const Credentials& given, std::string_view token) {
+std::optional<Response> refuse_access(const Credentials& given, std::string_view token) {
   if (!token.empty() && !has_token(given.authorization, token))
-    return answer_error(401, "unauthorized",
-                        "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");
+    return error_response(401, "unauthorized",
+                          "send the header \"Authorization: Bearer TOKEN\" with this gateway's token");
   if (!is_local_host(given.host))
-    return answer_error(421, "wrong_host", "the Host header names neither localhost nor an address");
+    return error_response(421, "wrong_host", "the Host header names neither localhost nor an address");
   if (!given.origin.empty() && given.origin != std::string("http://") + std::string(given.host))
-    return answer_error(403, "foreign_origin", "the request comes from a foreign web page");
+    return error_response(403, "foreign_origin", "the request comes from a foreign web page");
   return std::nullopt;
 }
 

@@ -1,13 +1,13 @@
 // guard.hpp - who may use the HTTP listener.
 //
-// Source   RFC 6750 section 2.1 (bearer token). A web page that the operator happens to visit must not steer the
+// Source   RFC 6750 section 2.1 (bearer token). A web page that the operator visits must not control the
 //          gateway: its requests carry a foreign Origin, or a Host that was rebound to loopback by DNS.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
-#include "rest/answer.hpp"
+#include "rest/response.hpp"
 
 namespace twinpath::rest {
 
@@ -17,10 +17,10 @@ struct Credentials {
   std::string_view origin;  // empty: not given
 };
 
-// The refusal, or nothing. An empty token means that none is asked for.
-[[nodiscard]] std::optional<Answer> refuse_stranger(const Credentials& given, std::string_view token);
+// The refusal, or nothing when the request is allowed. With an empty `token` no token is needed.
+[[nodiscard]] std::optional<Response> refuse_access(const Credentials& given, std::string_view token);
 
-// Takes the same time wherever the two differ.
+// Its time does not depend on where the two differ, so it tells nothing about the secret.
 [[nodiscard]] bool equal_in_constant_time(std::string_view given, std::string_view secret);
 
 }  // namespace twinpath::rest

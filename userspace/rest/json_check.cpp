@@ -16,7 +16,7 @@ JsonFault fault_at(std::string_view text, std::size_t offset, std::string what) 
           std::move(what)};
 }
 
-// "[json.exception...] parse error at line 1, column 2: syntax error ... - why; last read: '...'": only the why.
+// The part "why" of "[json.exception...] parse error at line 1, column 2: syntax error ... - why; last read: '...'".
 std::string plain_text(std::string_view what) {
   const std::size_t why = what.find(" - ");
   if (why != std::string_view::npos) what.remove_prefix(why + 3);
@@ -39,7 +39,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
   bool start_array(std::size_t) override { return ++depth_ <= json_depth_max; }
   bool end_array() override { return depth_-- > 0; }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-    offset_ = position > 0 ? position - 1 : 0;  // the parser counts the byte it stumbled over
+    offset_ = position > 0 ? position - 1 : 0;  // the parser counts the byte that it could not take
     text_ = plain_text(error.what());
     return false;
   }

@@ -1,4 +1,4 @@
-// json_check.hpp - is a body JSON, and if not, where does it stop being JSON?
+// json_check.hpp - whether a body is JSON, and if not, the place of the first fault.
 //
 // Comments as in configuration files, // and /* */, are allowed. Nothing is built, so a hostile body costs no memory.
 #pragma once

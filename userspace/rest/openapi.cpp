@@ -7,14 +7,25 @@ namespace {
 
 using nlohmann::json;
 
+template <class Table>
+json words_json(const Table& table) {
+  json list = json::array();
+  for (const auto& choice : table) list.push_back(choice.word);
+  return list;
+}
+
 json schema_of(Key key) {
   switch (key) {
     case Key::port: return {{"type", "integer"}, {"minimum", 0}, {"maximum", 65535}};
-    case Key::limit: return {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}};
-    case Key::state: return {{"type", "string"}, {"enum", {"half-open", "assured", "closing"}}};
-    case Key::origin: return {{"type", "string"}, {"enum", {"kernel", "engine"}}};
+    case Key::limit:
+      return {{"oneOf",
+               {{{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}}, {{"type", "string"}, {"enum", {"all"}}}}},
+              {"default", 100}};
+    case Key::state: return {{"type", "string"}, {"enum", words_json(kFlowStates)}};
+    case Key::origin: return {{"type", "string"}, {"enum", words_json(kFlowOrigins)}};
     case Key::dry_run:
-    case Key::detach: return {{"type", "string"}, {"enum", {"0", "1"}}};
+    case Key::detach:
+    case Key::steered: return {{"type", "string"}, {"enum", {"0", "1"}}};
     default: return {{"type", "string"}};
   }
 }
@@ -54,11 +65,11 @@ json responses_of(const Route& route) {
   json responses;
   for (const unsigned status : route.statuses) {
     const bool good = status < 300;
-    json schema = good ? json{{"type", route.answers == "application/json" ? "object" : "string"}}
+    json schema = good ? json{{"type", route.content_type == "application/json" ? "object" : "string"}}
                        : json{{"$ref", "#/components/schemas/Error"}};
     responses[std::to_string(status)] = {
         {"description", meaning_of(status)},
-        {"content", content(good ? route.answers : "application/json", std::move(schema))}};
+        {"content", content(good ? route.content_type : "application/json", std::move(schema))}};
   }
   return responses;
 }

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "rest/routes.hpp"
+#include "rest/route.hpp"
 
 namespace twinpath::rest {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/protocol.hpp"
+
 namespace twinpath::rest {
 namespace {
 
@@ -93,23 +95,18 @@ bool read_name(std::string_view text, std::string& field, std::size_t longest) {
   return !text.empty() && text.size() <= longest;
 }
 
-bool read_state(std::string_view text, std::optional<FlowState>& field) {
-  if (text == "half-open") field = FlowState::half_open;
-  if (text == "assured") field = FlowState::assured;
-  if (text == "closing") field = FlowState::closing;
+// A word of `table`.
+template <class Table, class T>
+bool read_choice(std::string_view text, const Table& table, std::optional<T>& field) {
+  field = value_of(table, text);
   return field.has_value();
 }
 
-bool read_origin(std::string_view text, std::optional<FlowOrigin>& field) {
-  if (text == "kernel") field = FlowOrigin::kernel;
-  if (text == "engine") field = FlowOrigin::engine;
-  return field.has_value();
-}
-
-bool read_limit(std::string_view text, std::size_t& field) {
+bool read_limit(std::string_view text, Query& query) {
+  query.all_pairs = text == "all";
   const auto limit = parse_number<std::size_t>(text, 1, 1000);
-  if (limit) field = *limit;
-  return limit.has_value();
+  if (limit) query.policy.limit = *limit;
+  return limit.has_value() || query.all_pairs;
 }
 
 bool read_value(Key key, std::string_view text, Query& query) {
@@ -120,12 +117,13 @@ bool read_value(Key key, std::string_view text, Query& query) {
     case Key::destination: return read_prefix(text, policy.destination);
     case Key::protocol: return (policy.protocol = parse_protocol(text)).has_value();
     case Key::port: return (policy.port = parse_number<std::uint16_t>(text, 0, 65535)).has_value();
-    case Key::state: return read_state(text, policy.state);
-    case Key::origin: return read_origin(text, policy.origin);
-    case Key::limit: return read_limit(text, policy.limit);
+    case Key::state: return read_choice(text, kFlowStates, policy.state);
+    case Key::origin: return read_choice(text, kFlowOrigins, policy.origin);
+    case Key::limit: return read_limit(text, query);
     case Key::cursor: return read_name(text, policy.cursor, cursor_bytes_max);
     case Key::dry_run: return read_flag(text, query.dry_run);
     case Key::detach: return read_flag(text, query.detach);
+    case Key::steered: return read_flag(text, query.steered);
   }
   return false;
 }
@@ -140,29 +138,27 @@ std::string names_of(std::span<const QueryKey> keys) {
 
 }  // namespace
 
-std::string_view allowed(Key key) {
+std::string allowed(Key key) {
   switch (key) {
     case Key::zone: return "a name of 1 to 64 bytes";
     case Key::source:
     case Key::destination: return "an IPv4 or IPv6 address or prefix, such as 10.1.0.0/16";
-    case Key::protocol: return "tcp, udp, icmp, icmpv6 or a number from 0 to 255";
+    case Key::protocol: return words_of(kProtocols) + " or a number from 0 to 255";
     case Key::port: return "a number from 0 to 65535";
-    case Key::state: return "half-open, assured or closing";
-    case Key::origin: return "kernel or engine";
-    case Key::limit: return "a number from 1 to 1000";
+    case Key::state: return words_of(kFlowStates, " or ");
+    case Key::origin: return words_of(kFlowOrigins, " or ");
+    case Key::limit: return "a number from 1 to 1000, or all";
     case Key::cursor: return "the cursor of the page before";
     case Key::dry_run:
-    case Key::detach: return "0 or 1";
+    case Key::detach:
+    case Key::steered: return "0 or 1";
   }
   return "";
 }
 
 std::optional<std::uint8_t> parse_protocol(std::string_view text) {
-  if (text == "tcp") return 6;
-  if (text == "udp") return 17;
-  if (text == "icmp") return 1;
-  if (text == "icmpv6") return 58;
-  return parse_number<std::uint8_t>(text, 0, 255);
+  const std::optional<std::uint8_t> named = value_of(kProtocols, text);
+  return named ? named : parse_number<std::uint8_t>(text, 0, 255);
 }
 
 Result<Target> parse_target(std::string_view text) {

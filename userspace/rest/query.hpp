@@ -18,7 +18,7 @@
 namespace twinpath::rest {
 
 // Every key that some route knows; each has one field of Query.
-enum class Key { zone, source, destination, protocol, port, state, origin, limit, cursor, dry_run, detach };
+enum class Key { zone, source, destination, protocol, port, state, origin, limit, cursor, dry_run, detach, steered };
 
 struct QueryKey {
   std::string_view name;
@@ -27,7 +27,7 @@ struct QueryKey {
 };
 
 // What a key's value may be, in words: for messages and for the OpenAPI document.
-[[nodiscard]] std::string_view allowed(Key key);
+[[nodiscard]] std::string allowed(Key key);
 
 struct Target {
   std::vector<std::string> segments;                        // of the path, decoded; "/v1/a" has two
@@ -40,8 +40,10 @@ struct Target {
 // A query that its route's keys allow, with every value checked.
 struct Query {
   PolicyQuery policy;
+  bool all_pairs = false;  // limit=all: every pair in one response
   bool dry_run = false;
   bool detach = false;
+  bool steered = false;
 };
 
 struct QueryFault {
@@ -52,7 +54,7 @@ struct QueryFault {
 // Absent when all is well; then `query` is filled in.
 [[nodiscard]] std::optional<QueryFault> read_query(const Target& target, std::span<const QueryKey> keys, Query& query);
 
-// "tcp", "udp", "icmp", "icmpv6" or a number from 0 to 255.
+// A name of base/protocol.hpp, or a number from 0 to 255.
 [[nodiscard]] std::optional<std::uint8_t> parse_protocol(std::string_view text);
 
 }  // namespace twinpath::rest

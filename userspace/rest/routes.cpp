@@ -5,6 +5,7 @@
 
 #include "rest/json_check.hpp"
 #include "rest/openapi.hpp"
+#include "rest/policy_stream.hpp"
 
 namespace twinpath::rest {
 namespace {
@@ -23,107 +24,124 @@ constexpr std::array policy_keys{
     QueryKey{"port", Key::port, "source or destination port"},
     QueryKey{"state", Key::state, "state of the pair"},
     QueryKey{"origin", Key::origin, "which datapath installed the pair"},
-    QueryKey{"limit", Key::limit, "pairs in a page; 100 unless given"},
+    QueryKey{"limit", Key::limit, "pairs in a page, 100 unless given; all: every pair in one response"},
     QueryKey{"cursor", Key::cursor, "where the page starts"},
 };
 constexpr std::span<const QueryKey> page_keys{policy_keys};
 constexpr std::span<const QueryKey> filter_keys = page_keys.first(7);
 constexpr std::array dry_run_keys{QueryKey{"dry_run", Key::dry_run, "only say what would change"}};
+constexpr std::array steered_keys{
+    QueryKey{"steered", Key::steered, "show the packets that were sent to the engine too"}};
 constexpr std::array detach_keys{QueryKey{"detach", Key::detach, "take programs and pins away too"}};
 
-Answer refused(const Error& error) { return answer_error(400, "bad_query", error.text); }
+Response refused(const Error& error) { return error_response(400, "bad_query", error.text); }
 
-Answer no_such_policy(std::string_view id) {
-  return answer_error(404, "not_found", fmt::format("no live policy pair has the id \"{}\"", id));
+Response no_such_policy(std::string_view id) {
+  return error_response(404, "not_found", fmt::format("no live policy pair has the id \"{}\"", id));
 }
 
-Answer get_policies(const Call& call) {
+Response get_all_policies(const Call& call) {
+  auto source = stream_policies(call.gateway, call.query.policy);
+  if (!source) return refused(source.error());
+  Response response;
+  response.source = std::move(*source);
+  return response;
+}
+
+Response get_policies(const Call& call) {
+  if (call.query.all_pairs) return get_all_policies(call);
   Result<PolicyPage> page = call.gateway.policies(call.query.policy);
   if (!page) return refused(page.error());
   json cursor = page->cursor.empty() ? json(nullptr) : json(page->cursor);
-  return answer_json({{"policies", std::move(page->pairs)}, {"cursor", std::move(cursor)}});
+  return json_response({{"policies", std::move(page->pairs)}, {"cursor", std::move(cursor)}});
 }
 
-Answer remove_policies(const Call& call) {
+Response remove_policies(const Call& call) {
   const Result<std::size_t> removed = call.gateway.remove_policies(call.query.policy);
   if (!removed) return refused(removed.error());
-  return answer_json({{"removed", *removed}});
+  return json_response({{"removed", *removed}});
 }
 
-Answer get_policy(const Call& call) {
+Response get_policy(const Call& call) {
   const std::optional<json> pair = call.gateway.policy(call.id);
-  return pair ? answer_json(*pair) : no_such_policy(call.id);
+  return pair ? json_response(*pair) : no_such_policy(call.id);
 }
 
-Answer remove_policy(const Call& call) {
-  return call.gateway.remove_policy(call.id) ? answer_json({{"removed", 1}}) : no_such_policy(call.id);
+Response remove_policy(const Call& call) {
+  return call.gateway.remove_policy(call.id) ? json_response({{"removed", 1}}) : no_such_policy(call.id);
 }
 
-Answer config_faults(const std::vector<ConfigFault>& faults) {
+Response config_faults(const std::vector<ConfigFault>& faults) {
   json list = json::array();
   for (const ConfigFault& fault : faults) list.push_back({{"path", fault.path}, {"text", fault.text}});
   const ConfigFault& first = faults.front();
   std::string message = fmt::format("{}: {}", first.path, first.text);
   if (faults.size() > 1) message += fmt::format(" (and {} more)", faults.size() - 1);
-  return answer_json({{"error",
-                       {{"code", "invalid_config"},
-                        {"message", std::move(message)},
-                        {"path", first.path},
-                        {"faults", std::move(list)}}}},
-                     422);
+  return json_response({{"error",
+                         {{"code", "invalid_config"},
+                          {"message", std::move(message)},
+                          {"path", first.path},
+                          {"faults", std::move(list)}}}},
+                       422);
 }
 
-Answer confirm_first(std::uint32_t seconds_left) {
-  return answer_error(409, "confirm_first",
-                      fmt::format("the configuration in force waits to be confirmed, or is undone in {} s: confirm it "
-                                  "first, or wait",
-                                  seconds_left));
+Response confirm_first(std::uint32_t seconds_left) {
+  return error_response(
+      409, "confirm_first",
+      fmt::format("the configuration in force waits to be confirmed, or is undone in {} s: confirm it "
+                  "first, or wait",
+                  seconds_left));
 }
 
-Answer put_config(const Call& call) {
+Response put_config(const Call& call) {
   const Result<ConfigAnswer> answer = call.gateway.put_config(call.body, call.query.dry_run);
-  if (!answer) return answer_error(500, "not_applied", answer.error().text);
+  if (!answer) return error_response(500, "not_applied", answer.error().text);
   if (!answer->faults.empty()) return config_faults(answer->faults);
   if (answer->waiting_s > 0) return confirm_first(answer->waiting_s);
   json body = {{"generation", answer->generation}, {"dry_run", call.query.dry_run}};
   if (!answer->changes.is_null()) body["changes"] = answer->changes;
   if (answer->confirm_within_s > 0) body["confirm_within_s"] = answer->confirm_within_s;
-  return answer_json(body);
+  return json_response(body);
 }
 
-Answer confirm(const Call& call) {
+Response confirm(const Call& call) {
   const std::optional<std::uint32_t> generation = call.gateway.confirm();
-  if (!generation) return answer_error(409, "nothing_to_confirm", "nothing to confirm: no configuration waits for it");
-  return answer_json({{"confirmed", true}, {"generation", *generation}});
+  if (!generation)
+    return error_response(409, "nothing_to_confirm", "nothing to confirm: no configuration waits for it");
+  return json_response({{"confirmed", true}, {"generation", *generation}});
 }
 
-Answer get_metrics(const Call& call) {
-  Answer answer;
-  answer.content_type = metrics_type;
-  answer.body = call.gateway.metrics();
-  return answer;
+Response get_metrics(const Call& call) {
+  Response response;
+  response.content_type = metrics_type;
+  response.body = call.gateway.metrics();
+  return response;
 }
 
-Answer shut_down(const Call& call) {
-  Answer answer = answer_json({{"shutting_down", true}, {"detach", call.query.detach}}, 202);
-  answer.afterwards = [&gateway = call.gateway, detach = call.query.detach] { gateway.shut_down(detach); };
-  return answer;
+Response shut_down(const Call& call) {
+  Response response = json_response({{"shutting_down", true}, {"detach", call.query.detach}}, 202);
+  response.afterwards = [&gateway = call.gateway, detach = call.query.detach] { gateway.shut_down(detach); };
+  return response;
 }
 
 // Lists are wrapped in an object, so that fields can be added beside them.
 template <json (Gateway::*Read)()>
-Answer list_as(std::string_view name, const Call& call) {
-  return answer_json({{std::string(name), (call.gateway.*Read)()}});
+Response list_as(std::string_view name, const Call& call) {
+  return json_response({{std::string(name), (call.gateway.*Read)()}});
 }
 
-Answer get_status(const Call& call) { return answer_json(call.gateway.status()); }
-Answer get_config(const Call& call) { return answer_json(call.gateway.config()); }
-Answer get_ports(const Call& call) { return list_as<&Gateway::ports>("ports", call); }
-Answer get_zones(const Call& call) { return list_as<&Gateway::zones>("zones", call); }
-Answer get_rules(const Call& call) { return list_as<&Gateway::rules>("rules", call); }
-Answer get_drops(const Call& call) { return list_as<&Gateway::drops>("drops", call); }
-Answer get_engines(const Call& call) { return list_as<&Gateway::engines>("engines", call); }
-Answer get_openapi(const Call&) { return answer_json(openapi_document(routes())); }
+Response get_status(const Call& call) { return json_response(call.gateway.status()); }
+Response get_config(const Call& call) { return json_response(call.gateway.config()); }
+Response get_ports(const Call& call) { return list_as<&Gateway::ports>("ports", call); }
+Response get_zones(const Call& call) { return list_as<&Gateway::zones>("zones", call); }
+Response get_rules(const Call& call) { return list_as<&Gateway::rules>("rules", call); }
+Response get_drops(const Call& call) {
+  json body = {{"drops", call.gateway.drops()}};
+  if (call.query.steered) body["steered"] = call.gateway.steered();
+  return json_response(body);
+}
+Response get_engines(const Call& call) { return list_as<&Gateway::engines>("engines", call); }
+Response get_openapi(const Call&) { return json_response(openapi_document(routes())); }
 
 bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 
@@ -163,10 +181,11 @@ Found find_route(std::string_view method, const Target& target) {
   return found;
 }
 
-Answer wrong_method(const Request& request, std::string allow) {
-  Answer answer = answer_error(405, "method_not_allowed", fmt::format("{} is not one of {}", request.method, allow));
-  answer.allow = std::move(allow);
-  return answer;
+Response wrong_method(const Request& request, std::string allow) {
+  Response response =
+      error_response(405, "method_not_allowed", fmt::format("{} is not one of {}", request.method, allow));
+  response.allow = std::move(allow);
+  return response;
 }
 
 // curl names a form when it is told nothing: that says nothing about the body, so it is let through to the JSON check.
@@ -178,25 +197,26 @@ bool may_be_json(std::string_view content_type) {
   return type.empty() || type == json_type || type.ends_with("+json") || type == "application/x-www-form-urlencoded";
 }
 
-std::optional<Answer> fault_of_body(const Route& route, const Request& request) {
+std::optional<Response> fault_of_body(const Route& route, const Request& request) {
   if (route.body == Body::none) return std::nullopt;
   if (!may_be_json(request.content_type))
-    return answer_error(415, "not_json",
-                        fmt::format("the body is {}; allowed: application/json", request.content_type));
+    return error_response(415, "not_json",
+                          fmt::format("the body is {}; allowed: application/json", request.content_type));
   const std::optional<JsonFault> fault = check_json(request.body);
   if (!fault) return std::nullopt;  // what else is wrong with it, the gateway says
-  return answer_error(400, "bad_json", fmt::format("line {}, column {}: {}", fault->line, fault->column, fault->text));
+  return error_response(400, "bad_json",
+                        fmt::format("line {}, column {}: {}", fault->line, fault->column, fault->text));
 }
 
-Answer run(Gateway& gateway, const Request& request) {
+Response run(Gateway& gateway, const Request& request) {
   const Result<Target> target = parse_target(request.target);
-  if (!target) return answer_error(400, "bad_target", target.error().text);
+  if (!target) return error_response(400, "bad_target", target.error().text);
   Found found = find_route(request.method, *target);
-  if (found.allow.empty()) return answer_error(404, "not_found", fmt::format("no such path: {}", request.target));
+  if (found.allow.empty()) return error_response(404, "not_found", fmt::format("no such path: {}", request.target));
   if (found.route == nullptr) return wrong_method(request, std::move(found.allow));
   Query query;
   if (const auto fault = read_query(*target, found.route->keys, query))
-    return answer_error(400, "bad_query", fault->text, fault->key);
+    return error_response(400, "bad_query", fault->text, fault->key);
   if (auto fault = fault_of_body(*found.route, request)) return std::move(*fault);
   return found.route->handle({gateway, query, found.id, request.body});
 }
@@ -206,7 +226,14 @@ Answer run(Gateway& gateway, const Request& request) {
 std::span<const Route> routes() {
   static const std::vector<Route> table{
       {"GET", "/v1/status", "the whole gateway at a glance", {}, Body::none, json_type, {200}, get_status},
-      {"GET", "/v1/policies", "a page of the policy table", page_keys, Body::none, json_type, {200, 400}, get_policies},
+      {"GET",
+       "/v1/policies",
+       "a page of the policy table, or all of it",
+       page_keys,
+       Body::none,
+       json_type,
+       {200, 400},
+       get_policies},
       {"DELETE",
        "/v1/policies",
        "remove the pairs that match; all of them when no filter is given",
@@ -220,7 +247,7 @@ std::span<const Route> routes() {
       {"GET", "/v1/ports", "ports with counters", {}, Body::none, json_type, {200}, get_ports},
       {"GET", "/v1/zones", "zones and their defaults", {}, Body::none, json_type, {200}, get_zones},
       {"GET", "/v1/rules", "rules with hits", {}, Body::none, json_type, {200}, get_rules},
-      {"GET", "/v1/drops", "dropped packets by reason", {}, Body::none, json_type, {200}, get_drops},
+      {"GET", "/v1/drops", "dropped packets by reason", steered_keys, Body::none, json_type, {200}, get_drops},
       {"GET", "/v1/engines", "packet workers with counters", {}, Body::none, json_type, {200}, get_engines},
       {"GET", "/v1/config", "the configuration in force", {}, Body::none, json_type, {200}, get_config},
       {"PUT",
@@ -246,11 +273,11 @@ std::span<const Route> routes() {
   return table;
 }
 
-Answer dispatch(Gateway& gateway, const Request& request) {
+Response dispatch(Gateway& gateway, const Request& request) {
   try {
     return run(gateway, request);
   } catch (const std::exception& error) {
-    return answer_error(500, "internal", error.what());
+    return error_response(500, "internal", error.what());
   }
 }
 

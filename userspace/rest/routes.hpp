@@ -2,47 +2,14 @@
 #pragma once
 
 #include <span>
-#include <string_view>
-#include <vector>
 
-#include "rest/answer.hpp"
-#include "rest/gateway.hpp"
-#include "rest/query.hpp"
+#include "rest/route.hpp"
 
 namespace twinpath::rest {
-
-// A request as far as a route needs it. Views last for the call.
-struct Request {
-  std::string_view method;
-  std::string_view target;
-  std::string_view content_type;  // empty: not given
-  std::string_view body;
-};
-
-// What a handler is given: everything in it has been checked against its route.
-struct Call {
-  Gateway& gateway;
-  const Query& query;
-  std::string_view id;  // what stood for {id} in the path
-  std::string_view body;
-};
-
-enum class Body { none, config };
-
-struct Route {
-  std::string_view method;
-  std::string_view pattern;  // segments in braces match anything
-  std::string_view summary;
-  std::span<const QueryKey> keys;
-  Body body;
-  std::string_view answers;  // content type of the answer
-  std::vector<unsigned> statuses;
-  Answer (*handle)(const Call& call);
-};
 
 [[nodiscard]] std::span<const Route> routes();
 
 // Never throws: whatever the gateway throws becomes 500. HEAD is answered like GET; the server leaves out the body.
-[[nodiscard]] Answer dispatch(Gateway& gateway, const Request& request);
+[[nodiscard]] Response dispatch(Gateway& gateway, const Request& request);
 
 }  // namespace twinpath::rest

@@ -4,11 +4,11 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <charconv>
 #include <optional>
 #include <utility>
 
-#include "rest/answer.hpp"
+#include "base/address.hpp"
+#include "rest/response.hpp"
 #include "rest/session.hpp"
 #include "rest/unix_socket.hpp"
 
@@ -24,9 +24,9 @@ using UnixProtocol = asio::local::stream_protocol;
 // When descriptors run out, accept fails at once, again and again.
 constexpr std::chrono::milliseconds accept_pause{100};
 
-// Best effort: the answer fits any socket buffer, and nobody waits for it.
+// Best effort: the response fits any socket buffer, and nobody waits for it.
 void turn_away(GenericSocket socket) {
-  const std::string body = answer_error(503, "too_many_connections", "too many connections; try again later").body;
+  const std::string body = error_response(503, "too_many_connections", "too many connections; try again later").body;
   const std::string text = fmt::format(
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n"
       "Connection: close\r\n\r\n{}",
@@ -87,25 +87,18 @@ std::shared_ptr<SessionHost> host_for(Gateway& gateway, const ServerOptions& opt
   return std::make_shared<SessionHost>(SessionHost{&gateway, options.limits, guarded, options.token, {}});
 }
 
-// "ADDRESS:PORT", IPv6 in brackets. Only loopback: what leaves the machine would need TLS.
-Result<tcp::endpoint> parse_endpoint(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  const std::string_view port_text = colon == text.npos ? std::string_view{} : std::string_view(text).substr(colon + 1);
-  std::string host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  error_code bad;
-  const asio::ip::address address = asio::ip::make_address(host, bad);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (bad || port_text.empty() || error != std::errc{} || end != port_text.data() + port_text.size())
-    return refuse("\"{}\" is not ADDRESS:PORT, such as 127.0.0.1:9080 or [::1]:9080", text);
-  if (!address.is_loopback()) return refuse("\"{}\" is not a loopback address; others would need TLS", text);
-  return tcp::endpoint{address, port};
+// Only loopback: what leaves the machine would need TLS.
+Result<tcp::endpoint> parse_loopback(std::string text) {
+  constexpr std::string_view localhost = "localhost:";
+  if (text.starts_with(localhost)) text.replace(0, localhost.size(), "127.0.0.1:");
+  const std::optional<Endpoint> endpoint = parse_endpoint(text);
+  if (!endpoint) return refuse("\"{}\" is not ADDRESS:PORT, such as 127.0.0.1:9080 or [::1]:9080", text);
+  if (!is_loopback(endpoint->address)) return refuse("\"{}\" is not a loopback address; others would need TLS", text);
+  return tcp::endpoint{asio::ip::make_address(to_string(endpoint->address)), endpoint->port};
 }
 
 Result<tcp::acceptor> listen_http(asio::io_context& context, const std::string& text) {
-  const Result<tcp::endpoint> endpoint = parse_endpoint(text);
+  const Result<tcp::endpoint> endpoint = parse_loopback(text);
   if (!endpoint) return pass_on(endpoint.error());
   tcp::acceptor acceptor{context};
   error_code error;

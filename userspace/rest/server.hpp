@@ -7,7 +7,6 @@
 //          a browser sends on behalf of a foreign page.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,24 +14,13 @@
 
 #include "base/result.hpp"
 #include "rest/gateway.hpp"
+#include "rest/limits.hpp"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace twinpath::rest {
-
-struct ServerLimits {
-  std::size_t connections = 64;                 // per listener
-  std::size_t header_bytes = 16 * 1024;         // request line and fields
-  std::uint64_t body_bytes = 16 * 1024 * 1024;  // shared contract: 413 above
-  std::chrono::milliseconds idle{30'000};       // from connect or the last answer to the next request's first byte
-  std::chrono::milliseconds header{5'000};      // from the first byte to the end of the header
-  std::chrono::milliseconds progress{5'000};    // between two pieces of a body
-  std::chrono::milliseconds body{60'000};       // for a whole body
-  std::chrono::milliseconds answer{30'000};     // for a client to take an answer
-  std::chrono::milliseconds linger{1'000};      // reading on after a refusal, so that the client gets to read it
-};
 
 struct ServerOptions {
   std::string unix_path;  // its folder must exist; empty: no unix socket

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "rest/gateway.hpp"
-#include "rest/server.hpp"
+#include "rest/limits.hpp"
 
 namespace twinpath::rest {
 

@@ -27,7 +27,7 @@ Result<UniqueFd> new_socket() {
   return fd;
 }
 
-// Makes room at `path`, unless what is there is alive or no socket.
+// Removes a socket that nobody listens on. Refuses a live one, and what is no socket.
 Status remove_stale(const std::string& path, const sockaddr_un& address) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT ? Status{} : Status{fail(errno, "look at {}", path)};

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "common/wire/ipv4.h"
+#include "base/address.hpp"
+#include "base/protocol.hpp"
 
 namespace twinpath {
 namespace {
@@ -21,8 +22,8 @@ nlohmann::json next_hop_json(const FlowHalfSnapshot& half, const PolicyNames& na
 
 nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half, const PolicyNames& names) {
   nlohmann::json out = {{"zone", name_at(names.zones, half.zone)},
-                        {"source", address_text(flow.family, half.source)},
-                        {"destination", address_text(flow.family, half.destination)},
+                        {"source", to_string(IpAddress{flow.family, half.source})},
+                        {"destination", to_string(IpAddress{flow.family, half.destination})},
                         {"protocol", protocol_text(flow.protocol)},
                         {"source_port", ntohs(half.source_port)},
                         {"destination_port", ntohs(half.destination_port)},
@@ -30,8 +31,8 @@ nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half,
                         {"packets", half.packets},
                         {"bytes", half.bytes}};
   if ((half.flags & DP_FLOW_REWRITE) != 0) {
-    out["rewrite"] = {{"source", address_text(flow.family, half.new_source)},
-                      {"destination", address_text(flow.family, half.new_destination)},
+    out["rewrite"] = {{"source", to_string(IpAddress{flow.family, half.new_source})},
+                      {"destination", to_string(IpAddress{flow.family, half.new_destination})},
                       {"source_port", ntohs(half.new_source_port)},
                       {"destination_port", ntohs(half.new_destination_port)}};
   }
@@ -49,16 +50,6 @@ std::string name_at(std::span<const std::string> names, std::size_t index) {
   return index < names.size() && !names[index].empty() ? names[index] : fmt::format("#{}", index);
 }
 
-std::string protocol_text(std::uint8_t protocol) {
-  switch (protocol) {
-    case DP_PROTOCOL_TCP: return "tcp";
-    case DP_PROTOCOL_UDP: return "udp";
-    case DP_PROTOCOL_ICMP: return "icmp";
-    case DP_PROTOCOL_ICMPV6: return "icmpv6";
-    default: return fmt::format("{}", protocol);
-  }
-}
-
 std::string id_text(std::uint8_t family, std::uint64_t id) { return fmt::format("{}-{:x}", family, id); }
 
 bool parse_id(std::string_view text, std::uint8_t& family, std::uint64_t& id) {
@@ -69,24 +60,17 @@ bool parse_id(std::string_view text, std::uint8_t& family, std::uint64_t& id) {
   return error == std::errc{} && last == end;
 }
 
-std::string_view state_text(std::uint8_t state) {
-  if (state == DP_FLOW_ASSURED) return "assured";
-  return state == DP_FLOW_CLOSING ? "closing" : "half-open";
-}
-
-std::string address_text(std::uint8_t family, const dp_address& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  inet_ntop(family == DP_FAMILY_V4 ? AF_INET : AF_INET6, address.word, text, sizeof(text));
-  return text;
+FlowOrigin origin_of(const FlowSnapshot& flow) {
+  return (flow.forward.flags & DP_FLOW_ENGINE) != 0 ? FlowOrigin::engine : FlowOrigin::kernel;
 }
 
 nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
   const std::uint32_t idle = std::min(names.now - flow.forward.seen, names.now - flow.reverse.seen);
   nlohmann::json out = {{"id", id_text(flow.family, flow.id)},
                         {"generation", flow.forward.stamp >> 16},
-                        {"origin", (flow.forward.flags & DP_FLOW_ENGINE) != 0 ? "engine" : "kernel"},
+                        {"origin", word_of(kFlowOrigins, origin_of(flow))},
                         {"place", (flow.forward.flags & DP_FLOW_USER) != 0 ? "user" : "auto"},
-                        {"state", state_text(flow.state)},
+                        {"state", word_of(kFlowStates, flow.state)},
                         {"age_s", age_of(flow, names) / names.ticks_per_second},
                         {"idle_s", static_cast<std::int32_t>(idle) < 0 ? 0 : idle / names.ticks_per_second},
                         {"rule", flow.forward.rule == 0 ? "default" : name_at(names.rules, flow.forward.rule)},

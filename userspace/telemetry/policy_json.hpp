@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/flow_names.hpp"
 #include "common/model/next_hop.h"
 #include "flows/ages.hpp"
 #include "flows/scan.hpp"
@@ -30,9 +31,7 @@ struct PolicyNames {
 
 // A name of a table of names, or "#7" where the number has none.
 [[nodiscard]] std::string name_at(std::span<const std::string> names, std::size_t index);
-[[nodiscard]] std::string protocol_text(std::uint8_t protocol);
-[[nodiscard]] std::string_view state_text(std::uint8_t state);
-[[nodiscard]] std::string address_text(std::uint8_t family, const dp_address& address);
+[[nodiscard]] FlowOrigin origin_of(const FlowSnapshot& flow);
 [[nodiscard]] nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names);
 
 }  // namespace twinpath

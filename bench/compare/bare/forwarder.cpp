@@ -3,12 +3,12 @@
 #include <linux/if_link.h>
 
 #include <algorithm>
+#include <cstring>
 #include <thread>
 #include <vector>
 
 #include "afxdp/driver.hpp"
 #include "bench/compare/bare.skel.h"
-#include "bench/compare/bare/bare.h"
 #include "bench/compare/numbered_flow.hpp"
 #include "control/life/live_sender.hpp"
 #include "kernel/bpf_map.hpp"
@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPause{100};  // how soon `stop` is seen
 constexpr std::uint8_t kUdp = 17;
-constexpr std::uint16_t kFirst = 1;
-constexpr std::uint16_t kSecond = 2;
+constexpr std::uint16_t kFirst = BARE_FIRST;
+constexpr std::uint16_t kSecond = BARE_SECOND;
 
 struct DestroySkeleton {
   void operator()(bare_bpf* skeleton) const noexcept { bare_bpf__destroy(skeleton); }
@@ -39,6 +39,18 @@ bare_key key_of(std::uint32_t number) {
   return key;
 }
 
+bare_key6 key6_of(std::uint32_t number) {
+  const NumberedFlow6 flow = numbered_flow6(number);
+  bare_key6 key{};
+  std::copy(flow.source.begin(), flow.source.end(), key.source);
+  std::copy(flow.destination.begin(), flow.destination.end(), key.destination);
+  key.source_port = flow.source_port;
+  key.destination_port = flow.destination_port;
+  key.protocol = kUdp;
+  return key;
+}
+
+bool is_insert(Mode mode) { return mode == Mode::insert || mode == Mode::insert_lru; }
 bool is_bridge(Mode mode) { return mode == Mode::bridge || mode == Mode::bridge_live; }
 
 }  // namespace
@@ -46,13 +58,16 @@ bool is_bridge(Mode mode) { return mode == Mode::bridge || mode == Mode::bridge_
 struct Forwarder::Parts {
   ForwarderOptions options;
   std::array<std::uint32_t, 2> ifindexes{};
+  std::array<MacAddress, 2> macs{};
   std::uint32_t queues = 0;
   std::unique_ptr<bare_bpf, DestroySkeleton> skeleton;
   std::unique_ptr<afxdp::Driver> driver;
-  std::array<UniqueFd, 2> links;  // before the sockets in destruction: nothing is steered to a closed one
+  std::array<UniqueFd, 2> links;  // destroyed before the sockets: nothing is steered to a closed one
 
   [[nodiscard]] Status find_devices();
   [[nodiscard]] Status load();
+  [[nodiscard]] Status size_maps();
+  void set_next_hops();
   [[nodiscard]] Status fill_flows();
   [[nodiscard]] Status open_sockets();
   [[nodiscard]] Status add_sockets(std::uint16_t port);
@@ -68,6 +83,7 @@ Status Forwarder::Parts::find_devices() {
     auto count = netlink::count_rx_queues(*link);
     if (!count) return pass_on(std::move(count.error()));
     ifindexes.at(i) = link->ifindex;
+    std::copy(link->mac.begin(), link->mac.end(), macs.at(i).begin());
     queues = i == 0 ? *count : std::min(queues, *count);
   }
   return {};
@@ -77,8 +93,8 @@ Status Forwarder::Parts::load() {
   skeleton.reset(bare_bpf__open());
   if (!skeleton) return fail(errno, "open the programs");
   skeleton->rodata->first_ifindex = ifindexes[0];
-  const std::uint32_t flows = options.mode == Mode::lookup ? options.flows : 1;
-  if (bpf_map__set_max_entries(skeleton->maps.flows, flows) != 0) return fail(errno, "size the flow map");
+  set_next_hops();
+  if (auto sized = size_maps(); !sized) return sized;
   if (const int error = bare_bpf__load(skeleton.get()); error != 0) return fail(-error, "load the programs");
   const int out = bpf_map__fd(skeleton->maps.tx_ports);
   for (std::uint32_t i = 0; i < ifindexes.size(); ++i)
@@ -86,10 +102,40 @@ Status Forwarder::Parts::load() {
   return {};
 }
 
+Status Forwarder::Parts::size_maps() {
+  bpf_map* map = nullptr;
+  std::uint32_t entries = options.flows;
+  if (options.mode == Mode::lookup) map = options.ipv6 ? skeleton->maps.flows6 : skeleton->maps.flows;
+  if (is_insert(options.mode)) {
+    map = skeleton->maps.policies;
+    entries = 2 * options.flows;
+  }
+  if (map == nullptr) return {};
+  if (bpf_map__set_max_entries(map, entries) != 0) return fail(errno, "size {}", bpf_map__name(map));
+  if (options.mode == Mode::insert_lru && bpf_map__set_type(map, BPF_MAP_TYPE_LRU_HASH) != 0)
+    return fail(errno, "make {} an LRU hash map", bpf_map__name(map));
+  return {};
+}
+
+void Forwarder::Parts::set_next_hops() {
+  for (std::size_t i = 0; i < macs.size(); ++i) {
+    bare_next_hop next_hop{};
+    std::copy(options.neighbours.at(i).begin(), options.neighbours.at(i).end(), next_hop.destination_mac);
+    std::copy(macs.at(i).begin(), macs.at(i).end(), next_hop.source_mac);
+    next_hop.port = static_cast<std::uint32_t>(i) + kFirst;
+    std::memcpy(&skeleton->rodata->next_hops[next_hop.port], &next_hop, sizeof next_hop);
+  }
+}
+
 Status Forwarder::Parts::fill_flows() {
-  const int map = bpf_map__fd(skeleton->maps.flows);
+  const int map = bpf_map__fd(options.ipv6 ? skeleton->maps.flows6 : skeleton->maps.flows);
+  const auto insert = [&](std::uint32_t flow) {
+    const std::uint64_t value = flow;
+    return options.ipv6 ? map_update(map, key6_of(flow), value, "flows6")
+                        : map_update(map, key_of(flow), value, "flows");
+  };
   for (std::uint32_t flow = 0; flow < options.flows; ++flow)
-    if (auto set = map_update(map, key_of(flow), std::uint64_t{flow}, "flows"); !set) return set;
+    if (auto set = insert(flow); !set) return set;
   return {};
 }
 
@@ -128,7 +174,8 @@ Status Forwarder::Parts::use_live_frames() {
 
 Status Forwarder::Parts::attach() {
   const bpf_program* program = skeleton->progs.bare_redirect;
-  if (options.mode == Mode::lookup) program = skeleton->progs.bare_lookup;
+  if (options.mode == Mode::lookup) program = options.ipv6 ? skeleton->progs.bare_lookup6 : skeleton->progs.bare_lookup;
+  if (is_insert(options.mode)) program = skeleton->progs.bare_insert;
   if (options.mode == Mode::pass) program = skeleton->progs.bare_pass;
   if (is_bridge(options.mode)) program = skeleton->progs.bare_steer;
   LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
@@ -170,14 +217,23 @@ Result<Forwarder> Forwarder::open(const ForwarderOptions& options) {
 
 std::string Forwarder::mode() const {
   const std::string queues = fmt::format("{} queue{}", parts_->queues, parts_->queues == 1 ? "" : "s");
+  const std::uint32_t flows = parts_->options.flows;
   switch (parts_->options.mode) {
     case Mode::redirect: return fmt::format("native XDP, devmap, {}", queues);
-    case Mode::lookup: return fmt::format("native XDP, devmap, hash of {} flows, {}", parts_->options.flows, queues);
+    case Mode::lookup: return fmt::format("native XDP, devmap, hash of {} flows, {}", flows, queues);
+    case Mode::insert: return fmt::format("native XDP, devmap, hash for {} pairs, {}", flows, queues);
+    case Mode::insert_lru: return fmt::format("native XDP, devmap, LRU hash for {} pairs, {}", flows, queues);
     case Mode::bridge: return fmt::format("native XDP, AF_XDP copy, transmit by rings, {}", queues);
     case Mode::bridge_live: return fmt::format("native XDP, AF_XDP copy, transmit by live frames, {}", queues);
-    case Mode::pass: return fmt::format("native XDP, left to Linux, {}", queues);
+    case Mode::pass: return fmt::format("native XDP, passed to Linux, {}", queues);
   }
   return {};
+}
+
+bare_exceptions Forwarder::exceptions() const {
+  bare_exceptions counted{};
+  std::memcpy(&counted, &parts_->skeleton->bss->exceptions, sizeof counted);
+  return counted;
 }
 
 void Forwarder::run(const std::atomic<bool>& stop) {

@@ -1,9 +1,9 @@
-// pairs - puts decided flows into the flow table of a running gateway, for measurements that are to begin with them.
+// pairs - inserts decided flows into the flow table of a running gateway, before a measurement.
 //
 //   pairs INSTANCE --flows N [--plain]
 //
-// The flows are those that scripts/bench sends; without --plain their entries rewrite source address and port, as a
-// masquerading NAT does. Prints one line when all are there. It needs the bpffs that holds the instance's pins, and may run
+// The flows are those that scripts/bench sends; without --plain source address and port are translated, as by a
+// masquerading NAT. Prints one line when all pairs are installed. It needs the bpffs with the instance's pins, and may run
 // in any network namespace.
 
 #include <CLI/CLI.hpp>
@@ -46,10 +46,10 @@ Status run(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{"Puts decided flows into the flow table of a running gateway"};
+  CLI::App app{"Inserts decided flows into the flow table of a running gateway"};
   app.add_option("instance", options.instance, "name of the gateway")->required();
   app.add_option("--flows", options.flows, "how many")->check(CLI::Range(1U, kNumberedFlowsMost));
-  app.add_flag("--plain", options.plain, "without rewrite");
+  app.add_flag("--plain", options.plain, "without translation");
   CLI11_PARSE(app, argc, argv);
 
   if (auto done = run(options); !done) {

@@ -14,8 +14,9 @@ constexpr std::uint32_t kFirstOutside = 0xc6140001;  // 198.20.0.1
 constexpr std::uint16_t kPacketBytes = 46;           // of the least frame
 constexpr std::uint8_t kTtl = 64;
 
-constexpr std::array<const char*, 4> kInstallResults{"ok", "no way is free", "another pair has its keys",
-                                                     "another writer was faster"};
+// enum dp_install_result
+constexpr std::array<const char*, 5> kInstallResults{"ok", "no way is free", "another pair has its forward key",
+                                                     "another pair has its reverse key", "another writer was faster"};
 
 // The flow's first packet, as parsing shows it, from the port that its source's route leads to.
 dp_packet first_packet(const NumberedFlow& flow) {
@@ -49,7 +50,8 @@ Status PairMaker::decide() {
   context.packet = first_packet(numbered_flow(0));
   context.now = gateway_.now();
   context.stamp = DP_LOAD(&settings.stamp);
-  context.bank = DP_LOAD(&settings.bank) & 1;
+  context.policy_bank = static_cast<__u16>(DP_LOAD(&settings.policy_bank) & 1);
+  context.route_bank = static_cast<__u16>(DP_LOAD(&settings.route_bank) & 1);
   dp_route_query_reverse(&settings, &context, &back);
   dp_route_find(env, &back);
   const dp_port* ingress = dp_env_port(env, back.port);

@@ -1,13 +1,13 @@
-// pair_maker.hpp - puts decided flows into the table of a running gateway, as if their packets had been there before.
+// pair_maker.hpp - inserts decided flows into the flow table of a running gateway, without sending their packets.
 //
 //   auto maker = PairMaker::create(gateway, {.rewrite = true});
 //   auto made = maker->install(1000);
 //
-// Decision  the first flow (numbered_flow.hpp) is judged by the product's own dp_judge, over the gateway's own tables:
-//           zones, rule, next hops and stamp of all pairs are what it says. A policy that forbids the flows is refused.
-// Rewrite   masquerading: number n leaves with source 198.20.0.1 + n / 64512, port 65535 - n % 64512, which is never the
-//           one it came with.
-// State     assured, both halves: every packet in either direction is a plain hit until the timeout.
+// Decision  dp_judge, with the gateway's tables, judges the first flow (numbered_flow.hpp): all pairs get zones, rule, next
+//           hops and stamp from its verdict. create() fails when the policy drops the flow.
+// NAT       masquerading: flow n leaves with source 198.20.0.1 + n / 64512, port 65535 - n % 64512, which is never its own
+//           source port.
+// State     assured: every packet in either direction is a plain hit until the timeout.
 // Thread    one. The gateway may be forwarding meanwhile.
 #pragma once
 
@@ -27,7 +27,7 @@ class PairMaker {
  public:
   [[nodiscard]] static Result<PairMaker> create(PinnedGateway& gateway, const PairOptions& options);
 
-  // Flows 0 … `flows` - 1. Stops at the first that finds no place.
+  // Flows 0 … `flows` - 1. Stops at the first one that the table has no free way for.
   [[nodiscard]] Status install(std::uint32_t flows);
 
  private:

@@ -1,5 +1,6 @@
 #include "bench/compare/pairs/pinned_gateway.hpp"
 
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -50,11 +51,10 @@ Status PinnedGateway::map_table(MapMemory<T>& memory, const std::string& name, i
 }
 
 Status PinnedGateway::open_tables() {
-  Status status = map_table(memory_.settings, "settings");
+  constexpr std::array kRead{DP_GROUP_FLOWS, DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_ROUTES, DP_GROUP_PORTS};
+  Status status = check_layout(pins_, kRead);
+  if (status) status = map_table(memory_.settings, "settings");
   if (!status) return status;
-  if (settings().layout_version != DP_LAYOUT_VERSION)
-    return refuse("{} has layout {}, this program knows {}", pins_, settings().layout_version,
-                  static_cast<int>(DP_LAYOUT_VERSION));
   const auto and_then = [&](auto& memory, const char* name, int protection = PROT_READ) {
     if (status) status = map_table(memory, name, protection);
   };
@@ -84,7 +84,7 @@ Status PinnedGateway::open_routes() {
   return status;
 }
 
-// The daemon has asked the kernel for the tick when it beats, so a beat tells the time to whoever sees it happen.
+// The daemon writes the kernel's tick into the heartbeat: the moment in which it changes tells the current tick.
 Status PinnedGateway::learn_time() {
   const std::uint32_t before = DP_LOAD(&settings().heartbeat);
   for (const auto deadline = steady_clock::now() + kBeatPatience; DP_LOAD(&settings().heartbeat) == before;) {

@@ -1,6 +1,6 @@
-// pinned_gateway.hpp - the tables of a running instance, opened by its pins, for the shared verbs to decide over.
+// pinned_gateway.hpp - the tables of a running instance, opened by its pins, for the shared functions that decide flows.
 //
-// Owner    file descriptors and mappings; the instance goes on without us. Only the flow table is writable.
+// Owner    file descriptors and mappings; the instance does not depend on them. Only the flow table is writable.
 // Place    the mount namespace that the instance was started in: its pins are in that bpffs (not `ip netns exec`).
 // Thread   one.
 #pragma once
@@ -14,13 +14,14 @@
 #include "base/result.hpp"
 #include "base/tick_clock.hpp"
 #include "engine/env.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/pins.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath::bench {
 
 class PinnedGateway {
  public:
-  // Refuses an instance of another layout, and one whose daemon does not live: nobody would let its entries expire.
+  // Refuses an instance of another layout, and one whose daemon does not run: its entries would never expire.
   [[nodiscard]] static Result<std::unique_ptr<PinnedGateway>> open(const std::string& instance);
 
   [[nodiscard]] dp_env& env() { return env_; }

@@ -107,7 +107,7 @@ void Follower::keep_fresh(const NextHopTable::Key& key) {
 }
 
 void Follower::take_over_links() {
-  parts_.ports.follow(mirror_, parts_.datapath, parts_.hops);
+  parts_.ports.follow(mirror_, parts_.tables, parts_.hops);
   tell_addresses();
 }
 
@@ -220,7 +220,7 @@ void Follower::publish_routes() {
   routes_pending_ = false;
   routes_published_ = std::chrono::steady_clock::now();
   const RoutePlan fresh = plan();
-  if (auto published = parts_.publisher.publish(nullptr, &fresh); !published) complain_(published.error().text);
+  if (auto published = parts_.publisher.publish_routes(fresh); !published) complain_(published.error().text);
 }
 
 void Follower::schedule_upkeep() {
@@ -244,9 +244,9 @@ void Follower::give_back_next_hops() {
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
   }
   if (!parts_.hops.has_retired()) return;
-  auto settled = parts_.publisher.publish(nullptr, &fresh);
-  if (settled) settled = parts_.publisher.settle();
-  if (!settled) return complain_(settled.error().text);
+  auto published = parts_.publisher.publish_routes(fresh);
+  if (published) published = parts_.publisher.wait_for_readers();
+  if (!published) return complain_(published.error().text);
   parts_.hops.release_retired();
 }
 

@@ -31,7 +31,7 @@ class Follower {
  public:
   struct Parts {
     boost::asio::io_context& io;
-    KernelDatapath& datapath;
+    Tables& tables;
     PortSet& ports;
     NextHopTable& hops;
     Publisher& publisher;

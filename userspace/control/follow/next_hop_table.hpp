@@ -5,7 +5,7 @@
 //   1. retire_unwanted() takes neighbours out of the map: nothing new finds their indices.
 //   2. The caller raises the route epoch. An entry that still holds such an index has an older stamp, and the next packet
 //      looks its route up before the index is used; what a slower program installs meanwhile has the older stamp too.
-//   3. The caller waits until no program and no engine works on what it read before (Publisher::settle).
+//   3. The caller waits until no program and no engine works on what it read before (Publisher::wait_for_readers).
 //   4. release_retired() makes the indices free.
 // Crash    a free entry of the array names no port. What names one and is not in the map was retired by a daemon that has
 //          died between 1 and 4: the next one counts it as retired, and does 2 to 4. An index is never free before.

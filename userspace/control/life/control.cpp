@@ -3,27 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <random>
 
+#include "base/paths.hpp"
 #include "common/flow/hash.h"
 #include "control/life/live_sender.hpp"
 #include "engine/env.hpp"
+#include "kernel/pins.hpp"
 
 namespace twinpath {
 namespace {
 
-constexpr const char* kBpfFs = "/sys/fs/bpf";
-constexpr std::uint32_t kHeartbeatLimit_s = 3;
 constexpr std::chrono::milliseconds kRecoveryWait{100};
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return static_cast<std::uint64_t>(device()) << 32 | device();
-}
-
-std::string socket_path(const Config& config) {
-  return config.api.unix_path.empty() ? fmt::format("/run/twinpath/{}.sock", config.name) : config.api.unix_path;
-}
 
 // Beside the kernel's, so that what users are shown goes on counting when the daemon is started anew.
 Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
@@ -64,7 +54,7 @@ Status Control::begin() {
   if (auto loaded = load_tables(); !loaded) return loaded;
   if (auto opened = open_engine(); !opened) return opened;
   if (auto opened = open_follower(); !opened) return opened;
-  auto log = EventLog::open(io_, datapath_->maps().events, image_, options_.note);
+  auto log = EventLog::open(io_, tables_->maps().events, image_, options_.note);
   if (!log) return pass_on(std::move(log.error()));
   event_log_ = std::move(*log);
   if (auto zeroed = zero_fresh_rules(image_); !zeroed) return zeroed;
@@ -73,7 +63,8 @@ Status Control::begin() {
     changer_->release(image_);  // a datapath that goes on has these tables now
     return opened;
   }
-  ports_.retire_others(*datapath_, pins_);
+  ports_.retire_others(*tables_, *hook_);
+  hook_->release_others();
   changer_->restore_others();
   engine_->set_threaded(true);
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
@@ -102,7 +93,7 @@ Status Control::take_over_journal() {
   if (!adopting_) journal_.confirmed = nullptr;  // it is in force no more: nothing to go back to
   journal_.name = config_.name;
   journal_.netns = options_.netns;
-  journal_.socket = socket_path(config_);
+  journal_.socket = config_.api.unix_path;
   journal_.pid = ::getpid();
   return {};
 }
@@ -123,44 +114,27 @@ Status Control::load_tables() {
   touched_ = true;
   if (!adopting_) remove_pins(pins_);  // tables that nothing reads: of a start that was cut off
   if (auto pins = make_pin_directory(kBpfFs, config_.name); !pins) return pass_on(std::move(pins.error()));
-  auto datapath = KernelDatapath::load(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
-  if (!datapath) return pass_on(std::move(datapath.error()));
-  datapath_ = std::make_unique<KernelDatapath>(std::move(*datapath));
+  auto tables = Tables::open(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
+  if (!tables) return pass_on(std::move(tables.error()));
+  tables_ = std::make_unique<Tables>(std::move(*tables));
+  auto hook = XdpHook::load(pins_, *tables_);
+  if (!hook) return pass_on(std::move(hook.error()));
+  hook_ = std::make_unique<XdpHook>(std::move(*hook));
   if (auto saved = save_journal(journal_); !saved) return saved;
-  calibrate();
-  write_settings(datapath_->memory().settings[0].layout_version == 0);
+  settings_ = std::make_unique<SettingsWriter>(tables_->memory().settings[0]);
+  begin_settings();
+  heartbeat_ = std::make_unique<Heartbeat>(*settings_, clock_, [this] { return hook_->tick(); });
   return {};
 }
 
-// Numbers and seeds of adopted tables stay: entries were made with them.
-void Control::write_settings(bool fresh) {
-  dp_settings& settings = datapath_->memory().settings[0];
-  if (fresh) {
-    settings.stamp = 1U << 16 | 1;
-    settings.v4.seed = random_seed();
-    settings.v6.seed = random_seed();
-    settings.ecmp_seed = random_seed();
-    settings.pickup_until = clock_.now() + config_.flows.pickup_grace_s * clock_.per_second();
+void Control::begin_settings() {
+  if (const auto tick = hook_->tick()) clock_.calibrate(*tick);
+  if (settings_->fresh()) {
+    settings_->begin();
+    begin_pickup_grace();
   }
-  settings.v4.set_count = sets_for(config_.flows.max_pairs_v4);
-  settings.v4.max_pairs = config_.flows.max_pairs_v4;
-  settings.v6.set_count = sets_for(config_.flows.max_pairs_v6);
-  settings.v6.max_pairs = config_.flows.max_pairs_v6;
-  settings.ticks_per_second = clock_.per_second();
-  settings.heartbeat_limit = kHeartbeatLimit_s * clock_.per_second();
-  settings.heartbeat = clock_.now();
-  settings.pickup = config_.flows.pickup == Pickup::loose ? DP_PICKUP_LOOSE : DP_PICKUP_STRICT;
-  settings.pickup_grace = config_.flows.pickup == Pickup::grace ? 1 : 0;
-  settings.timeouts = ticks_of(config_.flows.timeouts, clock_.per_second());
-  const BudgetConfig& budget = config_.engine.budget_pps;
-  settings.budget[DP_BUDGET_FRAGMENT] = budget.fragment;
-  settings.budget[DP_BUDGET_TTL] = budget.ttl;
-  settings.budget[DP_BUDGET_ICMP_ERROR] = budget.icmp_error;
-  settings.budget[DP_BUDGET_HOST] = budget.host;
-  settings.budget[DP_BUDGET_LINK] = budget.host;
-  settings.budget[DP_BUDGET_NEIGHBOUR] = budget.neighbour;
-  settings.budget[DP_BUDGET_HELD] = budget.held;
-  settings.layout_version = DP_LAYOUT_VERSION;
+  settings_->set_heartbeat(clock_.now());
+  settings_->configure(config_, clock_.per_second());
 }
 
 Status Control::open_engine() {
@@ -176,15 +150,15 @@ Status Control::open_engine() {
   auto requests = NeighbourRequestQueue::create();
   if (!requests) return pass_on(std::move(requests.error()));
   neighbour_requests_ = std::move(*requests);
-  const MapFds& maps = datapath_->maps();
+  const MapFds& maps = tables_->maps();
   const RouteMaps routes{std::to_array(maps.routes4), std::to_array(maps.routes6), maps.neighbours};
-  env_ = std::make_unique<dp_env>(tables_of(datapath_->memory()), routes);
+  env_ = std::make_unique<dp_env>(tables_of(tables_->memory()), routes);
   const EngineLimits limits{.hold_per_neighbour = config_.engine.hold_per_neighbour};
   auto counters = open_counters(pins_);
   if (!counters) return pass_on(std::move(counters.error()));
   engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters),
                                      driver_.get());
-  if (datapath_->adopted()) {
+  if (tables_->adopted()) {
     for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6})
       recover_flows(table(family), [] { std::this_thread::sleep_for(kRecoveryWait); });
   }
@@ -193,7 +167,7 @@ Status Control::open_engine() {
 
 // Without it everything leaves through the sockets: slower, and no reason to refuse.
 void Control::enable_bursts() {
-  auto transmit = LiveTransmit::create(datapath_->maps().tx_ports);
+  auto transmit = LiveTransmit::create(tables_->maps().tx_ports);
   if (transmit)
     driver_->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
   else if (options_.complain)
@@ -203,47 +177,36 @@ void Control::enable_bursts() {
 Status Control::open_follower() {
   auto grace = GracePeriod::create();
   if (!grace) return pass_on(std::move(grace.error()));
-  hops_ = std::make_unique<NextHopTable>(datapath_->memory().next_hops.values(), datapath_->maps().neighbours);
-  publisher_ = std::make_unique<Publisher>(*datapath_, std::move(*grace), [this] { wait_for_engine(); });
+  hops_ = std::make_unique<NextHopTable>(tables_->memory().next_hops.values(), tables_->maps().neighbours);
+  publisher_ = std::make_unique<Publisher>(*tables_, *settings_, std::move(*grace), [this] { wait_for_engine(); });
   auto follower =
-      Follower::open({io_, *datapath_, ports_, *hops_, *publisher_, *engine_, *neighbour_requests_}, options_.complain);
+      Follower::open({io_, *tables_, ports_, *hops_, *publisher_, *engine_, *neighbour_requests_}, options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
-  changer_ = std::make_unique<PortChanger>(PortChanger::Parts{*datapath_, *engine_, *follower_, ports_, journal_},
-                                           options_.complain);
+  changer_ = std::make_unique<PortChanger>(
+      PortChanger::Parts{*tables_, *hook_, *engine_, *follower_, ports_, journal_},
+      [this](const EngineCommand& command) { return ask_engine(command); }, options_.complain);
   return {};
 }
 
 // Ports of an adopted datapath that are to be in another zone wait for their tables.
 Status Control::publish_first() {
-  const std::vector<dp_port> before(datapath_->memory().ports.values().begin(),
-                                    datapath_->memory().ports.values().end());
+  const std::vector<dp_port> before(tables_->memory().ports.values().begin(), tables_->memory().ports.values().end());
   changer_->hold_back(image_);
-  ports_.follow(follower_->mirror(), *datapath_, *hops_);
+  ports_.follow(follower_->mirror(), *tables_, *hops_);
   const RoutePlan routes = follower_->plan();
-  auto published = publisher_->publish(&image_, &routes);
+  auto published = publisher_->publish(image_, routes);
   for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
-    set_trust(*datapath_, number, {before[number].zone, before[number].source_check});
-  if (published && adopting_) published = publisher_->settle();
+    set_trust(*tables_, number, {before[number].zone, before[number].source_check});
+  if (published && adopting_) published = publisher_->wait_for_readers();
   if (published) delete_flows_of_zones(reassigned_zones_);
   return published;
 }
 
 void Control::wait_for_engine() { engine_->call(command::quiet_point()); }
 
-void Control::calibrate() {
-  LIBBPF_OPTS(bpf_test_run_opts, run);
-  if (bpf_prog_test_run_opts(datapath_->tick_program(), &run) == 0) clock_.calibrate(run.retval);
-}
-
-void Control::beat() {
-  dp_settings& settings = datapath_->memory().settings[0];
-  std::atomic_ref<std::uint32_t>(settings.heartbeat).store(clock_.now(), std::memory_order_relaxed);
-}
-
 void Control::every_second() {
-  calibrate();
-  beat();
+  heartbeat_->control_lives();
   expire();
   timer_.expires_after(std::chrono::seconds{1});
   timer_.async_wait([this](const boost::system::error_code& error) {
@@ -252,7 +215,7 @@ void Control::every_second() {
 }
 
 void Control::expire() {
-  dp_settings& settings = datapath_->memory().settings[0];
+  const dp_settings& settings = settings_->view();
   const auto pass = [&](std::uint8_t family, FlowExpiry& expiry, FlowAges& ages) {
     const TableView flows = table(family);
     const std::uint32_t now = clock_.now();
@@ -265,16 +228,13 @@ void Control::expire() {
     const double half_open_max = config_.flows.half_open_share * shape.max_pairs;
     return pairs.live >= shape.max_pairs || static_cast<double>(pairs.half_open) > half_open_max;
   };
-  const int v4 = crowded(pairs4_, settings.v4) ? DP_CROWDED_V4 : 0;
-  const int v6 = crowded(pairs6_, settings.v6) ? DP_CROWDED_V6 : 0;
-  settings.crowded = static_cast<std::uint8_t>(v4 | v6);
-  settings.evict_expired = settings.crowded != 0 ? 1 : 0;
+  settings_->set_crowded(crowded(pairs4_, settings.v4), crowded(pairs6_, settings.v6));
 }
 
 TableView Control::table(std::uint8_t family) {
-  const dp_settings& settings = datapath_->memory().settings[0];
-  if (family == DP_FAMILY_V4) return {family, datapath_->memory().flows4.values(), {}, settings.v4};
-  return {family, {}, datapath_->memory().flows6.values(), settings.v6};
+  const dp_settings& settings = settings_->view();
+  if (family == DP_FAMILY_V4) return {family, tables_->memory().flows4.values(), {}, settings.v4};
+  return {family, {}, tables_->memory().flows6.values(), settings.v6};
 }
 
 void Control::give_up() {
@@ -286,6 +246,7 @@ void Control::stop(OnExit how) {
   if (stopped_) return;
   stopped_ = true;
   timer_.cancel();
+  heartbeat_.reset();
   if (follower_) follower_->stop();
   if (engine_thread_.joinable()) {
     engine_->stop();
@@ -293,7 +254,7 @@ void Control::stop(OnExit how) {
     engine_->set_threaded(false);
   }
   if (how == OnExit::keep) return;
-  if (datapath_) ports_.close(*datapath_);
+  if (hook_) ports_.close(*hook_);
   close_all();
   if (auto cleaned = clean_up(config_.name); !cleaned) options_.complain(cleaned.error().text);
 }
@@ -309,7 +270,9 @@ void Control::close_all() {
   env_.reset();
   neighbour_requests_.reset();
   driver_.reset();
-  datapath_.reset();
+  settings_.reset();
+  hook_.reset();
+  tables_.reset();
 }
 
 Status clean_up(const std::string& name) {

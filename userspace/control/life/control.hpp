@@ -16,11 +16,12 @@
 
 #include "afxdp/driver.hpp"
 #include "base/tick_clock.hpp"
+#include "config/fault.hpp"
 #include "control/follow/follower.hpp"
 #include "control/life/confirmation.hpp"
-#include "control/life/event_log.hpp"
+#include "control/life/heartbeat.hpp"
 #include "control/life/journal.hpp"
-#include "control/life/reports.hpp"
+#include "control/life/snapshots.hpp"
 #include "control/ports/port_changer.hpp"
 #include "control/ports/port_set.hpp"
 #include "control/publish/publisher.hpp"
@@ -29,6 +30,7 @@
 #include "flows/ages.hpp"
 #include "flows/expiry.hpp"
 #include "rest/gateway.hpp"
+#include "telemetry/event_log.hpp"
 
 namespace twinpath {
 
@@ -58,6 +60,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] nlohmann::json zones() override;
   [[nodiscard]] nlohmann::json rules() override;
   [[nodiscard]] nlohmann::json drops() override;
+  [[nodiscard]] nlohmann::json steered() override;
   [[nodiscard]] nlohmann::json engines() override;
   [[nodiscard]] std::string metrics() override;
   [[nodiscard]] Result<rest::PolicyPage> policies(const rest::PolicyQuery& query) override;
@@ -79,18 +82,17 @@ class Control final : public rest::Gateway {
   void enable_bursts();
   [[nodiscard]] Status open_follower();
   [[nodiscard]] Status publish_first();
-  void write_settings(bool fresh);
+  void begin_settings();
   void every_second();
-  void calibrate();
   void expire();
   void wait_for_engine();
   void stop(OnExit how);
   void close_all();
   [[nodiscard]] TableView table(std::uint8_t family);
-  [[nodiscard]] ReportSources sources();
+  [[nodiscard]] SnapshotSources sources();
   [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
-  void beat();
   // control_reload.cpp
+  EngineReply ask_engine(const EngineCommand& command);
   [[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(Config next);
   [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
   [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);
@@ -117,7 +119,10 @@ class Control final : public rest::Gateway {
   PolicyImage image_;
   std::vector<std::uint8_t> reassigned_zones_;  // numbers that meant another zone in the tables that were adopted
   PortSet ports_;
-  std::unique_ptr<KernelDatapath> datapath_;
+  std::unique_ptr<Tables> tables_;
+  std::unique_ptr<XdpHook> hook_;
+  std::unique_ptr<SettingsWriter> settings_;
+  std::unique_ptr<Heartbeat> heartbeat_;
   std::unique_ptr<afxdp::Driver> driver_;
   std::unique_ptr<NeighbourRequestQueue> neighbour_requests_;
   std::unique_ptr<dp_env> env_;

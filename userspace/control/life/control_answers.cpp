@@ -3,29 +3,36 @@
 #include <cerrno>
 
 #include "config/diff.hpp"
+#include "config/document.hpp"
 #include "control/life/control.hpp"
-#include "control/life/policy_filter.hpp"
+#include "control/life/snapshots.hpp"
+#include "telemetry/json.hpp"
+#include "telemetry/policy_filter.hpp"
 #include "telemetry/policy_json.hpp"
+#include "telemetry/prometheus.hpp"
 
 namespace twinpath {
 
-ReportSources Control::sources() {
+SnapshotSources Control::sources() {
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
-  return {config_, image_, ports_, *datapath_, *driver_, *engine_, pairs4_, pairs6_, options_.netns, uptime};
+  return {config_, image_, ports_, *tables_, *driver_, *engine_, pairs4_, pairs6_, options_.netns, uptime};
 }
 
 nlohmann::json Control::status() {
-  nlohmann::json answer = report_status(sources());
+  nlohmann::json answer = status_json(take_status(sources()));
   answer["confirm"] = confirmation_.report();
   return answer;
 }
 nlohmann::json Control::config() { return to_json(config_); }
-nlohmann::json Control::ports() { return report_ports(sources()); }
-nlohmann::json Control::zones() { return report_zones(sources()); }
-nlohmann::json Control::rules() { return report_rules(sources()); }
-nlohmann::json Control::drops() { return report_drops(sources()); }
-nlohmann::json Control::engines() { return report_engines(sources()); }
-std::string Control::metrics() { return report_metrics(sources()); }
+nlohmann::json Control::ports() { return ports_json(take_ports(sources())); }
+nlohmann::json Control::zones() { return zones_json(take_zones(sources())); }
+nlohmann::json Control::rules() { return rules_json(take_rules(sources())); }
+nlohmann::json Control::drops() { return drops_json(take_reasons(sources())); }
+nlohmann::json Control::steered() { return steered_json(take_reasons(sources())); }
+nlohmann::json Control::engines() {
+  return engines_json(take_engine(sources()), take_reasons(sources()), take_ledger(sources()));
+}
+std::string Control::metrics() { return prometheus_text(take_metrics(sources())); }
 
 namespace {
 
@@ -34,11 +41,11 @@ struct Ages {
   const FlowAges& v6;
 };
 
-PolicyNames names_of(const PolicyImage& image, KernelDatapath& datapath, const TickClock& clock, const Ages& ages) {
+PolicyNames names_of(const PolicyImage& image, Tables& tables, const TickClock& clock, const Ages& ages) {
   return {.zones = image.zone_names,
           .ports = image.port_names,
           .rules = image.rule_names,
-          .next_hops = datapath.memory().next_hops.values(),
+          .next_hops = tables.memory().next_hops.values(),
           .now = clock.now(),
           .ticks_per_second = clock.per_second(),
           .ages4 = &ages.v4,
@@ -52,7 +59,7 @@ Result<rest::PolicyPage> Control::policies(const rest::PolicyQuery& query) {
   if (!filter) return pass_on(std::move(filter.error()));
   auto cursor = PolicyCursor::parse(query.cursor);
   if (!cursor) return pass_on(std::move(cursor.error()));
-  const PolicyNames names = names_of(image_, *datapath_, clock_, {ages4_, ages6_});
+  const PolicyNames names = names_of(image_, *tables_, clock_, {ages4_, ages6_});
   rest::PolicyPage page;
   const auto collect = [&](const FlowSnapshot& flow) {
     if (filter->matches(flow)) page.pairs.push_back(policy_json(flow, names));
@@ -76,7 +83,7 @@ std::optional<nlohmann::json> Control::policy(std::string_view id) {
   if (!parse_id(id, family, number)) return std::nullopt;
   const auto flow = flow_at(table(family), number);
   if (!flow) return std::nullopt;
-  return policy_json(*flow, names_of(image_, *datapath_, clock_, {ages4_, ages6_}));
+  return policy_json(*flow, names_of(image_, *tables_, clock_, {ages4_, ages6_}));
 }
 
 bool Control::remove_policy(std::string_view id) {
@@ -101,7 +108,7 @@ Result<std::size_t> Control::remove_policies(const rest::PolicyQuery& query) {
 Status Control::zero_fresh_rules(const PolicyImage& image) {
   const std::vector<dp_counter> zeros(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
   for (const std::uint32_t rule : image.fresh_rules) {
-    if (bpf_map_update_elem(datapath_->maps().rule_hits, &rule, zeros.data(), BPF_ANY) != 0)
+    if (bpf_map_update_elem(tables_->maps().rule_hits, &rule, zeros.data(), BPF_ANY) != 0)
       return fail(errno, "clear the counters of rule {}", image.rule_names[rule]);
     engine_->post(command::forget_rule(static_cast<std::uint16_t>(rule)));
   }

@@ -5,6 +5,7 @@
 //           reload can return to, that one is put back.
 // Process   ending in order undoes what waits, since nobody would be left to do it. After a kill -9 the kernel goes on with
 //           what was in force; the journal has only what was confirmed, so the next start of anything else waits anew.
+#include "config/document.hpp"
 #include "control/life/control.hpp"
 #include "control/life/start_only.hpp"
 

@@ -23,6 +23,11 @@ std::vector<Fault> one_fault(std::string path, std::string text) { return {{std:
 
 }  // namespace
 
+EngineReply Control::ask_engine(const EngineCommand& command) {
+  heartbeat_->control_lives();
+  return engine_->call(command);
+}
+
 tl::expected<ReloadPlan, std::vector<Fault>> Control::plan_reload(Config next) {
   if (auto faults = start_only_changes(config_, next); !faults.empty()) return tl::unexpected(std::move(faults));
   auto ports = plan_ports(config_, next, image_.numbers);
@@ -45,7 +50,7 @@ tl::expected<ReloadPlan, std::vector<Fault>> Control::plan_reload(Config next) {
 
 // The fault has no path when it is no fault of the document.
 tl::expected<void, Fault> Control::apply(ReloadPlan plan) {
-  beat();
+  heartbeat_->control_lives();
   const bool ports_change = plan.touches_ports(config_);
   if (ports_change) follower_->catch_up();
   if (auto opened = changer_->open(plan, image_.numbers); !opened) return opened;
@@ -63,7 +68,7 @@ tl::expected<void, Fault> Control::apply(ReloadPlan plan) {
   config_ = std::move(plan.next);
   image_ = std::move(plan.image);
   exit_ = config_.safety.on_exit;
-  write_settings(false);
+  settings_->configure(config_, clock_.per_second());
   if (begins) begin_pickup_grace();
   if (ports_change || !reassigned_zones.empty()) finish_ports(before, reassigned_zones);
   journal_.numbers = image_.numbers;
@@ -74,17 +79,17 @@ tl::expected<void, Fault> Control::apply(ReloadPlan plan) {
 // On failure the tables in force are as they were.
 Status Control::publish_change(const PolicyImage& image, bool ports_change) {
   if (auto zeroed = zero_fresh_rules(image); !zeroed) return zeroed;
-  if (!ports_change) return publisher_->publish(&image, nullptr);
+  if (!ports_change) return publisher_->publish(image);
   changer_->hold_back(image);
   follower_->take_over_links();
   follower_->obtain_next_hops();
   const RoutePlan routes = follower_->plan();
-  return publisher_->publish(&image, &routes);
+  return publisher_->publish(image, routes);
 }
 
 // The tables are in force; nothing here fails.
 void Control::finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones) {
-  if (auto settled = publisher_->settle(); !settled) options_.complain(settled.error().text);
+  if (auto waited = publisher_->wait_for_readers(); !waited) options_.complain(waited.error().text);
   delete_flows_of_zones(reassigned_zones);
   follower_->take_over_neighbours();
   changer_->release(image_);
@@ -105,8 +110,7 @@ void Control::delete_flows_of_zones(const std::vector<std::uint8_t>& zones) {
 
 // Connections that ran around the port, or through it in its old zone, are taken over as at the first attach.
 void Control::begin_pickup_grace() {
-  dp_settings& settings = datapath_->memory().settings[0];
-  settings.pickup_until = clock_.now() + config_.flows.pickup_grace_s * clock_.per_second();
+  settings_->set_pickup_until(clock_.now() + config_.flows.pickup_grace_s * clock_.per_second());
 }
 
 }  // namespace twinpath

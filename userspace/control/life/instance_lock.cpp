@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/paths.hpp"
+
 namespace twinpath {
 namespace {
-
-constexpr const char* kRunDirectory = "/run/twinpath";
 
 // False when the file was removed by its last holder between our open and our lock: the lock is then on a file that
 // nobody else will ever find.
@@ -25,9 +25,9 @@ bool still_there(const UniqueFd& fd, const std::string& path) {
 
 Result<InstanceLock> InstanceLock::take(const std::string& name) {
   std::error_code error;
-  std::filesystem::create_directories(kRunDirectory, error);
-  if (error) return fail(error.value(), "make {}", kRunDirectory);
-  std::string path = fmt::format("{}/{}.lock", kRunDirectory, name);
+  std::filesystem::create_directories(kRunFolder, error);
+  if (error) return fail(error.value(), "make {}", kRunFolder);
+  std::string path = lock_path(name);
   while (true) {
     UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
     if (!fd) return fail(errno, "open {}", path);

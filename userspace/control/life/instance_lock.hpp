@@ -1,6 +1,6 @@
 // instance_lock.hpp - one process at a time runs or cleans the gateway of a name.
 //
-// Path    <run directory>/<name>.lock. The lock goes with the process, however it ends; the file stays until somebody
+// Path    lock_path() of base/paths.hpp. The lock goes with the process, however it ends; the file stays until somebody
 //         who holds the lock removes it.
 #pragma once
 

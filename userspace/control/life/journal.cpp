@@ -13,8 +13,6 @@
 namespace twinpath {
 namespace {
 
-constexpr const char* kRunDirectory = "/run/twinpath";
-
 nlohmann::json to_json(const netlink::OffloadChange& change) {
   return {{"device", change.device},   {"ifindex", change.ifindex}, {"netns", change.netns},
           {"feature", change.feature}, {"before", change.before},   {"done_for", change.done_for}};
@@ -39,12 +37,10 @@ nlohmann::json to_json(const Journal& journal) {
 
 }  // namespace
 
-std::string journal_path(const std::string& name) { return fmt::format("{}/{}.json", kRunDirectory, name); }
-
 Status save_journal(const Journal& journal) {
   std::error_code error;
-  std::filesystem::create_directories(kRunDirectory, error);
-  if (error) return fail(error.value(), "make {}", kRunDirectory);
+  std::filesystem::create_directories(kRunFolder, error);
+  if (error) return fail(error.value(), "make {}", kRunFolder);
   const std::string path = journal_path(journal.name);
   const std::string fresh = path + ".new";
   const std::string text = to_json(journal).dump(2) + "\n";

@@ -1,6 +1,6 @@
 // journal.hpp - what a later process must know to adopt or undo a gateway: one JSON file, replaced whole.
 //
-// Path     <run directory>/<name>.json, beside the socket. The CLI reads `socket` and `netns` from it.
+// Path     journal_path() of base/paths.hpp. The CLI reads `socket` and `netns` from it.
 // Written  before a change to the host is made where that is possible, else right after it; so a kill -9 at any moment
 //          leaves at most one change unknown.
 // Thread   the control thread's.
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/paths.hpp"
 #include "base/result.hpp"
 #include "config/numbers.hpp"
 #include "netlink/offloads.hpp"
@@ -27,7 +28,6 @@ struct Journal {
   nlohmann::json confirmed;  // the document that was in force last without waiting to be confirmed; null: none
 };
 
-[[nodiscard]] std::string journal_path(const std::string& name);
 [[nodiscard]] Status save_journal(const Journal& journal);
 // Absent: no file. An unreadable one is an error that names it.
 [[nodiscard]] Result<std::optional<Journal>> load_journal(const std::string& name);

@@ -37,7 +37,7 @@ void compare_ports(const Config& running, const Config& next, FaultList& faults)
   }
 }
 
-std::string http_text(const Config& config) { return config.api.http ? config.api.http->text() : ""; }
+std::string http_text(const Config& config) { return config.api.http ? to_string(*config.api.http) : ""; }
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "config/fault.hpp"
 
 namespace twinpath {
 

@@ -7,7 +7,7 @@
 
 #include "afxdp/driver.hpp"
 #include "config/config.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/xdp_hook.hpp"
 #include "netlink/state.hpp"
 
 namespace twinpath {

@@ -5,9 +5,10 @@
 
 namespace twinpath {
 
-PortChanger::PortChanger(const Parts& parts, std::function<void(const std::string&)> complain)
+PortChanger::PortChanger(const Parts& parts, PortOpener::AskEngine ask,
+                         std::function<void(const std::string&)> complain)
     : parts_(parts),
-      opener_(parts.datapath, parts.engine, [this](const auto& changes) { return note(changes); }),
+      opener_(parts.tables, parts.hook, std::move(ask), [this](const auto& changes) { return note(changes); }),
       complain_(std::move(complain)) {}
 
 Status PortChanger::note(const std::vector<netlink::OffloadChange>& changes) {
@@ -57,23 +58,23 @@ std::vector<Port> PortChanger::after(const ReloadPlan& plan) const {
 }
 
 void PortChanger::hold_back(const PolicyImage& image) {
-  const std::span<const dp_port> written = parts_.datapath.memory().ports.values();
+  const std::span<const dp_port> written = parts_.tables.memory().ports.values();
   for (std::uint16_t number = 1; number < DP_PORTS_MAX; ++number) {
     const dp_port& port = written[number];
     if (port.flags == 0) continue;
     const auto next = std::ranges::find(parts_.ports.ports(), number, &Port::number);
     if (next == parts_.ports.ports().end() || image.zone(next->config.zone) != port.zone) {
-      set_trust(parts_.datapath, number, kNoZone);
+      set_trust(parts_.tables, number, kNoZone);
       continue;
     }
     const auto check = std::max(port.source_check, static_cast<std::uint8_t>(next->config.source_check));
-    set_trust(parts_.datapath, number, {port.zone, check});
+    set_trust(parts_.tables, number, {port.zone, check});
   }
 }
 
 void PortChanger::release(const PolicyImage& image) {
   for (const Port& port : parts_.ports.ports())
-    set_trust(parts_.datapath, port.number,
+    set_trust(parts_.tables, port.number,
               {image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)});
 }
 
@@ -111,7 +112,7 @@ void PortChanger::restore_others() {
 // The engine carries commands out in the order in which they are posted: the port's first packet finds zeros.
 void PortChanger::zero_counters(const std::vector<std::uint16_t>& numbers) {
   for (const std::uint16_t number : numbers) {
-    if (auto cleared = clear_port_counters(parts_.datapath.maps().port_counters, number); !cleared)
+    if (auto cleared = clear_port_counters(parts_.tables.maps().port_counters, number); !cleared)
       complain_(fmt::format("the counters of port number {}: {}", number, cleared.error().text));
     parts_.engine.post(command::clear_port(number));
   }

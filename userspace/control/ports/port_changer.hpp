@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "config/fault.hpp"
 #include "control/follow/follower.hpp"
 #include "control/life/journal.hpp"
 #include "control/ports/port_opener.hpp"
@@ -25,13 +26,14 @@ namespace twinpath {
 class PortChanger {
  public:
   struct Parts {
-    KernelDatapath& datapath;
+    Tables& tables;
+    XdpHook& hook;
     Engine& engine;
     Follower& follower;
     PortSet& ports;
     Journal& journal;
   };
-  PortChanger(const Parts& parts, std::function<void(const std::string&)> complain);
+  PortChanger(const Parts& parts, PortOpener::AskEngine ask, std::function<void(const std::string&)> complain);
 
   // For a start, too: notes what is changed on devices in the journal.
   [[nodiscard]] PortOpener& opener() { return opener_; }

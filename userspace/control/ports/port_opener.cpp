@@ -35,9 +35,9 @@ afxdp::SocketWish wish_of(Sockets sockets) {
 
 }  // namespace
 
-void set_trust(KernelDatapath& datapath, std::uint16_t number, const PortTrust& trust) {
+void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust) {
   static_assert(offsetof(dp_port, source_check) == offsetof(dp_port, zone) + 1 && offsetof(dp_port, zone) % 2 == 0);
-  auto& both = reinterpret_cast<std::uint16_t&>(datapath.memory().ports[number].zone);
+  auto& both = reinterpret_cast<std::uint16_t&>(tables.memory().ports[number].zone);
   std::atomic_ref(both).store(std::bit_cast<std::uint16_t>(trust), std::memory_order_seq_cst);
 }
 
@@ -48,14 +48,18 @@ std::uint16_t port_flags(const Port& port) {
   return flags;
 }
 
-PortOpener::PortOpener(KernelDatapath& datapath, Engine& engine, NoteOffloads note_offloads)
-    : datapath_(datapath), engine_(engine), note_offloads_(std::move(note_offloads)) {}
+PortOpener::PortOpener(Tables& tables, XdpHook& hook, AskEngine ask, NoteOffloads note_offloads)
+    : tables_(tables), hook_(hook), ask_(std::move(ask)), note_offloads_(std::move(note_offloads)) {}
 
 Status PortOpener::open(Port& port, const PortTrust& trust) {
+  if (auto prepared = prepare(port, trust); !prepared) return prepared;
+  return attach(port);
+}
+
+Status PortOpener::prepare(Port& port, const PortTrust& trust) {
   if (auto opened = open_sockets(port); !opened) return opened;
   if (auto fixed = fix_offloads(port); !fixed) return fixed;
-  if (auto written = write_tables(port, trust); !written) return written;
-  return attach(port);
+  return write_tables(port, trust);
 }
 
 Status PortOpener::open_sockets(Port& port) {
@@ -65,7 +69,7 @@ Status PortOpener::open_sockets(Port& port) {
     const std::uint32_t index = first_socket(port.number) + std::uint32_t{queue};
     const int fd = report->fd;
     port.sockets.push_back({queue, std::move(*report)});
-    if (auto set = map_update(datapath_.maps().sockets, index, fd, "sockets"); !set) return set;
+    if (auto set = map_update(tables_.maps().sockets, index, fd, "sockets"); !set) return set;
   }
   return {};
 }
@@ -75,7 +79,7 @@ Result<afxdp::SocketReport> PortOpener::open_socket(const Port& port, std::uint1
   const auto command = command::open_socket(port.number, port.link.ifindex, queue, wish_of(port.config.sockets));
   const auto deadline = steady_clock::now() + kQueuePatience;
   for (;;) {
-    const EngineReply reply = engine_.call(command);
+    const EngineReply reply = ask_(command);
     if (reply.status == 0) return afxdp::SocketReport{reply.fd, reply.mode, reply.text};
     if (reply.status != EBUSY || steady_clock::now() >= deadline)
       return tl::unexpected(Error{reply.status, reply.text});
@@ -103,10 +107,10 @@ Status PortOpener::write_tables(const Port& port, const PortTrust& trust) {
   out.source_check = trust.source_check;
   out.flags = port_flags(port);
   out.mtu = static_cast<std::uint16_t>(port.link.mtu);
-  datapath_.memory().ports[port.number] = out;
+  tables_.memory().ports[port.number] = out;
   const std::uint32_t number = port.number;
-  if (auto set = map_update(datapath_.maps().tx_ports, number, port.link.ifindex, "tx_ports"); !set) return set;
-  dp_ingress* slot = free_slot(datapath_.memory().ingress.values(), port.link.ifindex);
+  if (auto set = map_update(tables_.maps().tx_ports, number, port.link.ifindex, "tx_ports"); !set) return set;
+  dp_ingress* slot = free_slot(tables_.memory().ingress.values(), port.link.ifindex);
   if (slot == nullptr) return refuse("too many ports whose device numbers collide");
   slot->port = number;
   std::atomic_ref<std::uint32_t>(slot->ifindex).store(port.link.ifindex, std::memory_order_release);
@@ -117,35 +121,35 @@ Status PortOpener::attach(Port& port) {
   const auto ifindex = static_cast<int>(port.link.ifindex);
   if (port.config.attach != Attach::generic) {
     port.attach = AttachMode::native;
-    auto native = datapath_.attach(port.config.device, ifindex, AttachMode::native);
+    auto native = hook_.attach(port.config.device, ifindex, AttachMode::native);
     if (native || port.config.attach == Attach::native) return native;
     port.problems.push_back(native.error().text + ": attached in generic mode, which is slower");
   }
   port.attach = AttachMode::generic;
-  return datapath_.attach(port.config.device, ifindex, AttachMode::generic);
+  return hook_.attach(port.config.device, ifindex, AttachMode::generic);
 }
 
 void PortOpener::ask_redirects(Port& port) {
   const auto features = netlink::query_xdp_features(port.link.ifindex);
   if (features && features->has_value()) port.takes_redirects = (*features)->takes_redirects();
-  engine_.post(command::set_redirects(port.number, port.takes_redirects));
+  ask_(command::set_redirects(port.number, port.takes_redirects));
 }
 
 // Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
 void PortOpener::close(const Port& port) {
-  datapath_.detach(port.config.device);
-  for (dp_ingress& slot : datapath_.memory().ingress.values()) {
+  hook_.detach(port.config.device);
+  for (dp_ingress& slot : tables_.memory().ingress.values()) {
     if (slot.port == port.number) std::atomic_ref(slot.port).store(0);
   }
-  datapath_.memory().ports[port.number] = dp_port{};
+  tables_.memory().ports[port.number] = dp_port{};
   const std::uint32_t number = port.number;
-  (void)map_remove(datapath_.maps().tx_ports, number, "tx_ports");
+  (void)map_remove(tables_.maps().tx_ports, number, "tx_ports");
   for (const PortSocket& socket : port.sockets) {
     const std::uint32_t index = first_socket(port.number) + std::uint32_t{socket.queue};
-    (void)map_remove(datapath_.maps().sockets, index, "sockets");
+    (void)map_remove(tables_.maps().sockets, index, "sockets");
   }
-  engine_.post(command::set_redirects(port.number, false));
-  engine_.call(command::close_sockets(port.number));
+  ask_(command::set_redirects(port.number, false));
+  ask_(command::close_sockets(port.number));
 }
 
 }  // namespace twinpath

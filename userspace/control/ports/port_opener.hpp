@@ -27,17 +27,23 @@ struct PortTrust {
 inline constexpr PortTrust kNoZone{};
 
 // One write: a packet sees both as they were, or both as they are.
-void set_trust(KernelDatapath& datapath, std::uint16_t number, const PortTrust& trust);
+void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust);
 [[nodiscard]] std::uint16_t port_flags(const Port& port);
 
 class PortOpener {
  public:
+  // Engine::call(), with whatever the caller does beside it.
+  using AskEngine = std::function<EngineReply(const EngineCommand&)>;
   // Called with what was changed on a device, before XDP is attached to it: the journal must know first.
   using NoteOffloads = std::function<Status(const std::vector<netlink::OffloadChange>&)>;
 
-  PortOpener(KernelDatapath& datapath, Engine& engine, NoteOffloads note_offloads);
+  PortOpener(Tables& tables, XdpHook& hook, AskEngine ask, NoteOffloads note_offloads);
 
   [[nodiscard]] Status open(Port& port, const PortTrust& trust);
+  // The two halves of open(), for a start: all ports are prepared before the first is attached, so that its packets find
+  // every other port in the tables.
+  [[nodiscard]] Status prepare(Port& port, const PortTrust& trust);
+  [[nodiscard]] Status attach(Port& port);
   void close(const Port& port);
   // Attaching, and GRO at both ends, decide whether a veth takes redirects: so this is asked when all are attached.
   void ask_redirects(Port& port);
@@ -47,10 +53,10 @@ class PortOpener {
   [[nodiscard]] Result<afxdp::SocketReport> open_socket(const Port& port, std::uint16_t queue);
   [[nodiscard]] Status fix_offloads(Port& port);
   [[nodiscard]] Status write_tables(const Port& port, const PortTrust& trust);
-  [[nodiscard]] Status attach(Port& port);
 
-  KernelDatapath& datapath_;
-  Engine& engine_;
+  Tables& tables_;
+  XdpHook& hook_;
+  AskEngine ask_;
   NoteOffloads note_offloads_;
 };
 

@@ -70,7 +70,7 @@ Result<PortPlan> plan_ports(const Config& running, const Config& next, const Num
   for (const std::size_t index : plan.removed) {
     const std::string& name = running.ports[index].name;
     const bool name_goes_on = find_named(next.ports, &PortConfig::name, name) != nullptr;
-    wanted.push_back(name_goes_on ? allocation.ports.put_aside(name) : name);
+    wanted.push_back(name_goes_on ? allocation.ports.retired_name(name) : name);
     if (name_goes_on) new_names[name] = wanted.back();
   }
   plan.numbers.ports.rename(new_names);
@@ -97,8 +97,8 @@ std::vector<std::uint16_t> fresh_ports(const PortPlan& plan, const Config& next,
   std::vector<std::uint16_t> numbers;
   for (const std::size_t index : plan.added) {
     const std::string& name = next.ports[index].name;
-    const std::uint16_t number = plan.numbers.ports.find(name);
-    if (before.ports.find(name) != number) numbers.push_back(number);
+    const std::uint32_t number = plan.numbers.ports.find(name);
+    if (before.ports.find(name) != number) numbers.push_back(static_cast<std::uint16_t>(number));
   }
   return numbers;
 }

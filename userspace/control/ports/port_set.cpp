@@ -59,9 +59,12 @@ Result<Port> PortSet::survey(const PortConfig& wanted, std::uint16_t number, std
 Status PortSet::open(PortOpener& opener, const PolicyImage& image) {
   for (Port& port : ports_) {
     const PortTrust trust{image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)};
-    if (auto opened = opener.open(port, trust); !opened)
-      return pass_on(std::move(opened.error()).in("port " + port.config.name));
+    if (auto prepared = opener.prepare(port, trust); !prepared)
+      return pass_on(std::move(prepared.error()).in("port " + port.config.name));
   }
+  for (Port& port : ports_)
+    if (auto attached = opener.attach(port); !attached)
+      return pass_on(std::move(attached.error()).in("port " + port.config.name));
   for (Port& port : ports_) opener.ask_redirects(port);
   return {};
 }
@@ -75,12 +78,12 @@ void PortSet::tell_hops(const Port& port, NextHopTable& hops) const {
 }
 
 // Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
-void PortSet::retire_others(KernelDatapath& datapath, const std::string& pins) {
-  for (const std::string& device : pinned_devices(pins)) {
+void PortSet::retire_others(Tables& tables, XdpHook& hook) {
+  for (const std::string& device : hook.devices()) {
     if (std::ranges::none_of(ports_, [&](const Port& port) { return port.config.device == device; }))
-      datapath.detach(device);
+      hook.detach(device);
   }
-  TableMemory& memory = datapath.memory();
+  TableMemory& memory = tables.memory();
   for (dp_ingress& slot : memory.ingress.values()) {
     if (slot.ifindex != 0 && number_of(slot.ifindex) != slot.port) std::atomic_ref(slot.port).store(0);
   }
@@ -89,18 +92,18 @@ void PortSet::retire_others(KernelDatapath& datapath, const std::string& pins) {
         std::ranges::any_of(ports_, [&](const Port& port) { return port.number == number; }))
       continue;
     memory.ports[number] = dp_port{};
-    (void)map_remove(datapath.maps().tx_ports, number, "tx_ports");
+    (void)map_remove(tables.maps().tx_ports, number, "tx_ports");
   }
 }
 
-void PortSet::follow(const netlink::Mirror& mirror, KernelDatapath& datapath, NextHopTable& hops) {
+void PortSet::follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable& hops) {
   for (Port& port : ports_) {
     const auto found = mirror.links().find(port.link.ifindex);
     if (found == mirror.links().end())
       port.link.carrier = false;  // gone: nothing can leave by it
     else
       port.link = found->second;
-    dp_port& written = datapath.memory().ports[port.number];
+    dp_port& written = tables.memory().ports[port.number];
     std::memcpy(written.mac, port.link.mac.data(), sizeof(written.mac));
     written.mtu = static_cast<std::uint16_t>(port.link.mtu);
     written.flags = port_flags(port);
@@ -119,8 +122,8 @@ bool PortSet::set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hop
   return false;
 }
 
-void PortSet::close(KernelDatapath& datapath) {
-  for (const Port& port : ports_) datapath.detach(port.config.device);
+void PortSet::close(XdpHook& hook) {
+  for (const Port& port : ports_) hook.detach(port.config.device);
 }
 
 std::uint16_t PortSet::number_of(std::uint32_t ifindex) const {

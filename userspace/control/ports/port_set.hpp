@@ -31,12 +31,12 @@ class PortSet {
 
   [[nodiscard]] Status open(PortOpener& opener, const PolicyImage& image);
   // Ends what an adopted datapath has on devices that are no ports any more.
-  void retire_others(KernelDatapath& datapath, const std::string& pins);
+  void retire_others(Tables& tables, XdpHook& hook);
   // Takes over what Linux now says of the links; `hops` learns what matters for frames that leave.
-  void follow(const netlink::Mirror& mirror, KernelDatapath& datapath, NextHopTable& hops);
+  void follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable& hops);
   // A device takes redirects or does not, as of now. True when that is news.
   bool set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hops, Engine& engine);
-  void close(KernelDatapath& datapath);
+  void close(XdpHook& hook);
 
   [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
   // What a reload made of them; all are open.

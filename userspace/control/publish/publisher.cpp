@@ -1,7 +1,6 @@
 #include "control/publish/publisher.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 namespace twinpath {
@@ -31,13 +30,14 @@ void read_trie(int fd, std::map<netlink::Prefix, dp_route>& out, ToPrefix to_pre
 
 }  // namespace
 
-Publisher::Publisher(KernelDatapath& datapath, GracePeriod grace, std::function<void()> wait_for_engines)
-    : datapath_(datapath), grace_(std::move(grace)), wait_for_engines_(std::move(wait_for_engines)) {
+Publisher::Publisher(Tables& tables, SettingsWriter& settings, GracePeriod grace,
+                     std::function<void()> wait_for_engines)
+    : tables_(tables), settings_(settings), grace_(std::move(grace)), wait_for_engines_(std::move(wait_for_engines)) {
   for (std::uint32_t bank = 0; bank < DP_BANKS; ++bank) read_back_routes(bank);
 }
 
 void Publisher::read_back_routes(std::uint32_t bank) {
-  const MapFds& maps = datapath_.maps();
+  const MapFds& maps = tables_.maps();
   read_trie<dp_route_key4>(maps.routes4[bank], written_[bank], [](const dp_route_key4& key) {
     netlink::Prefix prefix;
     prefix.base.family = DP_FAMILY_V4;
@@ -50,40 +50,54 @@ void Publisher::read_back_routes(std::uint32_t bank) {
   });
 }
 
-Status Publisher::publish(const PolicyImage* policy, const RoutePlan* routes) {
-  const PolicyImage& wanted_policy = policy != nullptr ? *policy : policy_;
-  const RoutePlan& wanted_routes = routes != nullptr ? *routes : routes_;
-  if (auto settled = settle(); !settled) return settled;
-  const std::uint32_t idle = (settings().bank + 1) % DP_BANKS;
-  write_policy(idle, wanted_policy);
-  if (auto written = write_routes(idle, wanted_routes); !written) return written;
-  const std::uint16_t generation = policy != nullptr ? next_number(this->generation()) : this->generation();
-  const std::uint16_t epoch = routes != nullptr ? next_number(this->epoch()) : this->epoch();
-  std::atomic_ref<std::uint32_t>(settings().bank).store(idle, std::memory_order_seq_cst);
-  std::atomic_ref<std::uint32_t>(settings().stamp)
-      .store(static_cast<std::uint32_t>(generation) << 16 | epoch, std::memory_order_seq_cst);
-  if (policy != nullptr) policy_ = *policy;  // only now: what was refused must not come in with the next routes
-  if (routes != nullptr) routes_ = *routes;
+Status Publisher::publish(const PolicyImage& image) {
+  if (auto waited = wait_for_readers(); !waited) return waited;
+  write_policy(image);
+  flip_policy();
   return {};
 }
 
-Status Publisher::settle() {
+Status Publisher::publish_routes(const RoutePlan& routes) {
+  if (auto waited = wait_for_readers(); !waited) return waited;
+  if (auto written = write_routes(routes); !written) return written;
+  flip_routes();
+  return {};
+}
+
+Status Publisher::publish(const PolicyImage& image, const RoutePlan& routes) {
+  if (auto waited = wait_for_readers(); !waited) return waited;
+  write_policy(image);
+  if (auto written = write_routes(routes); !written) return written;
+  flip_routes();
+  flip_policy();
+  return {};
+}
+
+void Publisher::flip_policy() {
+  settings_.put_policy_in_force(idle_policy_bank(), next_number(settings_.generation()));
+}
+
+void Publisher::flip_routes() { settings_.put_routes_in_force(idle_route_bank(), next_number(settings_.epoch())); }
+
+Status Publisher::wait_for_readers() {
   if (auto waited = grace_.wait(); !waited) return waited;
   wait_for_engines_();
   return {};
 }
 
-void Publisher::write_policy(std::uint32_t bank, const PolicyImage& policy) {
+void Publisher::write_policy(const PolicyImage& image) {
+  const std::uint32_t bank = idle_policy_bank();
   constexpr std::size_t kPairs = std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX;
-  const TableMemory& memory = datapath_.memory();
-  write_image(policy, memory.zone_pairs.values().subspan(bank * kPairs, kPairs),
+  const TableMemory& memory = tables_.memory();
+  write_image(image, memory.zone_pairs.values().subspan(bank * kPairs, kPairs),
               memory.rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX));
 }
 
 // Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
-Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
+Status Publisher::write_routes(const RoutePlan& plan) {
+  const std::uint32_t bank = idle_route_bank();
   const std::span<dp_path> paths =
-      datapath_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
+      tables_.memory().paths.values().subspan(std::size_t{bank} * DP_PATHS_MAX, DP_PATHS_MAX);
   std::copy(plan.paths.begin(), plan.paths.end(), paths.begin());
   auto& written = written_[bank];
   for (auto entry = written.begin(); entry != written.end();) {
@@ -104,13 +118,13 @@ Status Publisher::write_routes(std::uint32_t bank, const RoutePlan& plan) {
 }
 
 Status Publisher::write_route(std::uint32_t bank, const netlink::Prefix& prefix, const dp_route& route) {
-  const MapFds& maps = datapath_.maps();
+  const MapFds& maps = tables_.maps();
   if (prefix.base.family == DP_FAMILY_V4) return map_update(maps.routes4[bank], key4(prefix), route, "IPv4 routes");
   return map_update(maps.routes6[bank], key6(prefix), route, "IPv6 routes");
 }
 
 Status Publisher::remove_route(std::uint32_t bank, const netlink::Prefix& prefix) {
-  const MapFds& maps = datapath_.maps();
+  const MapFds& maps = tables_.maps();
   if (prefix.base.family == DP_FAMILY_V4) return map_remove(maps.routes4[bank], key4(prefix), "IPv4 routes");
   return map_remove(maps.routes6[bank], key6(prefix), "IPv6 routes");
 }

@@ -1,7 +1,6 @@
-// publisher.hpp - puts tables in force: builds the idle bank, then flips one word.
+// publisher.hpp - puts tables in force: builds the idle bank, then flips one word. Policy and routes have a bank word each, so
+// that neither is copied when the other changes.
 //
-// Order    bank first, stamp second. A datapath reads them the other way round, so what it decides under the new bank can
-//          carry the old stamp (and is judged again) but never the reverse.
 // Grace    a bank is written again only when no program and no engine can still be reading it.
 // Numbers  the generation changes with the policy, the epoch with routes; both go on where the pinned settings stand.
 // Thread   the control thread's.
@@ -13,39 +12,44 @@
 #include "common/model/settings.h"
 #include "config/compile.hpp"
 #include "control/follow/route_plan.hpp"
+#include "control/publish/settings_writer.hpp"
 #include "kernel/grace.hpp"
-#include "kernel/kernel_datapath.hpp"
+#include "kernel/tables.hpp"
 
 namespace twinpath {
 
 class Publisher {
  public:
   // `wait_for_engines` returns when every engine has passed a quiet point.
-  Publisher(KernelDatapath& datapath, GracePeriod grace, std::function<void()> wait_for_engines);
+  Publisher(Tables& tables, SettingsWriter& settings, GracePeriod grace, std::function<void()> wait_for_engines);
 
-  // Either may be null: unchanged since the last call. Raises the generation when `policy` is given, the epoch when
-  // `routes` is. An error leaves the tables in force as they were.
-  [[nodiscard]] Status publish(const PolicyImage* policy, const RoutePlan* routes);
+  // An error leaves the tables in force as they were. Raises the generation.
+  [[nodiscard]] Status publish(const PolicyImage& image);
+  // Raises the route epoch.
+  [[nodiscard]] Status publish_routes(const RoutePlan& routes);
+  // Both, for a change of ports. Nothing is put in force before both are written. Routes come first: a packet may be judged
+  // by the old policy over the new routes for a moment.
+  [[nodiscard]] Status publish(const PolicyImage& image, const RoutePlan& routes);
   // Waits until no program and no engine still works on what it read before this call.
-  [[nodiscard]] Status settle();
+  [[nodiscard]] Status wait_for_readers();
 
-  [[nodiscard]] std::uint16_t generation() const { return static_cast<std::uint16_t>(settings().stamp >> 16); }
-  [[nodiscard]] std::uint16_t epoch() const { return static_cast<std::uint16_t>(settings().stamp); }
-  [[nodiscard]] std::uint32_t stamp() const { return settings().stamp; }
+  [[nodiscard]] std::uint16_t generation() const { return settings_.generation(); }
 
  private:
-  [[nodiscard]] dp_settings& settings() const { return datapath_.memory().settings[0]; }
-  void write_policy(std::uint32_t bank, const PolicyImage& policy);
-  [[nodiscard]] Status write_routes(std::uint32_t bank, const RoutePlan& plan);
+  void write_policy(const PolicyImage& image);
+  [[nodiscard]] Status write_routes(const RoutePlan& plan);
+  void flip_policy();
+  void flip_routes();
+  [[nodiscard]] std::uint32_t idle_policy_bank() const { return (settings_.view().policy_bank + 1) % DP_BANKS; }
+  [[nodiscard]] std::uint32_t idle_route_bank() const { return (settings_.view().route_bank + 1) % DP_BANKS; }
   [[nodiscard]] Status write_route(std::uint32_t bank, const netlink::Prefix& prefix, const dp_route& route);
   [[nodiscard]] Status remove_route(std::uint32_t bank, const netlink::Prefix& prefix);
   void read_back_routes(std::uint32_t bank);
 
-  KernelDatapath& datapath_;
+  Tables& tables_;
+  SettingsWriter& settings_;
   GracePeriod grace_;
   std::function<void()> wait_for_engines_;
-  PolicyImage policy_;  // in force, like routes_
-  RoutePlan routes_;
   std::array<std::map<netlink::Prefix, dp_route>, DP_BANKS> written_;  // what is in each bank's tries
 };
 

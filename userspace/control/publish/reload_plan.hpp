@@ -6,6 +6,7 @@
 
 #include "config/compile.hpp"
 #include "config/config.hpp"
+#include "config/fault.hpp"
 #include "control/ports/port.hpp"
 #include "control/ports/port_plan.hpp"
 

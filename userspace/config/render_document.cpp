@@ -1,4 +1,6 @@
+#include "base/protocol.hpp"
 #include "config/choices.hpp"
+#include "config/document.hpp"
 
 namespace twinpath {
 namespace {
@@ -38,6 +40,7 @@ json ranges_json(const std::vector<Range>& ranges) {
 }
 
 json protocol_json(std::uint16_t protocol) {
+  if (protocol == DP_PROTOCOL_ANY) return "any";
   const std::string_view word = word_of(kProtocols, protocol);
   return word.empty() ? json(protocol) : json(word);
 }
@@ -93,7 +96,7 @@ json engine_json(const EngineConfig& engine) {
 
 json api_json(const ApiConfig& api) {
   json section = {{"unix", api.unix_path}};
-  if (api.http) section["http"] = api.http->text();
+  if (api.http) section["http"] = to_string(*api.http);
   if (!api.token_file.empty()) section["token_file"] = api.token_file;
   return section;
 }

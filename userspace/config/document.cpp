@@ -1,8 +1,9 @@
-#include "config/config.hpp"
+#include "config/document.hpp"
 
 #include <limits>
 
 #include "config/json_text.hpp"
+#include "config/name.hpp"
 #include "config/object_reader.hpp"
 #include "config/sections.hpp"
 
@@ -13,12 +14,11 @@ using nlohmann::json;
 
 constexpr std::string_view kNotYet[] = {"nat", "services", "pools", "mss", "overlays"};
 
-// The instance's name is a directory in bpffs, which refuses every name with a dot.
 void read_instance_name(ObjectReader& root, std::string& name) {
   const json* value = root.find("name");
   if (value == nullptr) return;
   const std::string text = value->is_string() ? value->get<std::string>() : "";
-  if (is_name(text) && text.find('.') == std::string::npos)
+  if (is_gateway_name(text))
     name = text;
   else
     root.fault("name", *value, "must be 1 to 32 of A-Z a-z 0-9 _ -");

@@ -1,19 +1,16 @@
-#include "control/life/policy_filter.hpp"
+#include "telemetry/policy_filter.hpp"
 
 #include <arpa/inet.h>
 
 #include <charconv>
 
+#include "telemetry/policy_json.hpp"
+
 namespace twinpath {
 namespace {
 
-bool in(const std::optional<rest::Prefix>& prefix, std::uint8_t family, const dp_address& address) {
-  return !prefix || prefix->contains(family, address);
-}
-
-std::uint8_t number_of(rest::FlowState state) {
-  if (state == rest::FlowState::assured) return DP_FLOW_ASSURED;
-  return state == rest::FlowState::closing ? DP_FLOW_CLOSING : DP_FLOW_HALF_OPEN;
+bool in(const std::optional<Prefix>& prefix, std::uint8_t family, const dp_address& address) {
+  return !prefix || prefix->contains({family, address});
 }
 
 }  // namespace
@@ -33,9 +30,8 @@ bool PolicyFilter::matches(const FlowSnapshot& flow) const {
   if (!in(query_.source, flow.family, flow.forward.source)) return false;
   if (!in(query_.destination, flow.family, flow.forward.destination)) return false;
   if (query_.protocol && *query_.protocol != flow.protocol) return false;
-  if (query_.state && number_of(*query_.state) != flow.state) return false;
-  if (query_.origin && (*query_.origin == rest::FlowOrigin::engine) != ((flow.forward.flags & DP_FLOW_ENGINE) != 0))
-    return false;
+  if (query_.state && *query_.state != flow.state) return false;
+  if (query_.origin && *query_.origin != origin_of(flow)) return false;
   return !query_.port || ntohs(flow.forward.source_port) == *query_.port ||
          ntohs(flow.forward.destination_port) == *query_.port;
 }
@@ -45,10 +41,10 @@ Result<PolicyCursor> PolicyCursor::parse(const std::string& text) {
   if (text.empty()) return cursor;
   const char* end = text.data() + text.size();
   if (text.size() < 3 || text[1] != '.' || (text[0] != '4' && text[0] != '6'))
-    return refuse("cursor: \"{}\" is none of ours", text);
+    return refuse("cursor: \"{}\" is no cursor of this gateway", text);
   cursor.family = static_cast<std::uint8_t>(text[0] - '0');
   const auto [last, error] = std::from_chars(text.data() + 2, end, cursor.slot);
-  if (error != std::errc{} || last != end) return refuse("cursor: \"{}\" is none of ours", text);
+  if (error != std::errc{} || last != end) return refuse("cursor: \"{}\" is no cursor of this gateway", text);
   return cursor;
 }
 

@@ -1,7 +1,9 @@
-#include "control/life/event_log.hpp"
+#include "telemetry/event_log.hpp"
 
 #include <arpa/inet.h>
 
+#include "base/address.hpp"
+#include "base/protocol.hpp"
 #include "common/model/verdict.h"
 #include "telemetry/policy_json.hpp"
 #include "telemetry/reasons.hpp"
@@ -21,9 +23,8 @@ std::string fate_text(std::uint8_t reason) {
 }
 
 std::string end_text(std::uint8_t family, const dp_address& address, std::uint16_t port) {
-  const std::string text = address_text(family, address);
-  if (port == 0) return text;
-  return family == DP_FAMILY_V6 ? fmt::format("[{}]:{}", text, ntohs(port)) : fmt::format("{}:{}", text, ntohs(port));
+  const Endpoint end{{family, address}, ntohs(port)};
+  return end.port == 0 ? to_string(end.address) : to_string(end);
 }
 
 }  // namespace

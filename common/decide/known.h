@@ -1,0 +1,143 @@
+/* known.h - the look at a packet of a live flow: where it goes, and what it changes.
+ *
+ * Stale    An entry of an older route epoch has its route looked up again; one of an older generation is also judged
+ *          again, in its original direction. What follows for the entry is noted in ctx->operation.
+ */
+#ifndef DP_KNOWN_H
+#define DP_KNOWN_H
+
+#include "../flow/notes.h"
+#include "sender.h"
+
+/* Answer of the looks in this file beside reasons: the pair is over, and the packet begins another flow. */
+enum { DP_LOOK_NEW = DP_REASONS };
+
+/* The packet as it would look in the original direction: what rules speak about. */
+DP_INLINE void dp_original_direction(struct dp_env *env, const struct dp_context *ctx, struct dp_packet *packet)
+{
+	*packet = ctx->packet;
+	if (dp_track_is_forward(ctx))
+		return;
+	packet->source = ctx->view.new_destination;
+	packet->destination = ctx->view.new_source;
+	packet->source_port = ctx->view.new_destination_port;
+	packet->destination_port = ctx->view.new_source_port;
+	packet->zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
+	packet->icmp_type = (__u8)(dp_ntohs(packet->destination_port) >> 8);
+}
+
+/* Do the rules in force still allow this flow? Fills ctx->match. `to_zone`: of the original direction. */
+DP_VERB int dp_rejudge(struct dp_env *env, struct dp_context *ctx, __u32 to_zone)
+{
+	struct dp_packet original;
+
+	if (!ctx)
+		return DP_INTERNAL;
+	dp_original_direction(env, ctx, &original);
+	dp_classify(env, ctx->policy_bank, &original, (__u8)to_zone, &ctx->match);
+	if (ctx->match.action == DP_ACTION_ALLOW)
+		return DP_NONE;
+	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;
+}
+
+/* A flow whose rule moved it between the datapaths. */
+DP_INLINE void dp_move_place(struct dp_context *ctx)
+{
+	__u32 user = ctx->match.place == DP_PLACE_USER ? DP_FLOW_USER : 0;
+
+	if ((ctx->view.link & DP_FLOW_USER) == user)
+		return;
+	dp_track_own(ctx, user, user ^ DP_FLOW_USER);
+	dp_track_partner(ctx, user, user ^ DP_FLOW_USER);
+	ctx->view.link = (ctx->view.link & ~(__u32)DP_FLOW_USER) | user;
+}
+
+/* Stale stamp: looks the route up again and, when the generation changed, asks the rules again. The next hop of this very
+ * packet is that of the operation, also when it is 0: then the next packet asks again. */
+DP_VERB int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	const struct dp_port *egress;
+	struct dp_route_query query;
+	__u8 far_zone;
+	int reason;
+
+	if (!ctx || !settings)
+		return DP_INTERNAL;
+	dp_route_query_forward(settings, ctx, &query);
+	query.address = ctx->view.new_destination;
+	dp_route_find(env, &query);
+	reason = dp_route_forwards(query.kind);
+	if (reason)
+		return reason;
+	egress = dp_env_port(env, query.port);
+	far_zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
+	if (!egress || egress->zone != far_zone)
+		return DP_LOOK_NEW; /* leads into another zone: the pair's keys and rule speak of the old one */
+	ctx->match.rule = ctx->view.rule;
+	if ((ctx->view.stamp ^ ctx->stamp) >> 16) {
+		reason = dp_rejudge(env, ctx, dp_track_is_forward(ctx) ? far_zone : ctx->packet.zone);
+		if (reason) {
+			ctx->operation.kinds = DP_OPERATION_DELETE;
+			return reason;
+		}
+		dp_move_place(ctx);
+	}
+	ctx->operation.stamp = ctx->stamp;
+	ctx->operation.next_hop = query.next_hop;
+	ctx->operation.rule = ctx->match.rule;
+	if (query.next_hop)
+		ctx->operation.kinds |= DP_OPERATION_REFRESH;
+	return DP_NONE;
+}
+
+/* Where must a packet of this flow go, by this next hop? */
+DP_INLINE int dp_flow_dispatch(struct dp_env *env, struct dp_context *ctx, __u32 next_hop)
+{
+	if (ctx->packet.ttl <= 1)
+		return DP_STEER_TTL;
+	if (ctx->side == DP_SIDE_KERNEL) {
+		if ((ctx->view.link & DP_FLOW_HELD) && !dp_heartbeat_stale(dp_env_settings(env), ctx->now))
+			return DP_STEER_HELD;
+		if (ctx->view.link & DP_FLOW_USER)
+			return DP_STEER_PLACE_USER;
+	}
+	return dp_next_hop_ready(env, ctx, next_hop);
+}
+
+/* Where does a packet go that travels along the flow of ctx->view, whether it is one of its packets or an ICMP error
+ * about it? DP_LOOK_NEW: nowhere, the pair is over. */
+DP_INLINE int dp_look_along(struct dp_env *env, struct dp_context *ctx)
+{
+	__u32 next_hop = ctx->view.next_hop;
+	int reason;
+
+	if (ctx->view.stamp != ctx->stamp) {
+		reason = dp_look_refresh(env, ctx);
+		if (reason == DP_LOOK_NEW)
+			ctx->operation.kinds = DP_OPERATION_DELETE;
+		if (reason)
+			return reason;
+		next_hop = ctx->operation.next_hop;
+	}
+	return dp_flow_dispatch(env, ctx, next_hop);
+}
+
+/* ctx->view is the packet's entry. A reason, or DP_LOOK_NEW. */
+DP_VERB int dp_look_known(struct dp_env *env, struct dp_context *ctx)
+{
+	int reason;
+
+	if (!ctx)
+		return DP_INTERNAL;
+	reason = dp_look_along(env, ctx);
+	if (reason == DP_LOOK_NEW || !dp_sends(ctx, reason))
+		return reason;
+	if (dp_track(env, ctx) == DP_TRACK_ANEW) {
+		ctx->operation.kinds = DP_OPERATION_DELETE;
+		return DP_LOOK_NEW;
+	}
+	return reason;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* look.h - the decision on one packet, up to the point where something would be written.
+ *
+ * Reads    ctx->packet, parsed; ctx->now and ctx->side; the tables.
+ * Writes   the rest of ctx and nothing else: no table, no counter, no budget. What the packet would change is in
+ *          ctx->operation. So who only wants to know (explain, the check of one packet in N, captures, the dry run) asks here.
+ * Result   the reason, if the operation succeeds: decide.h says what reasons mean. commit.h carries the operation out.
+ */
+#ifndef DP_LOOK_H
+#define DP_LOOK_H
+
+#include "border.h"
+#include "budget.h"
+#include "known.h"
+
+/* A fragment belongs to the flow of its datagram's first fragment, an ICMP error to the flow that it quotes: the engine
+ * finds both, and shows this file a whole datagram in place of fragments. */
+DP_INLINE int dp_is_part(const struct dp_packet *packet)
+{
+	return (packet->flags & (DP_PACKET_FRAGMENT | DP_PACKET_ICMP_ERROR)) != 0;
+}
+
+DP_INLINE int dp_steer_part(const struct dp_packet *packet)
+{
+	return packet->flags & DP_PACKET_FRAGMENT ? DP_STEER_FRAGMENT : DP_STEER_ICMP_ERROR;
+}
+
+/* Addresses that no packet may have, wherever it goes. */
+DP_INLINE int dp_look_addresses(const struct dp_packet *packet)
+{
+	if (dp_martian_source(packet->family, &packet->source))
+		return DP_MARTIAN_SOURCE;
+	/* before the route: to Linux, 127.0.0.0/8 and ::1 are the host's own, and services listen there */
+	return dp_martian_destination(packet->family, &packet->destination) ? DP_MARTIAN_DESTINATION : DP_NONE;
+}
+
+/* A packet that is not the host's and is no packet of a live flow. `there`: the answer for its destination. */
+DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx, struct dp_route_query *there)
+{
+	int reason;
+
+	if (dp_address_multicast(ctx->packet.family, &ctx->packet.destination))
+		return DP_MULTICAST_NOT_ROUTED;
+	if (dp_address_link_local(ctx->packet.family, &ctx->packet.source))
+		return DP_MARTIAN_SOURCE;
+	if (dp_is_part(&ctx->packet))
+		return dp_steer_part(&ctx->packet);
+	reason = dp_judge(env, ctx, there);
+	if (dp_may_install(ctx, reason))
+		ctx->operation.kinds |= DP_OPERATION_INSTALL;
+	return reason;
+}
+
+/* A packet that is no packet of a live flow. */
+DP_VERB int dp_look_new(struct dp_env *env, struct dp_context *ctx)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	struct dp_route_query there;
+	int reason;
+
+	if (!ctx || !settings)
+		return DP_INTERNAL;
+	reason = dp_look_addresses(&ctx->packet);
+	if (reason)
+		return reason;
+	reason = dp_translate_destination(env, ctx);
+	if (reason)
+		return reason;
+	dp_route_query_forward(settings, ctx, &there);
+	if (dp_route_find(env, &there) == DP_ROUTE_LOCAL)
+		return dp_to_host(env, ctx);
+	return dp_look_forward(env, ctx, &there);
+}
+
+/* The flow that a packet of its own key, a fragment or an ICMP error belongs to. DP_LOOK_NEW: there is none yet. */
+DP_INLINE int dp_look_flow(struct dp_env *env, struct dp_context *ctx)
+{
+	int reason;
+
+	if (dp_is_part(&ctx->packet)) {
+		if (!dp_address_claimed(env, ctx))
+			return DP_LOOK_NEW; /* the host's, or steered behind the route */
+		reason = dp_look_addresses(&ctx->packet);
+		return reason ? reason : dp_steer_part(&ctx->packet);
+	}
+	if (!dp_flow_find(env, &ctx->packet, &ctx->view))
+		return DP_LOOK_NEW;
+	reason = dp_look_known(env, ctx);
+	ctx->known = reason != DP_LOOK_NEW;
+	return reason;
+}
+
+/* What is read once per look, and what a look fills. */
+DP_INLINE void dp_look_begin(const struct dp_settings *settings, struct dp_context *ctx)
+{
+	ctx->stamp = DP_LOAD(&settings->stamp);
+	ctx->policy_bank = (__u16)(DP_LOAD(&settings->policy_bank) & 1);
+	ctx->route_bank = (__u16)(DP_LOAD(&settings->route_bank) & 1);
+	ctx->known = 0;
+	ctx->to_host = 0;
+	ctx->next_hop = 0;
+	ctx->match.rule = 0;
+	ctx->match.flags = 0;
+	dp_operation_clear(&ctx->operation);
+}
+
+/* The reason without the budget. */
+DP_INLINE int dp_look_reason(struct dp_env *env, struct dp_context *ctx)
+{
+	int reason = dp_border(env, ctx);
+
+	if (!reason)
+		reason = dp_look_flow(env, ctx);
+	return reason == DP_LOOK_NEW ? dp_look_new(env, ctx) : reason;
+}
+
+DP_VERB int dp_look(struct dp_env *env, struct dp_context *ctx)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	int reason;
+
+	DP_LAUNDER(env);
+	if (!ctx || !settings)
+		return DP_INTERNAL;
+	dp_look_begin(settings, ctx);
+	reason = dp_look_reason(env, ctx);
+	ctx->operation.budget = dp_budget_of(ctx, reason);
+	return reason;
+}
+
+/* Was this packet refused by the host zone's rules alone? Then it still passes when a connected socket of the host
+ * waits for it, which only the datapath can find out: it asks between look and commit. */
+DP_INLINE int dp_host_refused(const struct dp_context *ctx, int reason)
+{
+	return ctx->to_host && (reason == DP_RULE || reason == DP_ZONE_DEFAULT || reason == DP_STEER_REJECT);
+}
+
+/* The reason of such a packet, when one does. */
+DP_INLINE int dp_host_waits(struct dp_context *ctx)
+{
+	ctx->operation.budget = dp_budget_of(ctx, DP_PASS_HOST);
+	return DP_PASS_HOST;
+}
+
+#endif

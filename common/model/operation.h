@@ -1,0 +1,63 @@
+/* operation.h - what the decision on one packet changes, as data.
+ *
+ * Made     by a look (decide/look.h), which writes nothing else. Carried out by a commit (decide/commit.h).
+ * Without  a commit it is an answer to "what would this packet do": explain, the check of one packet in N, captures, the
+ *          dry run.
+ * Subject  the pair that ctx->view shows; the pair in ctx->forward and ctx->reverse for INSTALL.
+ */
+#ifndef DP_OPERATION_H
+#define DP_OPERATION_H
+
+#include "../target.h"
+
+/* Several may go together: a packet may refresh its entry and change the state of its pair, and a packet that replaces a
+ * pair deletes the one and installs the other. Carried out in this order. */
+enum dp_operation_kind {
+	DP_OPERATION_DELETE = 1 << 0,  /* the pair */
+	DP_OPERATION_REFRESH = 1 << 1, /* stamp, next hop and rule of the packet's entry */
+	DP_OPERATION_TRACK = 1 << 2, /* flags of either entry, state of the pair, the note of a sequence number */
+	DP_OPERATION_INSTALL = 1 << 3, /* a new pair */
+};
+
+/* The note of the responder's first sequence number + 1 (flow/notes.h). */
+enum dp_sequence_note {
+	DP_SEQUENCE_KEEP = 0,
+	DP_SEQUENCE_STORE = 1,  /* on the packet's entry, which is the reverse one */
+	DP_SEQUENCE_FORGET = 2, /* on the partner of the packet's entry, which is the forward one */
+};
+
+enum { DP_BUDGET_NONE = 0xff };
+
+struct dp_operation {
+	__u8 kinds;    /* enum dp_operation_kind */
+	__u8 budget;   /* one packet is taken from it: enum dp_budget_kind, or DP_BUDGET_NONE */
+	__u8 state;    /* TRACK: enum dp_flow_state; 0: stays */
+	__u8 sequence; /* TRACK: enum dp_sequence_note */
+	__u32 sequence_number; /* to store; host order */
+	__u32 own_set;         /* TRACK: enum dp_flow_flag of the packet's entry */
+	__u32 own_clear;
+	__u32 partner_set; /* TRACK: of its partner */
+	__u32 partner_clear;
+	__u32 stamp; /* REFRESH: new values; next_hop also when it is 0 and nothing is refreshed */
+	__u16 next_hop;
+	__u16 rule;
+};
+DP_STATIC_ASSERT(sizeof(struct dp_operation) == 32, "no hidden padding");
+
+DP_INLINE void dp_operation_clear(struct dp_operation *operation)
+{
+	operation->kinds = 0;
+	operation->budget = DP_BUDGET_NONE;
+	operation->state = 0;
+	operation->sequence = DP_SEQUENCE_KEEP;
+	operation->sequence_number = 0;
+	operation->own_set = 0;
+	operation->own_clear = 0;
+	operation->partner_set = 0;
+	operation->partner_clear = 0;
+	operation->stamp = 0;
+	operation->next_hop = 0;
+	operation->rule = 0;
+}
+
+#endif

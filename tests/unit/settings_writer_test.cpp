@@ -1,0 +1,80 @@
+// What the one writer of the settings makes of a configuration.
+#include "control/publish/settings_writer.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace twinpath;
+
+TEST_CASE("settings are fresh until a daemon has configured them") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  CHECK(writer.fresh());
+  writer.begin();
+  CHECK(writer.fresh());
+  writer.configure(Config{}, 250);
+  CHECK_FALSE(writer.fresh());
+}
+
+TEST_CASE("a beginning draws seeds and starts both numbers of the stamp at one") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  writer.begin();
+  CHECK(writer.generation() == 1);
+  CHECK(writer.epoch() == 1);
+  CHECK(settings.v4.seed != settings.v6.seed);
+  CHECK(settings.ecmp_seed != 0);
+}
+
+TEST_CASE("another configuration changes neither seeds nor numbers") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  writer.begin();
+  const dp_settings before = settings;
+  writer.configure(Config{}, 250);
+  CHECK(settings.v4.seed == before.v4.seed);
+  CHECK(settings.v6.seed == before.v6.seed);
+  CHECK(settings.ecmp_seed == before.ecmp_seed);
+  CHECK(settings.stamp == before.stamp);
+}
+
+TEST_CASE("seconds and budgets of the document are written in ticks and packets") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  Config config;
+  config.flows.timeouts.udp_s = 30;
+  config.flows.pickup = Pickup::loose;
+  config.engine.budget_pps.ttl = 123;
+  writer.configure(config, 250);
+  CHECK(settings.ticks_per_second == 250);
+  CHECK(settings.heartbeat_limit == 3 * 250);
+  CHECK(settings.timeouts.udp == 30 * 250);
+  CHECK(settings.pickup == DP_PICKUP_LOOSE);
+  CHECK(settings.budget[DP_BUDGET_TTL] == 123);
+  CHECK(settings.budget[DP_BUDGET_LINK] == config.engine.budget_pps.host);
+  CHECK(settings.v4.max_pairs == config.flows.max_pairs_v4);
+}
+
+TEST_CASE("a crowded table of either family lets writers take expired entries") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  writer.set_crowded(false, true);
+  CHECK(settings.crowded == DP_CROWDED_V6);
+  CHECK(settings.evict_expired == 1);
+  writer.set_crowded(false, false);
+  CHECK(settings.crowded == 0);
+  CHECK(settings.evict_expired == 0);
+}
+
+TEST_CASE("policy and routes are put in force apart, each with its own half of the stamp") {
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  writer.begin();
+  writer.put_policy_in_force(1, 5);
+  CHECK(settings.policy_bank == 1);
+  CHECK(settings.route_bank == 0);
+  CHECK(settings.stamp == (5U << 16 | 1));
+  writer.put_routes_in_force(1, 9);
+  CHECK(settings.policy_bank == 1);
+  CHECK(settings.route_bank == 1);
+  CHECK(settings.stamp == (5U << 16 | 9));
+}

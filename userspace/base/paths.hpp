@@ -1,0 +1,31 @@
+// paths.hpp - where the files and pins of a gateway are, by its name.
+//
+// Names    have no dot and no slash: bpffs refuses dots (config/config.cpp, cli/instance.hpp).
+#pragma once
+
+#include <string>
+
+namespace twinpath {
+
+inline constexpr const char* kRunFolder = "/run/twinpath";
+inline constexpr const char* kBpfFs = "/sys/fs/bpf";
+
+// The REST server's socket, unless the document names another (api.unix).
+[[nodiscard]] inline std::string socket_path(const std::string& name) {
+  return std::string(kRunFolder) + "/" + name + ".sock";
+}
+// What a later process must know to adopt or undo the gateway (control/life/journal.hpp).
+[[nodiscard]] inline std::string journal_path(const std::string& name) {
+  return std::string(kRunFolder) + "/" + name + ".json";
+}
+[[nodiscard]] inline std::string lock_path(const std::string& name) {
+  return std::string(kRunFolder) + "/" + name + ".lock";
+}
+// What a daemon in the background says.
+[[nodiscard]] inline std::string log_path(const std::string& name) {
+  return std::string(kRunFolder) + "/" + name + ".log";
+}
+// The directory of its pins (kernel/), in bpffs.
+[[nodiscard]] inline std::string pin_path(const std::string& name) { return std::string(kBpfFs) + "/twinpath/" + name; }
+
+}  // namespace twinpath

@@ -1,0 +1,21 @@
+// document.hpp - from the JSON document to a Config, and back.
+//
+// Errors   a bad document yields every fault at once and no Config.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/fault.hpp"
+
+namespace twinpath {
+
+[[nodiscard]] tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text);
+
+// The document in force, every default written out. Parsing it again yields the same Config (but for `source`).
+[[nodiscard]] nlohmann::json to_json(const Config& config);
+
+}  // namespace twinpath

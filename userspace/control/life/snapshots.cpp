@@ -1,0 +1,157 @@
+#include "control/life/snapshots.hpp"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+
+namespace twinpath {
+namespace {
+
+dp_counter sum(const dp_counter& a, const dp_counter& b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
+
+std::string kernel_release() {
+  utsname name{};
+  ::uname(&name);
+  return name.release;
+}
+
+SocketSnapshot socket_of(const Port& port, const PortSocket& socket, const afxdp::Driver& driver) {
+  const afxdp::QueueStatistics& counted = driver.statistics(port.number, socket.queue);
+  return {.queue = socket.queue,
+          .zero_copy = socket.report.mode == afxdp::SocketMode::zerocopy,
+          .attach = std::string(name_of(port.attach)),
+          .fallback = socket.report.fallback,
+          .received = counted.rx.value(),
+          .sent = counted.tx.value(),
+          .sent_in_bursts = counted.tx_bursts.value()};
+}
+
+PeerSnapshot peer_of(const Port& port) {
+  if (!port.has_peer) return PeerSnapshot::none;
+  return port.peer_reached ? PeerSnapshot::reached : PeerSnapshot::not_reached;
+}
+
+PortSnapshot port_of(const Port& port, const afxdp::Driver& driver) {
+  PortSnapshot out{.name = port.config.name,
+                   .device = port.config.device,
+                   .zone = port.config.zone,
+                   .attach = std::string(name_of(port.attach)),
+                   .link_up = port.link.up(),
+                   .mtu = port.link.mtu,
+                   .workload = port.config.workload,
+                   .takes_redirects = port.takes_redirects,
+                   .peer = peer_of(port),
+                   .problems = port.problems,
+                   .sockets = {},
+                   .traffic = {}};
+  for (const PortSocket& socket : port.sockets) out.sockets.push_back(socket_of(port, socket, driver));
+  return out;
+}
+
+FlowTableSnapshot flow_table_of(const ExpiryCounts& pairs, const dp_table_shape& shape, const dp_settings& settings) {
+  return {.pairs = pairs, .max_pairs = shape.max_pairs, .full = settings.evict_expired != 0};
+}
+
+}  // namespace
+
+StatusSnapshot take_status(const SnapshotSources& sources) {
+  const dp_settings& settings = sources.tables.memory().settings[0];
+  StatusSnapshot out{.name = sources.config.name,
+                     .version = TWINPATH_VERSION,
+                     .uptime_s = static_cast<std::uint64_t>(sources.uptime.count()),
+                     .generation = settings.stamp >> 16,
+                     .epoch = settings.stamp & 0xffff,
+                     .kernel = kernel_release(),
+                     .netns = sources.netns,
+                     .adopted = sources.tables.adopted(),
+                     .ports = {},
+                     .ledger = take_ledger(sources),
+                     .flows4 = flow_table_of(sources.pairs4, settings.v4, settings),
+                     .flows6 = flow_table_of(sources.pairs6, settings.v6, settings),
+                     .engine = take_engine(sources)};
+  for (const Port& port : sources.ports.ports()) out.ports.push_back(port_of(port, sources.driver));
+  return out;
+}
+
+std::vector<PortSnapshot> take_ports(const SnapshotSources& sources) {
+  std::vector<PortSnapshot> out;
+  const EngineCounters& engine = sources.engine.counters();
+  for (const Port& port : sources.ports.ports()) {
+    out.push_back(port_of(port, sources.driver));
+    out.back().traffic = PortTraffic{.kernel = read_port_counters(sources.tables.maps().port_counters, port.number),
+                                     .engine_received = engine.received[port.number].read(),
+                                     .engine_transmitted = engine.transmitted[port.number].read()};
+  }
+  return out;
+}
+
+std::vector<ZoneSnapshot> take_zones(const SnapshotSources& sources) {
+  std::vector<ZoneSnapshot> out;
+  for (const ZoneConfig& zone : sources.config.zones) {
+    out.push_back({.name = zone.name, .default_action = zone.default_action, .ports = {}});
+    for (const PortConfig& port : sources.config.ports)
+      if (port.zone == zone.name) out.back().ports.push_back(port.name);
+  }
+  return out;
+}
+
+std::vector<RuleSnapshot> take_rules(const SnapshotSources& sources) {
+  std::vector<RuleSnapshot> out;
+  for (const RuleConfig& rule : sources.config.rules) {
+    const auto id = sources.image.rule(rule.name);
+    const dp_counter kernel = sum_per_cpu<dp_counter>(sources.tables.maps().rule_hits, id);
+    out.push_back({.name = rule.name,
+                   .from = rule.from,
+                   .to = rule.to,
+                   .action = rule.action,
+                   .place = rule.place,
+                   .hits = sum(kernel, sources.engine.counters().rules[id].read())});
+  }
+  return out;
+}
+
+std::vector<ReasonSnapshot> take_reasons(const SnapshotSources& sources) {
+  std::vector<ReasonSnapshot> out;
+  for (std::uint32_t reason = DP_NONE + 1; reason < DP_REASONS; ++reason)
+    out.push_back({.reason = static_cast<dp_reason>(reason),
+                   .kernel = sum_per_cpu<dp_counter>(sources.tables.maps().reasons, reason),
+                   .engine = sources.engine.counters().reasons[reason].read()});
+  return out;
+}
+
+LedgerSnapshot take_ledger(const SnapshotSources& sources) {
+  const afxdp::FrameLedger& ledger = sources.driver.ledger();
+  LedgerSnapshot out{.places = {}, .total = ledger.frames()};
+  for (std::size_t index = 0; index < afxdp::kPlaces; ++index) {
+    const auto place = static_cast<afxdp::Place>(index);
+    out.places.push_back({afxdp::name_of(place), ledger.count(place)});
+  }
+  return out;
+}
+
+EngineSnapshot take_engine(const SnapshotSources& sources) {
+  const EngineCounters& counters = sources.engine.counters();
+  const auto packets = [](const auto& list) {
+    std::uint64_t total = 0;
+    for (const EngineCounter& counter : list) total += counter.read().packets;
+    return total;
+  };
+  return {.received = packets(counters.received),
+          .transmitted = packets(counters.transmitted),
+          .made = counters.made.read().packets,
+          .held = counters.held.read().packets,
+          .holding = sources.engine.held(),
+          .dropped = packets(counters.reasons)};
+}
+
+MetricsSnapshot take_metrics(const SnapshotSources& sources) {
+  const dp_settings& settings = sources.tables.memory().settings[0];
+  return {.reasons = take_reasons(sources),
+          .ports = take_ports(sources),
+          .rules = take_rules(sources),
+          .flows4 = flow_table_of(sources.pairs4, settings.v4, settings),
+          .flows6 = flow_table_of(sources.pairs6, settings.v6, settings),
+          .ledger = take_ledger(sources)};
+}
+
+}  // namespace twinpath
