@@ -42,20 +42,12 @@ TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
       flows6(kBuckets6),
       flows4_cold(kBuckets4 * DP_FLOW_LANES),
       flows6_cold(kBuckets6 * DP_FLOW_LANES),
-      attachments_(attachments) {
-  env_.settings = &kernel.settings[0];
-  env_.zone_pairs = kernel.zone_pairs.values();
-  env_.rules = kernel.rules.values();
-  env_.paths = kernel.paths.values();
-  env_.ports = kernel.ports.values();
-  env_.next_hops = kernel.next_hops.values();
+      attachments_(attachments),
+      env_(tables_of(kernel), routes_of(kernel)) {
   env_.flows4 = flows4;
   env_.flows6 = flows6;
   env_.flows4_cold = flows4_cold;
   env_.flows6_cold = flows6_cold;
-  env_.routes4 = {kernel.map("routes4_a"), kernel.map("routes4_b")};
-  env_.routes6 = {kernel.map("routes6_a"), kernel.map("routes6_b")};
-  env_.neighbours = kernel.map("neighbours");
 }
 
 // The untagged port on a device. The kernel side has a hashed table for this, filled from the same ports.

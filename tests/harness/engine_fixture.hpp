@@ -24,8 +24,8 @@ class EngineUnderTest {
     tables.settings.ticks_per_second = clock.per_second();
     tables.settings.heartbeat_limit = 60 * clock.per_second();
     engine = std::make_unique<Engine>(io, tables.env, clock, requests, limits);
-    engine->set_addresses(kLan, {address("192.0.2.254"), address("2001:db8::fe")});
-    engine->set_addresses(kWan, {address("198.51.100.254"), address("2001:db8:1::fe")});
+    engine->call(command::set_addresses(kLan, {address("192.0.2.254"), address("2001:db8::fe")}));
+    engine->call(command::set_addresses(kWan, {address("198.51.100.254"), address("2001:db8:1::fe")}));
   }
 
   // One frame through one turn.
@@ -48,11 +48,11 @@ class EngineUnderTest {
   [[nodiscard]] bool adds_up() const { return io.mistakes == 0 && io.with_engine() == engine->held(); }
   void resolve(std::uint16_t hop) {
     tables.hop(hop).flags |= DP_NEXT_HOP_RESOLVED;
-    engine->neighbours_changed();
+    engine->post(command::neighbours_changed());
   }
   void fail(std::uint16_t hop) {
     tables.hop(hop).flags |= DP_NEXT_HOP_FAILED;
-    engine->neighbours_changed();
+    engine->post(command::neighbours_changed());
   }
   [[nodiscard]] bool is_held(const Packet& packet, std::uint16_t port = kLan) {
     dp_flow_view view{};

@@ -110,17 +110,8 @@ class GatewayTables {
     write_settings();
     write_ports();
     write_routes();
-    env.settings = &settings;
-    env.zone_pairs = zone_pairs_;
-    env.rules = rules_;
-    env.paths = paths_;
-    env.ports = ports_;
-    env.next_hops = next_hops_;
-    env.flows4 = flows4_;
-    env.flows6 = flows6_;
-    env.flows4_cold = flows4_cold_;
-    env.flows6_cold = flows6_cold_;
-    env.routing = &routes;
+    env = dp_env({&settings, zone_pairs_, rules_, paths_, ports_, next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_},
+                 routes);
   }
   GatewayTables(const GatewayTables&) = delete;
   GatewayTables& operator=(const GatewayTables&) = delete;

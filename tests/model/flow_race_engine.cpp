@@ -3,6 +3,7 @@
 #include "common/decide/decide.h"
 #include "common/parse/parse.h"
 
+#include "differential/twin_side.hpp"
 #include "model/flow_race_engine.hpp"
 
 #include <cstring>
@@ -11,24 +12,6 @@ namespace twinpath::test {
 namespace {
 
 constexpr std::uint32_t kTick = 1;  // nothing grows old in a round
-
-dp_env env_of(const KernelSide& kernel) {
-  dp_env env;
-  env.settings = &kernel.settings[0];
-  env.zone_pairs = kernel.zone_pairs.values();
-  env.rules = kernel.rules.values();
-  env.paths = kernel.paths.values();
-  env.ports = kernel.ports.values();
-  env.next_hops = kernel.next_hops.values();
-  env.flows4 = kernel.flows4.values();
-  env.flows6 = kernel.flows6.values();
-  env.flows4_cold = kernel.flows4_cold.values();
-  env.flows6_cold = kernel.flows6_cold.values();
-  env.routes4 = {kernel.map("routes4_a"), kernel.map("routes4_b")};
-  env.routes6 = {kernel.map("routes6_a"), kernel.map("routes6_b")};
-  env.neighbours = kernel.map("neighbours");
-  return env;
-}
 
 int decide(dp_env& env, const std::array<std::uint8_t, RACE_FRAME_BYTES>& frame, std::uint32_t port, dp_context& ctx) {
   ctx = {};
@@ -56,7 +39,7 @@ void send(dp_env& env, const dp_context& ctx) {
 
 RaceTally race_as_engine(const KernelSide& kernel, std::uint32_t port, race_side& mine, const race_side& other,
                          std::uint32_t flows) {
-  dp_env env = env_of(kernel);
+  dp_env env(tables_of(kernel), routes_of(kernel));
   RaceTally tally{};
   std::array<std::uint8_t, RACE_FRAME_BYTES> frame;
   std::memcpy(frame.data(), mine.frame, frame.size());

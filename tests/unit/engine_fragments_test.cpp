@@ -97,7 +97,7 @@ TEST_CASE("fragments that wait for their first are dropped when their port goes,
   REQUIRE(test.engine->held() == 1);
   const dp_port port = test.tables.port(kLan);
   test.tables.port(kLan) = dp_port{};
-  test.engine->forget_port(kLan);
+  test.engine->call(command::forget_port(kLan));
   CHECK(test.drops(DP_FRAGMENT_TIMEOUT) == 1);
   test.tables.port(kLan) = port;  // the number has another port at once
   test.pass(middle_fragment());

@@ -232,7 +232,7 @@ TEST_CASE("what waits and came in by a port that goes is dropped before its numb
   REQUIRE(test.engine->held() == 1);
   const dp_port port = test.tables.port(kLan);
   test.tables.port(kLan) = dp_port{};
-  test.engine->forget_port(kLan);
+  test.engine->call(command::forget_port(kLan));
   CHECK(test.drops(DP_STALE_STEER) == 1);
   test.tables.port(kLan) = port;
   test.resolve(4);

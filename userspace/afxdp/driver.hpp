@@ -27,6 +27,7 @@
 #include "afxdp/frame_io.hpp"
 #include "afxdp/frame_pool.hpp"
 #include "afxdp/port_queue.hpp"
+#include "afxdp/sockets.hpp"
 #include "afxdp/statistics.hpp"
 #include "afxdp/umem.hpp"
 #include "base/fd.hpp"
@@ -49,26 +50,7 @@ struct DriverConfig {
   SocketOptions sockets;
 };
 
-// What the operator asked for (`sockets` of a port). Automatic is copy: a devmap redirect out of a zero-copy queue
-// copies every packet.
-enum class SocketWish : std::uint8_t { automatic, copy, zerocopy };
-
-struct SocketRequest {
-  std::uint16_t port = 0;
-  std::uint32_t ifindex = 0;
-  std::uint16_t queue = 0;
-  SocketWish wish = SocketWish::automatic;
-  std::optional<std::chrono::milliseconds> patience{};  // instead of SocketOptions::patience: none beside a busy engine
-};
-
-// The rung of the ladder zero-copy → copy that was reached.
-struct SocketReport {
-  int fd = -1;  // for the XSKMAP; stays the driver's
-  SocketMode mode = SocketMode::copy;
-  std::string fallback;  // why not zero-copy, when that was asked for; else empty
-};
-
-class Driver final : public FrameIo {
+class Driver final : public FrameIo, public Sockets {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Driver>> create(const DriverConfig& config);
   Driver(const Driver&) = delete;
@@ -78,14 +60,14 @@ class Driver final : public FrameIo {
   // Before the first flush(). Only ports that set_redirects() has named use it.
   void set_burst_sender(std::unique_ptr<BurstSender> sender) noexcept { sender_ = std::move(sender); }
   // Any thread: whether the device of this port takes XDP redirects. At first none does.
-  void set_redirects(std::uint16_t port, bool takes) noexcept {
+  void set_redirects(std::uint16_t port, bool takes) noexcept override {
     redirects_[port].store(takes, std::memory_order_relaxed);
   }
-  // Opens port 1..63, queue 0..15. Blocks for its patience at most, while a dead owner's queue is let go; then EBUSY.
-  [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request);
+  // Opens port 1..63, queue 0..15. While a dead owner still has the queue, waits for the request's patience; then EBUSY.
+  [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request) override;
   // Closes the port's sockets. Their frames are free at once (copy) or after a second (zero-copy: the NIC may still
   // write). Frames of the port that the engine holds stay the engine's.
-  void remove_port(std::uint16_t port);
+  void remove_port(std::uint16_t port) override;
   // -1 when that socket is not open.
   [[nodiscard]] int fd(std::uint16_t port, std::uint16_t queue) const noexcept;
 

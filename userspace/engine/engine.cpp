@@ -1,6 +1,9 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
 
 #include "engine/egress_queue.hpp"
 #include "engine/env.hpp"
@@ -10,7 +13,7 @@
 namespace twinpath {
 namespace {
 
-constexpr std::chrono::milliseconds kIdle{100};    // longest sleep: posted work and stop() wake it earlier
+constexpr std::chrono::milliseconds kIdle{100};    // longest sleep: commands and stop() end it earlier
 constexpr std::chrono::milliseconds kWaiting{10};  // with packets held
 constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, when nobody says that neighbours changed
 constexpr std::size_t kDepartingMax = 65536;
@@ -22,12 +25,13 @@ constexpr std::uint32_t kFragmentsWaiting = 512;
 }  // namespace
 
 Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
-               const EngineLimits& limits, std::shared_ptr<EngineCounters> counters)
+               const EngineLimits& limits, std::shared_ptr<EngineCounters> counters, afxdp::Sockets* sockets)
     : io_(io),
       env_(env),
       clock_(clock),
       limits_(limits),
       counters_(std::move(counters)),
+      sockets_(sockets),
       chain_(env, io, requests, *counters_,
              {.hold_total = std::min(limits.hold_total, io.engine_frames() / 2),
               .hold_per_neighbour = limits.hold_per_neighbour,
@@ -42,7 +46,6 @@ Engine::~Engine() = default;
 
 void Engine::run() noexcept {
   while (!stop_.load(std::memory_order_relaxed)) {
-    run_posted();
     if (turn()) continue;
     const bool waiting =
         !chain_.hold().queue().empty() || !chain_.reassembly().empty() || !departing_.empty() || !tally_.empty();
@@ -55,55 +58,98 @@ void Engine::stop() noexcept {
   io_.wake();
 }
 
-void Engine::post(std::function<void()> work) {
-  {
-    const std::lock_guard lock(posted_mutex_);
-    posted_.push_back(std::move(work));
-    has_posted_.store(true, std::memory_order_release);
+// Held packets are all that changed neighbours concern: nothing is woken for them while none is held.
+std::uint64_t Engine::post(EngineCommand command) noexcept {
+  while (posted_ - answered_ >= kCommandsMax) (void)next_reply();
+  command.sequence = ++posted_;
+  (void)commands_.push(command);  // has room, since unanswered commands are bounded
+  if (command.kind != EngineCommandKind::neighbours_changed || held() != 0) io_.wake();
+  return command.sequence;
+}
+
+EngineReply Engine::call(const EngineCommand& command) noexcept {
+  const std::uint64_t sequence = post(command);
+  for (;;) {
+    const EngineReply reply = next_reply();
+    if (reply.sequence == sequence) return reply;
   }
-  io_.wake();
 }
 
-void Engine::neighbours_changed() noexcept {
-  retry_.store(true, std::memory_order_release);
-  if (held() != 0) io_.wake();
+EngineReply Engine::next_reply() noexcept {
+  if (!threaded_) serve_commands();
+  for (;;) {
+    if (const auto reply = replies_.pop()) {
+      answered_ = reply->sequence;
+      return *reply;
+    }
+    replies_.wait();
+  }
 }
 
-void Engine::set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept {
-  if (port < DP_PORTS_MAX) chain_.error_reply().set_addresses(port, addresses);
+void Engine::serve_commands() noexcept {
+  while (const auto command = commands_.pop()) (void)replies_.push(execute(*command));
 }
 
-void Engine::forget_rule(std::uint16_t rule) noexcept {
-  if (rule < DP_RULE_IDS_MAX) counters_->rules[rule].clear();
+EngineReply Engine::execute(const EngineCommand& command) noexcept {
+  EngineReply done{.sequence = command.sequence};
+  const bool about_socket = command.kind >= EngineCommandKind::open_socket;
+  if (command.number >= (command.kind == EngineCommandKind::forget_rule ? DP_RULE_IDS_MAX : DP_PORTS_MAX))
+    done.status = EINVAL;
+  else if (about_socket && sockets_ == nullptr)
+    done.status = ENOTSUP;
+  if (done.status != 0) return done;
+  switch (command.kind) {
+    case EngineCommandKind::quiet_point: break;
+    case EngineCommandKind::neighbours_changed: retry_ = true; break;
+    case EngineCommandKind::set_addresses: set_addresses(command); break;
+    case EngineCommandKind::forget_rule: counters_->rules[command.number].clear(); break;
+    case EngineCommandKind::clear_port: clear_port(command.number); break;
+    case EngineCommandKind::forget_port: forget_port(command.number); break;
+    case EngineCommandKind::open_socket: return open_socket(command);
+    case EngineCommandKind::close_sockets: sockets_->remove_port(command.number); break;
+    case EngineCommandKind::set_redirects: sockets_->set_redirects(command.number, command.takes_redirects); break;
+  }
+  return done;
 }
 
-void Engine::forget_port(std::uint16_t port) noexcept {
-  set_addresses(port, {});
-  chain_.reassembly().forget_port(port);
-  const std::uint32_t now = clock_.now();
-  release_fragments(now);
-  retry_.store(true, std::memory_order_relaxed);
-  retry_held(now);  // judges what waits again, and drops what came in by a port that is none
+EngineReply Engine::open_socket(const EngineCommand& command) noexcept {
+  EngineReply reply{.sequence = command.sequence};
+  const auto report = sockets_->add_socket(
+      {command.number, command.ifindex, command.queue, command.wish, std::chrono::milliseconds{0}});
+  const std::string& text = report ? report->fallback : report.error().text;
+  text.copy(reply.text, sizeof(reply.text) - 1);
+  if (!report) {
+    reply.status = report.error().code != 0 ? report.error().code : EINVAL;
+    return reply;
+  }
+  reply.fd = report->fd;
+  reply.mode = report->mode;
+  return reply;
+}
+
+void Engine::set_addresses(const EngineCommand& command) noexcept {
+  PortAddresses addresses;
+  if (command.has_v4) addresses.v4 = command.v4;
+  if (command.has_v6) addresses.v6 = command.v6;
+  chain_.error_reply().set_addresses(command.number, addresses);
 }
 
 void Engine::clear_port(std::uint16_t port) noexcept {
-  if (port >= DP_PORTS_MAX) return;
   counters_->received[port].clear();
   counters_->transmitted[port].clear();
 }
 
-void Engine::run_posted() noexcept {
-  if (!has_posted_.load(std::memory_order_acquire)) return;
-  std::vector<std::function<void()>> work;
-  {
-    const std::lock_guard lock(posted_mutex_);
-    work.swap(posted_);
-    has_posted_.store(false, std::memory_order_relaxed);
-  }
-  for (const auto& step : work) step();
+void Engine::forget_port(std::uint16_t port) noexcept {
+  chain_.error_reply().set_addresses(port, {});
+  chain_.reassembly().forget_port(port);
+  const std::uint32_t now = clock_.now();
+  release_fragments(now);
+  retry_ = true;
+  retry_held(now);  // decides what waits again, and drops what came in by a port that is none
 }
 
 bool Engine::turn() noexcept {
+  serve_commands();
   const std::uint32_t now = clock_.now();
   retry_held(now);
   const std::span<afxdp::Frame> frames = io_.receive(afxdp::kBurstMax);
@@ -143,7 +189,7 @@ void Engine::retry_held(std::uint32_t now) noexcept {
   HoldStage& hold = chain_.hold();
   if (hold.queue().empty()) return;
   const std::uint32_t rate = clock_.per_second();
-  if (!retry_.exchange(false, std::memory_order_acquire) && now - last_retry_ < rate / kRetriesPerSecond + 1) return;
+  if (!std::exchange(retry_, false) && now - last_retry_ < rate / kRetriesPerSecond + 1) return;
   last_retry_ = now;
   again_.clear();
   const auto hold_ticks = static_cast<std::uint32_t>(std::uint64_t{limits_.hold_timeout_ms} * rate / 1000);

@@ -1,30 +1,30 @@
 // engine.hpp - the user datapath's worker: bursts of frames through the stages, in one thread.
 //
 // Handing over  A pair the engine installs is HELD: the kernel steers its packets here until the engine's own packet of
-//               that flow has left the socket and nothing else waits to be received. Only then is the flow let go to the
-//               kernel, so later packets do not overtake the first. Bounded: a flow is let go kHandOverSeconds after its
-//               packet was queued, whatever became of it (the port gone, the link down). A HELD flow whose packet was
-//               dropped is let go by the next one that is sent; until then nobody has anything to overtake, and once
-//               the daemon is dead the kernel takes no notice of the flag.
+//               that flow has left the socket and nothing else waits to be received. Only then is the flow handed over to
+//               the kernel, so later packets do not overtake the first. Bounded: a flow is handed over kHandOverSeconds
+//               after its packet was queued, whatever became of it (the port gone, the link down). A HELD flow whose
+//               packet was dropped is handed over by the next packet that is sent; until then there is no packet to be
+//               overtaken, and once the daemon is dead the kernel ignores the flag.
 // Frames        Each one received is, at every moment, in a burst, held by the hold or the reassembly stage, or finished: sent,
 //               or released under a reason.
-// Quiet point   post() runs a function on the engine's thread between two bursts; a caller that waits for it knows that
-//               no burst works on tables it read before.
+// Commands      (engine_command.hpp) are carried out between two bursts: on the engine's thread while there is one, else
+//               by the caller of call().
 // Counters      of flows are in the table within a fiftieth of a second (flow_tally.hpp).
-// Owner         the daemon. Thread: run() is the engine's, post() and stop() any.
+// Owner         the daemon. Thread: run() is the engine's; post(), call() and set_threaded() the control thread's; stop() any.
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "afxdp/frame_io.hpp"
 #include "base/tick_clock.hpp"
 #include "engine/counters.hpp"
+#include "engine/engine_command.hpp"
 #include "engine/flow_tally.hpp"
 #include "engine/stage_chain.hpp"
+#include "engine/value_ring.hpp"
 
 struct dp_env;
 
@@ -39,7 +39,8 @@ struct EngineLimits {
 class Engine {
  public:
   Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
-         const EngineLimits& limits, std::shared_ptr<EngineCounters> counters = std::make_shared<EngineCounters>());
+         const EngineLimits& limits, std::shared_ptr<EngineCounters> counters = std::make_shared<EngineCounters>(),
+         afxdp::Sockets* sockets = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -48,25 +49,22 @@ class Engine {
   // One burst, and what has waited long enough. False when there was nothing to do. run() is this in a loop, with sleep.
   bool turn() noexcept;
   void stop() noexcept;
-  void post(std::function<void()> work);
-  // Tells the engine that neighbours have changed: held packets are tried again.
-  void neighbours_changed() noexcept;
-  // On the engine's thread only (through post()).
-  void set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept;
-  // The same: the rule's counters start at zero, for another rule has its id now.
-  void forget_rule(std::uint16_t rule) noexcept;
-  // The same: the port has left the tables, and its number may mean another one soon. What came in by it and waits here
-  // is dropped.
-  void forget_port(std::uint16_t port) noexcept;
-  // The same: a port begins to count under this number.
-  void clear_port(std::uint16_t port) noexcept;
+
+  // Leaves a command for the engine; answers its sequence number. Waits while kCommandsMax commands are unanswered.
+  std::uint64_t post(EngineCommand command) noexcept;
+  // The same, and waits for the reply.
+  EngineReply call(const EngineCommand& command) noexcept;
+  // Whether a thread is in run(), or about to be: then it carries commands out. At first there is none.
+  void set_threaded(bool threaded) noexcept { threaded_ = threaded; }
 
   [[nodiscard]] const EngineCounters& counters() const noexcept { return *counters_; }
   // Frames that wait: for a neighbour, or for their first fragment.
   [[nodiscard]] std::uint32_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
 
  private:
-  // A flow whose packet waits in a TX ring: let go when that socket has completed `until` frames.
+  static constexpr std::uint32_t kCommandsMax = 256;
+
+  // A flow whose packet waits in a TX ring: handed over when that socket has completed `until` frames.
   struct Departing {
     std::uint64_t until;
     std::uint32_t since;
@@ -77,7 +75,13 @@ class Engine {
     std::uint8_t family;
   };
 
-  void run_posted() noexcept;
+  void serve_commands() noexcept;
+  [[nodiscard]] EngineReply execute(const EngineCommand& command) noexcept;
+  [[nodiscard]] EngineReply open_socket(const EngineCommand& command) noexcept;
+  void set_addresses(const EngineCommand& command) noexcept;
+  void clear_port(std::uint16_t port) noexcept;
+  void forget_port(std::uint16_t port) noexcept;
+  [[nodiscard]] EngineReply next_reply() noexcept;
   void retry_held(std::uint32_t now) noexcept;
   void release_fragments(std::uint32_t now) noexcept;
   void finish_all(std::span<Item> items, std::uint32_t now) noexcept;
@@ -93,6 +97,7 @@ class Engine {
   const TickClock& clock_;
   EngineLimits limits_;
   std::shared_ptr<EngineCounters> counters_;  // may lie in memory that outlives the process
+  afxdp::Sockets* sockets_;                   // the driver's; NULL: commands about sockets are refused
   StageChain chain_;
   std::vector<Item> burst_;
   std::vector<Item> again_;
@@ -102,12 +107,17 @@ class Engine {
   std::uint32_t last_flush_ = 0;
   std::uint32_t unsent_bursts_ = 0;
 
+  bool retry_ = false;  // held packets, in the next turn
+
+  // The control thread's: what has been posted and answered.
+  std::uint64_t posted_ = 0;
+  std::uint64_t answered_ = 0;
+  bool threaded_ = false;
+
+  ValueRing<EngineCommand, kCommandsMax> commands_;
+  ValueRing<EngineReply, kCommandsMax> replies_;
   std::atomic<bool> stop_{false};
-  std::atomic<bool> retry_{false};
-  std::atomic<bool> has_posted_{false};
   std::atomic<std::uint32_t> held_{0};
-  std::mutex posted_mutex_;
-  std::vector<std::function<void()>> posted_;
 };
 
 }  // namespace twinpath

@@ -22,9 +22,8 @@ struct BudgetWindow {
   std::uint32_t used = 0;
 };
 
-}  // namespace twinpath
-
-struct dp_env {
+// The tables that both datapaths read, mapped. Banked ones hold all their banks, one behind the other.
+struct SharedTables {
   const dp_settings* settings = nullptr;
   std::span<const dp_zone_pair> zone_pairs;
   std::span<const dp_rule> rules;
@@ -35,11 +34,34 @@ struct dp_env {
   std::span<dp_flow_bucket6> flows6;
   std::span<dp_flow_cold> flows4_cold;
   std::span<dp_flow_cold> flows6_cold;
-  // Answers instead of the three kinds of maps below, when it is set.
-  const twinpath::RouteSource* routing = nullptr;
+};
+
+// Maps that are no arrays, by file descriptor.
+struct RouteMaps {
   std::array<int, DP_BANKS> routes4{};
   std::array<int, DP_BANKS> routes6{};
   int neighbours = -1;
+};
+
+// Of an object that maps each table in a member of the table's name (MapMemory of userspace/kernel/bpf_map.hpp).
+template <class Mapped>
+[[nodiscard]] SharedTables tables_of(const Mapped& mapped) {
+  return {&mapped.settings[0],         mapped.zone_pairs.values(), mapped.rules.values(),  mapped.paths.values(),
+          mapped.ports.values(),       mapped.next_hops.values(),  mapped.flows4.values(), mapped.flows6.values(),
+          mapped.flows4_cold.values(), mapped.flows6_cold.values()};
+}
+
+}  // namespace twinpath
+
+struct dp_env : twinpath::SharedTables, twinpath::RouteMaps {
+  dp_env() = default;
+  // Routes and neighbours come from maps, or from an object.
+  dp_env(const twinpath::SharedTables& tables, const twinpath::RouteMaps& maps)
+      : SharedTables(tables), RouteMaps(maps) {}
+  dp_env(const twinpath::SharedTables& tables, const twinpath::RouteSource& source)
+      : SharedTables(tables), routing(&source) {}
+
+  const twinpath::RouteSource* routing = nullptr;  // answers instead of the maps when it is set
   // Answers of the last route lookups: a caller may hold two at once.
   std::array<dp_route, 4> route_answers{};
   std::uint32_t next_answer = 0;

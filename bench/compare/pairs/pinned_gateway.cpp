@@ -55,7 +55,6 @@ Status PinnedGateway::open_tables() {
   Status status = check_layout(pins_, kRead);
   if (status) status = map_table(memory_.settings, "settings");
   if (!status) return status;
-  env_.settings = &memory_.settings[0];
   const auto and_then = [&](auto& memory, const char* name, int protection = PROT_READ) {
     if (status) status = map_table(memory, name, protection);
   };
@@ -67,13 +66,7 @@ Status PinnedGateway::open_tables() {
   and_then(memory_.flows4, "flows4", PROT_READ | PROT_WRITE);
   and_then(memory_.flows4_cold, "flows4_cold", PROT_READ | PROT_WRITE);
   if (!status) return status;
-  env_.zone_pairs = memory_.zone_pairs.values();
-  env_.rules = memory_.rules.values();
-  env_.paths = memory_.paths.values();
-  env_.ports = memory_.ports.values();
-  env_.next_hops = memory_.next_hops.values();
-  env_.flows4 = memory_.flows4.values();
-  env_.flows4_cold = memory_.flows4_cold.values();
+  env_ = dp_env(tables_of(memory_), RouteMaps{});
   return {};
 }
 

@@ -25,7 +25,7 @@ class PinnedGateway {
   [[nodiscard]] static Result<std::unique_ptr<PinnedGateway>> open(const std::string& instance);
 
   [[nodiscard]] dp_env& env() { return env_; }
-  [[nodiscard]] const dp_settings& settings() const { return *env_.settings; }
+  [[nodiscard]] const dp_settings& settings() const { return memory_.settings[0]; }
   // In the instance's ticks.
   [[nodiscard]] std::uint32_t now() const { return clock_.now(); }
 

@@ -148,7 +148,7 @@ void Follower::apply(const netlink::Changes& changes) {
   for (const netlink::NeighbourKey& key : changes.neighbours) apply_neighbour(key);
   if (!changes.neighbours.empty() || changes.links) {
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
-    parts_.engine.neighbours_changed();
+    parts_.engine.post(command::neighbours_changed());
   }
   if (changes.routes || changes.links || changes.addresses) schedule_routes();
 }
@@ -197,14 +197,14 @@ void Follower::on_desk() {
     keep_fresh(key);
   }
   if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
-  parts_.engine.neighbours_changed();
+  parts_.engine.post(command::neighbours_changed());
 }
 
 void Follower::on_features() {
   auto news = features_->process();
   if (!news) return complain_(news.error().text);
   for (const netlink::XdpFeatures& device : *news)
-    parts_.ports.set_redirects(device.ifindex, device.takes_redirects(), parts_.hops, parts_.driver);
+    parts_.ports.set_redirects(device.ifindex, device.takes_redirects(), parts_.hops, parts_.engine);
 }
 
 void Follower::schedule_routes() {
@@ -260,9 +260,7 @@ void Follower::tell_addresses() {
     auto& slot = family == DP_FAMILY_V4 ? found[port].v4 : found[port].v6;
     if (!slot) slot = address.address.address;
   }
-  parts_.engine.post([&engine = parts_.engine, found] {
-    for (const auto& [port, addresses] : found) engine.set_addresses(port, addresses);
-  });
+  for (const auto& [port, addresses] : found) parts_.engine.post(command::set_addresses(port, addresses));
 }
 
 }  // namespace twinpath

@@ -36,7 +36,6 @@ class Follower {
     NextHopTable& hops;
     Publisher& publisher;
     Engine& engine;
-    afxdp::Driver& driver;
     NeighbourRequestQueue& requests;
   };
 

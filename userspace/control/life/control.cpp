@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <future>
 
 #include "base/paths.hpp"
 #include "common/flow/hash.h"
@@ -67,6 +66,7 @@ Status Control::begin() {
   ports_.retire_others(*tables_, *hook_);
   hook_->release_others();
   changer_->restore_others();
+  engine_->set_threaded(true);
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
   follower_->take_over_links();
   follower_->take_over_neighbours();
@@ -150,26 +150,14 @@ Status Control::open_engine() {
   auto requests = NeighbourRequestQueue::create();
   if (!requests) return pass_on(std::move(requests.error()));
   neighbour_requests_ = std::move(*requests);
-  TableMemory& memory = tables_->memory();
   const MapFds& maps = tables_->maps();
-  env_ = std::make_unique<dp_env>();
-  env_->settings = &memory.settings[0];
-  env_->zone_pairs = memory.zone_pairs.values();
-  env_->rules = memory.rules.values();
-  env_->paths = memory.paths.values();
-  env_->ports = memory.ports.values();
-  env_->next_hops = memory.next_hops.values();
-  env_->flows4 = memory.flows4.values();
-  env_->flows6 = memory.flows6.values();
-  env_->flows4_cold = memory.flows4_cold.values();
-  env_->flows6_cold = memory.flows6_cold.values();
-  std::copy(std::begin(maps.routes4), std::end(maps.routes4), env_->routes4.begin());
-  std::copy(std::begin(maps.routes6), std::end(maps.routes6), env_->routes6.begin());
-  env_->neighbours = maps.neighbours;
+  const RouteMaps routes{std::to_array(maps.routes4), std::to_array(maps.routes6), maps.neighbours};
+  env_ = std::make_unique<dp_env>(tables_of(tables_->memory()), routes);
   const EngineLimits limits{.hold_per_neighbour = config_.engine.hold_per_neighbour};
   auto counters = open_counters(pins_);
   if (!counters) return pass_on(std::move(counters.error()));
-  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters));
+  engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters),
+                                     driver_.get());
   if (tables_->adopted()) {
     for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6})
       recover_flows(table(family), [] { std::this_thread::sleep_for(kRecoveryWait); });
@@ -191,13 +179,13 @@ Status Control::open_follower() {
   if (!grace) return pass_on(std::move(grace.error()));
   hops_ = std::make_unique<NextHopTable>(tables_->memory().next_hops.values(), tables_->maps().neighbours);
   publisher_ = std::make_unique<Publisher>(*tables_, *settings_, std::move(*grace), [this] { wait_for_engine(); });
-  auto follower = Follower::open({io_, *tables_, ports_, *hops_, *publisher_, *engine_, *driver_, *neighbour_requests_},
-                                 options_.complain);
+  auto follower =
+      Follower::open({io_, *tables_, ports_, *hops_, *publisher_, *engine_, *neighbour_requests_}, options_.complain);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(
       PortChanger::Parts{*tables_, *hook_, *engine_, *follower_, ports_, journal_},
-      [this](const auto& work) { on_driver(work); }, options_.complain);
+      [this](const EngineCommand& command) { return ask_engine(command); }, options_.complain);
   return {};
 }
 
@@ -215,12 +203,7 @@ Status Control::publish_first() {
   return published;
 }
 
-void Control::wait_for_engine() {
-  if (!engine_thread_.joinable()) return;
-  std::promise<void> passed;
-  engine_->post([&passed] { passed.set_value(); });
-  passed.get_future().wait();
-}
+void Control::wait_for_engine() { engine_->call(command::quiet_point()); }
 
 void Control::every_second() {
   heartbeat_->control_lives();
@@ -263,6 +246,7 @@ void Control::stop(OnExit how) {
   if (engine_thread_.joinable()) {
     engine_->stop();
     engine_thread_.join();
+    engine_->set_threaded(false);
   }
   if (how == OnExit::keep) return;
   if (hook_) ports_.close(*hook_);

@@ -91,7 +91,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] SnapshotSources sources();
   [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
   // control_reload.cpp
-  void on_driver(const std::function<void(afxdp::Driver&)>& work);
+  EngineReply ask_engine(const EngineCommand& command);
   [[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(Config next);
   [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
   [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);

@@ -12,7 +12,6 @@
 // Driver    belongs to the engine's thread, which opens and closes sockets between two bursts; packets of other ports wait
 //           in their rings, and the kernel forwards the rest meanwhile.
 #include <algorithm>
-#include <future>
 
 #include "control/life/control.hpp"
 #include "control/life/start_only.hpp"
@@ -24,15 +23,9 @@ std::vector<Fault> one_fault(std::string path, std::string text) { return {{std:
 
 }  // namespace
 
-void Control::on_driver(const std::function<void(afxdp::Driver&)>& work) {
+EngineReply Control::ask_engine(const EngineCommand& command) {
   heartbeat_->control_lives();
-  if (!engine_thread_.joinable()) return work(*driver_);
-  std::promise<void> done;
-  engine_->post([&] {
-    work(*driver_);
-    done.set_value();
-  });
-  done.get_future().wait();
+  return engine_->call(command);
 }
 
 tl::expected<ReloadPlan, std::vector<Fault>> Control::plan_reload(Config next) {

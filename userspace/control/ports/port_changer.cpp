@@ -5,10 +5,10 @@
 
 namespace twinpath {
 
-PortChanger::PortChanger(const Parts& parts, PortOpener::OnDriver on_driver,
+PortChanger::PortChanger(const Parts& parts, PortOpener::AskEngine ask,
                          std::function<void(const std::string&)> complain)
     : parts_(parts),
-      opener_(parts.tables, parts.hook, std::move(on_driver), [this](const auto& changes) { return note(changes); }),
+      opener_(parts.tables, parts.hook, std::move(ask), [this](const auto& changes) { return note(changes); }),
       complain_(std::move(complain)) {}
 
 Status PortChanger::note(const std::vector<netlink::OffloadChange>& changes) {
@@ -82,7 +82,7 @@ void PortChanger::close(const Port& port) {
   opener_.close(port);
   parts_.follower.forget_port(port);
   // What waits in the engine is dropped before the number can mean another port.
-  parts_.engine.post([&engine = parts_.engine, number = port.number] { engine.forget_port(number); });
+  parts_.engine.post(command::forget_port(port.number));
   restore(port.config.device);
 }
 
@@ -109,12 +109,12 @@ void PortChanger::restore_others() {
   for (const std::string& device : devices) restore(device);
 }
 
-// Work for the engine is done in the order it is posted: the port's first packet finds zeros.
+// The engine carries commands out in the order in which they are posted: the port's first packet finds zeros.
 void PortChanger::zero_counters(const std::vector<std::uint16_t>& numbers) {
   for (const std::uint16_t number : numbers) {
     if (auto cleared = clear_port_counters(parts_.tables.maps().port_counters, number); !cleared)
       complain_(fmt::format("the counters of port number {}: {}", number, cleared.error().text));
-    parts_.engine.post([&engine = parts_.engine, number] { engine.clear_port(number); });
+    parts_.engine.post(command::clear_port(number));
   }
 }
 

@@ -33,7 +33,7 @@ class PortChanger {
     PortSet& ports;
     Journal& journal;
   };
-  PortChanger(const Parts& parts, PortOpener::OnDriver on_driver, std::function<void(const std::string&)> complain);
+  PortChanger(const Parts& parts, PortOpener::AskEngine ask, std::function<void(const std::string&)> complain);
 
   // For a start, too: notes what is changed on devices in the journal.
   [[nodiscard]] PortOpener& opener() { return opener_; }

@@ -48,8 +48,8 @@ std::uint16_t port_flags(const Port& port) {
   return flags;
 }
 
-PortOpener::PortOpener(Tables& tables, XdpHook& hook, OnDriver on_driver, NoteOffloads note_offloads)
-    : tables_(tables), hook_(hook), on_driver_(std::move(on_driver)), note_offloads_(std::move(note_offloads)) {}
+PortOpener::PortOpener(Tables& tables, XdpHook& hook, AskEngine ask, NoteOffloads note_offloads)
+    : tables_(tables), hook_(hook), ask_(std::move(ask)), note_offloads_(std::move(note_offloads)) {}
 
 Status PortOpener::open(Port& port, const PortTrust& trust) {
   if (auto prepared = prepare(port, trust); !prepared) return prepared;
@@ -64,7 +64,7 @@ Status PortOpener::prepare(Port& port, const PortTrust& trust) {
 
 Status PortOpener::open_sockets(Port& port) {
   for (std::uint16_t queue = 0; queue < port.sockets_wanted(); ++queue) {
-    auto report = open_socket({port.number, port.link.ifindex, queue, wish_of(port.config.sockets), {}});
+    auto report = open_socket(port, queue);
     if (!report) return pass_on(std::move(report.error()));
     const std::uint32_t index = first_socket(port.number) + std::uint32_t{queue};
     const int fd = report->fd;
@@ -75,14 +75,14 @@ Status PortOpener::open_sockets(Port& port) {
 }
 
 // Each try is short and the pause between them is ours, not the engine's: meanwhile it serves the other ports.
-Result<afxdp::SocketReport> PortOpener::open_socket(const afxdp::SocketRequest& request) {
-  afxdp::SocketRequest once = request;
-  once.patience = std::chrono::milliseconds{0};
+Result<afxdp::SocketReport> PortOpener::open_socket(const Port& port, std::uint16_t queue) {
+  const auto command = command::open_socket(port.number, port.link.ifindex, queue, wish_of(port.config.sockets));
   const auto deadline = steady_clock::now() + kQueuePatience;
   for (;;) {
-    Result<afxdp::SocketReport> report;
-    on_driver_([&](afxdp::Driver& driver) { report = driver.add_socket(once); });
-    if (report || report.error().code != EBUSY || steady_clock::now() >= deadline) return report;
+    const EngineReply reply = ask_(command);
+    if (reply.status == 0) return afxdp::SocketReport{reply.fd, reply.mode, reply.text};
+    if (reply.status != EBUSY || steady_clock::now() >= deadline)
+      return tl::unexpected(Error{reply.status, reply.text});
     std::this_thread::sleep_for(kQueuePause);
   }
 }
@@ -132,7 +132,7 @@ Status PortOpener::attach(Port& port) {
 void PortOpener::ask_redirects(Port& port) {
   const auto features = netlink::query_xdp_features(port.link.ifindex);
   if (features && features->has_value()) port.takes_redirects = (*features)->takes_redirects();
-  on_driver_([&](afxdp::Driver& driver) { driver.set_redirects(port.number, port.takes_redirects); });
+  ask_(command::set_redirects(port.number, port.takes_redirects));
 }
 
 // Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
@@ -148,10 +148,8 @@ void PortOpener::close(const Port& port) {
     const std::uint32_t index = first_socket(port.number) + std::uint32_t{socket.queue};
     (void)map_remove(tables_.maps().sockets, index, "sockets");
   }
-  on_driver_([number](afxdp::Driver& driver) {
-    driver.set_redirects(static_cast<std::uint16_t>(number), false);
-    driver.remove_port(static_cast<std::uint16_t>(number));
-  });
+  ask_(command::set_redirects(port.number, false));
+  ask_(command::close_sockets(port.number));
 }
 
 }  // namespace twinpath

@@ -4,13 +4,14 @@
 //          close(): XDP first, then what it used. What was changed in offloads is undone by the caller, from the journal.
 // Undo     an open() that fails leaves what it did: of a start that fails, everything is undone together; a reload calls
 //          close().
-// Thread   the control thread's; the driver is touched only through `on_driver`.
+// Thread   the control thread's; sockets are opened and closed by commands to the engine.
 #pragma once
 
 #include <functional>
 #include <vector>
 
 #include "control/ports/port.hpp"
+#include "engine/engine.hpp"
 #include "netlink/offloads.hpp"
 
 namespace twinpath {
@@ -31,12 +32,12 @@ void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust);
 
 class PortOpener {
  public:
-  // Runs its argument where the driver may be touched, and returns when that is done.
-  using OnDriver = std::function<void(const std::function<void(afxdp::Driver&)>&)>;
+  // Engine::call(), with whatever the caller does beside it.
+  using AskEngine = std::function<EngineReply(const EngineCommand&)>;
   // Called with what was changed on a device, before XDP is attached to it: the journal must know first.
   using NoteOffloads = std::function<Status(const std::vector<netlink::OffloadChange>&)>;
 
-  PortOpener(Tables& tables, XdpHook& hook, OnDriver on_driver, NoteOffloads note_offloads);
+  PortOpener(Tables& tables, XdpHook& hook, AskEngine ask, NoteOffloads note_offloads);
 
   [[nodiscard]] Status open(Port& port, const PortTrust& trust);
   // The two halves of open(), for a start: all ports are prepared before the first is attached, so that its packets find
@@ -49,13 +50,13 @@ class PortOpener {
 
  private:
   [[nodiscard]] Status open_sockets(Port& port);
-  [[nodiscard]] Result<afxdp::SocketReport> open_socket(const afxdp::SocketRequest& request);
+  [[nodiscard]] Result<afxdp::SocketReport> open_socket(const Port& port, std::uint16_t queue);
   [[nodiscard]] Status fix_offloads(Port& port);
   [[nodiscard]] Status write_tables(const Port& port, const PortTrust& trust);
 
   Tables& tables_;
   XdpHook& hook_;
-  OnDriver on_driver_;
+  AskEngine ask_;
   NoteOffloads note_offloads_;
 };
 

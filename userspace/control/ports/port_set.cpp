@@ -111,11 +111,11 @@ void PortSet::follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable
   }
 }
 
-bool PortSet::set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hops, afxdp::Driver& driver) {
+bool PortSet::set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hops, Engine& engine) {
   for (Port& port : ports_) {
     if (port.link.ifindex != ifindex || port.takes_redirects == takes) continue;
     port.takes_redirects = takes;
-    driver.set_redirects(port.number, takes);
+    engine.post(command::set_redirects(port.number, takes));
     tell_hops(port, hops);
     return true;
   }

@@ -35,7 +35,7 @@ class PortSet {
   // Takes over what Linux now says of the links; `hops` learns what matters for frames that leave.
   void follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable& hops);
   // A device takes redirects or does not, as of now. True when that is news.
-  bool set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hops, afxdp::Driver& driver);
+  bool set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hops, Engine& engine);
   void close(XdpHook& hook);
 
   [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }

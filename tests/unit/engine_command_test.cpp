@@ -1,0 +1,157 @@
+// What the control side asks of a running engine: values in, values out, in the order in which they were posted.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <string>
+#include <thread>
+
+#include "engine/value_ring.hpp"
+#include "harness/engine_fixture.hpp"
+
+using namespace twinpath;
+using namespace twinpath::test;
+
+namespace {
+
+class NotedSockets final : public afxdp::Sockets {
+ public:
+  Result<afxdp::SocketReport> add_socket(const afxdp::SocketRequest& request) override {
+    requests.push_back(request);
+    if (busy) return fail(EBUSY, "bind a socket to queue {}", request.queue);
+    return afxdp::SocketReport{42, afxdp::SocketMode::copy, "no zero-copy here"};
+  }
+  void remove_port(std::uint16_t port) override { removed.push_back(port); }
+  void set_redirects(std::uint16_t port, bool takes) noexcept override { redirects[port] = takes; }
+
+  std::vector<afxdp::SocketRequest> requests;
+  std::vector<std::uint16_t> removed;
+  std::array<bool, DP_PORTS_MAX> redirects{};
+  bool busy = false;
+};
+
+// An engine in a thread of its own, as in the daemon.
+class RunningEngine {
+ public:
+  RunningEngine() {
+    test.tables.now = test.clock.now();
+    engine.set_threaded(true);
+    thread = std::thread([this] { engine.run(); });
+  }
+  ~RunningEngine() {
+    engine.stop();
+    thread.join();
+  }
+
+  EngineUnderTest test;
+  NotedSockets sockets;
+  Engine engine{test.io, test.tables.env, test.clock, test.requests, {}, std::make_shared<EngineCounters>(), &sockets};
+  std::thread thread;
+};
+
+}  // namespace
+
+TEST_CASE("a ring gives values back in order, refuses what it has no room for, and is then as it was") {
+  ValueRing<int, 4> ring;
+  CHECK_FALSE(ring.pop().has_value());
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 4; ++i) CHECK(ring.push(i));
+    CHECK_FALSE(ring.push(4));
+    for (int i = 0; i < 4; ++i) CHECK(ring.pop() == i);
+    CHECK_FALSE(ring.pop().has_value());
+  }
+}
+
+TEST_CASE("a ring between two threads loses nothing and changes no order") {
+  constexpr std::uint32_t kValues = 200000;
+  ValueRing<std::uint32_t, 64> ring;
+  std::thread producer([&] {
+    for (std::uint32_t i = 0; i < kValues;) {
+      if (ring.push(i))
+        ++i;
+      else
+        std::this_thread::yield();
+    }
+  });
+  bool in_order = true;
+  for (std::uint32_t i = 0; i < kValues; ++i) {
+    std::optional<std::uint32_t> value;
+    while (!(value = ring.pop())) ring.wait();
+    in_order = in_order && *value == i;
+  }
+  producer.join();
+  CHECK(in_order);
+  CHECK_FALSE(ring.pop().has_value());
+}
+
+TEST_CASE("a running engine carries out what is posted before it answers what is called") {
+  RunningEngine running;
+  Engine& engine = running.engine;
+  const std::uint64_t first = engine.post(command::set_redirects(3, true));
+  engine.post(command::clear_port(3));
+  const EngineReply reply = engine.call(command::quiet_point());
+  CHECK(reply.sequence == first + 2);
+  CHECK(reply.status == 0);
+  CHECK(running.sockets.redirects[3]);
+}
+
+TEST_CASE("more commands than the ring holds are all carried out") {
+  RunningEngine running;
+  for (int i = 0; i < 2000; ++i) running.engine.post(command::forget_rule(static_cast<std::uint16_t>(i % 100)));
+  CHECK(running.engine.call(command::quiet_point()).sequence == 2001);
+}
+
+TEST_CASE("without a thread the caller carries its commands out itself, however many") {
+  EngineUnderTest test;
+  const std::uint64_t before = test.engine->call(command::quiet_point()).sequence;
+  for (int i = 0; i < 2000; ++i) test.engine->post(command::forget_rule(7));
+  CHECK(test.engine->call(command::quiet_point()).sequence == before + 2001);
+}
+
+TEST_CASE("sockets are opened and closed by values") {
+  RunningEngine running;
+  const EngineReply opened = running.engine.call(command::open_socket(5, 17, 2, afxdp::SocketWish::zerocopy));
+  CHECK(opened.status == 0);
+  CHECK(opened.fd == 42);
+  CHECK(opened.mode == afxdp::SocketMode::copy);
+  CHECK(std::string(opened.text) == "no zero-copy here");
+  REQUIRE(running.sockets.requests.size() == 1);
+  const afxdp::SocketRequest& request = running.sockets.requests[0];
+  CHECK(request.port == 5);
+  CHECK(request.ifindex == 17);
+  CHECK(request.queue == 2);
+  CHECK(request.wish == afxdp::SocketWish::zerocopy);
+  CHECK(request.patience == std::chrono::milliseconds{0});
+  CHECK(running.engine.call(command::close_sockets(5)).status == 0);
+  CHECK(running.sockets.removed == std::vector<std::uint16_t>{5});
+}
+
+TEST_CASE("a socket that cannot be opened is answered with what failed") {
+  RunningEngine running;
+  running.engine.call(command::quiet_point());
+  running.sockets.busy = true;
+  const EngineReply refused = running.engine.call(command::open_socket(5, 17, 2, afxdp::SocketWish::copy));
+  CHECK(refused.status == EBUSY);
+  CHECK(refused.fd == -1);
+  CHECK(std::string(refused.text).find("bind a socket to queue 2") == 0);
+}
+
+TEST_CASE("a command that names no port, or asks for sockets where there are none, is refused") {
+  EngineUnderTest test;
+  CHECK(test.engine->call(command::forget_port(DP_PORTS_MAX)).status == EINVAL);
+  CHECK(test.engine->call(command::clear_port(DP_PORTS_MAX)).status == EINVAL);
+  CHECK(test.engine->call(command::close_sockets(1)).status == ENOTSUP);
+}
+
+TEST_CASE("counters of a rule and of a port start at zero when their number gets another owner") {
+  EngineUnderTest test;
+  test.tables.allow(DP_PLACE_USER);
+  test.pass(udp("198.51.100.1"));
+  const EngineCounters& counters = test.engine->counters();
+  REQUIRE(counters.received[kLan].read().packets == 1);
+  REQUIRE(counters.rules[7].read().packets == 1);
+  test.engine->call(command::clear_port(kLan));
+  test.engine->call(command::forget_rule(7));
+  CHECK(counters.received[kLan].read().packets == 0);
+  CHECK(counters.rules[7].read().packets == 0);
+  CHECK(counters.transmitted[kWan].read().packets == 1);
+}

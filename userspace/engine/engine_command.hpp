@@ -1,0 +1,95 @@
+// engine_command.hpp - everything that the control side asks of an engine and of its I/O driver, and what it is told back.
+//
+// Values   numbers and file descriptors, no pointer, no function: a command could come from another process.
+// Order    commands are carried out in the order in which they were posted, between two bursts, and each is answered once.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "afxdp/sockets.hpp"
+#include "engine/error_reply.hpp"
+
+namespace twinpath {
+
+enum class EngineCommandKind : std::uint8_t {
+  quiet_point,         // answered when no burst works on tables that it read before the command was posted
+  neighbours_changed,  // held packets are tried again
+  set_addresses,       // the gateway's addresses on port `number`: replies are sent from them
+  forget_rule,         // the counters of rule `number` start at zero: another rule has the number now
+  clear_port,          // the counters of port `number` start at zero
+  forget_port,         // port `number` is gone: what came in by it and waits here is dropped
+  open_socket,    // of port `number`; answered with fd and mode, or with EBUSY at once while a dead owner has the queue
+  close_sockets,  // all of port `number`
+  set_redirects,  // whether the device of port `number` takes XDP redirects
+};
+
+struct EngineCommand {
+  EngineCommandKind kind = EngineCommandKind::quiet_point;
+  bool has_v4 = false, has_v6 = false;  // set_addresses: which of the two there are
+  bool takes_redirects = false;
+  std::uint16_t number = 0;  // of a port or of a rule
+  std::uint16_t queue = 0;   // open_socket
+  std::uint32_t ifindex = 0;
+  afxdp::SocketWish wish = afxdp::SocketWish::automatic;
+  dp_address v4{};
+  dp_address v6{};
+  std::uint64_t sequence = 0;  // filled in by Engine::post()
+};
+static_assert(std::is_trivially_copyable_v<EngineCommand>);
+
+struct EngineReply {
+  std::uint64_t sequence = 0;  // of the command
+  int status = 0;              // errno; 0: done
+  int fd = -1;                 // open_socket: stays the driver's
+  afxdp::SocketMode mode = afxdp::SocketMode::copy;
+  char text[192] = {};  // what failed; with status 0, why not zero-copy; cut off where it is too long
+};
+static_assert(std::is_trivially_copyable_v<EngineReply>);
+
+namespace command {
+
+[[nodiscard]] inline EngineCommand quiet_point() noexcept { return {}; }
+[[nodiscard]] inline EngineCommand of(EngineCommandKind kind, std::uint16_t number = 0) noexcept {
+  EngineCommand command;
+  command.kind = kind;
+  command.number = number;
+  return command;
+}
+[[nodiscard]] inline EngineCommand neighbours_changed() noexcept { return of(EngineCommandKind::neighbours_changed); }
+[[nodiscard]] inline EngineCommand forget_rule(std::uint16_t rule) noexcept {
+  return of(EngineCommandKind::forget_rule, rule);
+}
+[[nodiscard]] inline EngineCommand clear_port(std::uint16_t port) noexcept {
+  return of(EngineCommandKind::clear_port, port);
+}
+[[nodiscard]] inline EngineCommand forget_port(std::uint16_t port) noexcept {
+  return of(EngineCommandKind::forget_port, port);
+}
+[[nodiscard]] inline EngineCommand close_sockets(std::uint16_t port) noexcept {
+  return of(EngineCommandKind::close_sockets, port);
+}
+[[nodiscard]] inline EngineCommand set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept {
+  EngineCommand command = of(EngineCommandKind::set_addresses, port);
+  command.has_v4 = addresses.v4.has_value();
+  command.has_v6 = addresses.v6.has_value();
+  command.v4 = addresses.v4.value_or(dp_address{});
+  command.v6 = addresses.v6.value_or(dp_address{});
+  return command;
+}
+[[nodiscard]] inline EngineCommand set_redirects(std::uint16_t port, bool takes) noexcept {
+  EngineCommand command = of(EngineCommandKind::set_redirects, port);
+  command.takes_redirects = takes;
+  return command;
+}
+[[nodiscard]] inline EngineCommand open_socket(std::uint16_t port, std::uint32_t ifindex, std::uint16_t queue,
+                                               afxdp::SocketWish wish) noexcept {
+  EngineCommand command = of(EngineCommandKind::open_socket, port);
+  command.ifindex = ifindex;
+  command.queue = queue;
+  command.wish = wish;
+  return command;
+}
+
+}  // namespace command
+}  // namespace twinpath
