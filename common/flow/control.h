@@ -39,7 +39,7 @@ DP_INLINE __u32 dp_flow_with_state(__u32 control, __u32 state)
 	return (control & ~(__u32)DP_FLOW_STATE_MASK) | state;
 }
 
-/* The word of a slot that is given back: empty, no tag, and a version that no reader has seen. */
+/* The word of a released slot: empty, no tag, and a version that no reader has seen. */
 DP_INLINE __u32 dp_flow_released(__u32 control)
 {
 	return (control & DP_FLOW_VERSION_MASK) + DP_FLOW_VERSION_ONE;
@@ -51,30 +51,31 @@ DP_INLINE int dp_flow_recheck(__u32 before, __u32 now)
 	return ((before ^ now) & ~(__u32)DP_FLOW_STATE_MASK) == 0 && dp_flow_is_live(now);
 }
 
-/* May a half-open reverse entry be used? Its forward entry has the last word: not yet pending, nor killed, nor gone. */
+/* May a half-open reverse entry be used? Only while its forward entry is live and of the version that the link names. */
 DP_INLINE int dp_flow_forward_is_live(__u32 forward_control, __u32 reverse_link)
 {
 	return dp_flow_same_version(forward_control, reverse_link) && dp_flow_is_live(forward_control);
 }
 
-/* What a way says of itself when a writer looks for room: bits above the age. */
+/* Bits of an eviction score, above the age. */
 #define DP_FLOW_EVICTABLE (1ull << 34)
 #define DP_FLOW_EVICTABLE_EXPIRED (1ull << 33)
 
-/* A first set with so many free ways takes a key whatever the second one has. With 3, one of a million pairs failed in
+/* A first set with so many free ways takes a key whatever is free in the second set. With 3, one of a million pairs failed in
  * churn at half load, and a sixth lay in their second set; with 4 none, and a quarter. */
 enum { DP_FLOW_ROOMY = 4 };
 
 enum dp_flow_duplicate {
-	DP_DUPLICATE_NONE = 0,  /* goes on */
-	DP_DUPLICATE_WINS = 1,  /* give up */
-	DP_DUPLICATE_LOSES = 2, /* kill it, then go on */
+	DP_DUPLICATE_NONE = 0,  /* the caller's pair goes on */
+	DP_DUPLICATE_WINS = 1,  /* the caller releases its own pair */
+	DP_DUPLICATE_LOSES = 2, /* the caller kills the duplicate and goes on */
 };
 
-/* Two pairs with one key: which goes on? `control` is the word of the entry that has the key, `forward entry` that of its
- * pair's forward entry, both read after the caller's own forward entry was published as pending.
- * A claimed forward entry has its own search still to come and will meet the caller; a dying one comes back only by way of
- * pending and a search. A reverse entry past half-open is read without a look at its forward entry, so it counts until it is gone. */
+/* Two pairs with one key: which goes on? `control` is the word of the entry that has the key, `forward` that of its pair's
+ * forward entry, both read after the caller's own forward entry was published as pending.
+ * The writer of a claimed forward entry searches later, and then finds the caller's; a dying one becomes live again only by
+ * way of pending and a search. A reverse entry past half-open is used without a look at its forward entry, so it counts
+ * until it is released. */
 DP_INLINE enum dp_flow_duplicate dp_flow_judge_duplicate(__u32 control, __u32 forward,
 							 __u32 forward_slot, __u32 own_forward_slot)
 {
@@ -89,12 +90,12 @@ DP_INLINE enum dp_flow_duplicate dp_flow_judge_duplicate(__u32 control, __u32 fo
 	return forward_slot < own_forward_slot ? DP_DUPLICATE_WINS : DP_DUPLICATE_LOSES;
 }
 
-/* Looks at a duplicate's word: some tenths of a microsecond, which is what it takes from pending to live. */
+/* How often a pending duplicate's word is read: some tenths of a microsecond, as it takes from pending to live. */
 enum { DP_FLOW_DUPLICATE_SPINS = 256 };
 
-/* Word of a forward entry that goes before the caller's, when it has made up its mind. Without the wait a loser would look for
- * the winner's pair before it is live, and lose again. Only for lower slots, so nobody waits in a circle; and not for
- * ever, because a writer of user space may be interrupted. */
+/* The word of a pending forward entry in a lower slot than the caller's, once it is pending no more. Without the wait the
+ * loser would look for the winner's pair before that is live, and lose again. Only lower slots are waited for, so no two
+ * writers wait for each other; and not for ever, because a writer of user space may be interrupted. */
 DP_INLINE __u32 dp_flow_await_duplicate(const __u32 *word)
 {
 	__u32 control = DP_LOAD(word);
@@ -174,7 +175,7 @@ DP_INLINE __u32 dp_flow_second_set(__u64 hash, __u32 set_count)
 }
 
 /* The way of a set in which a key lies if it is free on arrival: known before the control words are, so that a search
- * asks memory for both lines at once. The same for both directions. */
+ * loads both lines at once. The same for both directions. */
 DP_INLINE __u32 dp_flow_home_way(__u64 hash)
 {
 	return (__u32)(hash >> 33) & (DP_FLOW_WAYS - 1);

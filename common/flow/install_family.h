@@ -42,8 +42,8 @@ DP_INLINE int DP_F(expired)(struct dp_env *env, __u32 slot, __u32 state, __u32 n
 	return idle >= timeout;
 }
 
-/* How willingly a way is given up: 0 not at all, else DP_FLOW_EVICTABLE and, an expired pair before every half-open one, the
- * age. */
+/* Eviction score of the pair in a way: 0 when it must stay, else DP_FLOW_EVICTABLE | age, and DP_FLOW_EVICTABLE_EXPIRED
+ * above that, so that an expired pair goes before every half-open one. */
 DP_VERB __u64 DP_F(eviction_score)(struct dp_env *env, __u32 slot, __u32 control,
 			    const struct dp_flow_claim *claim)
 {
@@ -59,8 +59,8 @@ DP_VERB __u64 DP_F(eviction_score)(struct dp_env *env, __u32 slot, __u32 control
 	return claim->evict && dp_flow_state_of(control) == DP_FLOW_HALF_OPEN ? age : 0;
 }
 
-/* The way of one set that can best be spared: how willingly << 3 | way, 0 when there is none. From bit 56 on: how many of
- * the set can be spared, summed without a branch: the verifier would follow every way through it. */
+/* The way of one set with the highest eviction score: score << 3 | way, 0 when none may go. From bit 56 on: how many ways
+ * of the set may go, summed without a branch, because the verifier would follow both sides of each. */
 DP_INLINE __u64 DP_F(choose_victim_in_set)(struct dp_env *env, __u32 set, const struct dp_flow_claim *claim)
 {
 	__u64 best = 0, count = 0;
@@ -80,7 +80,7 @@ DP_INLINE __u64 DP_F(choose_victim_in_set)(struct dp_env *env, __u32 set, const 
 	return best | count << 56;
 }
 
-/* Fetches the lines of all ages in a set: eight waits at once. */
+/* Prefetches the lines with `seen` of all entries in a set: eight waits at once. */
 DP_INLINE void DP_F(prefetch_ages)(struct dp_env *env, __u32 set)
 {
 	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
@@ -93,9 +93,9 @@ DP_INLINE void DP_F(prefetch_ages)(struct dp_env *env, __u32 set)
 		dp_flow_prefetch(&bucket->entry[first + way].seen);
 }
 
-/* The slot to make room in, plus one; 0: nothing can be spared. It lies in the candidate set that has more to spare. The
- * choice matters as it does among free ways: taken from one set alone, a full table of expired pairs would run out of
- * them in some sets long before the others. */
+/* The slot to evict from, plus one; 0: no pair may go. It lies in the candidate set in which more may go. The choice
+ * matters as it does among free ways: taken from one set alone, a full table of expired pairs would run out of them in
+ * some sets long before the others. */
 DP_VERB __u64 DP_F(choose_victim)(struct dp_env *env, __u32 first, __u32 second,
 				const struct dp_flow_claim *claim)
 {
@@ -116,7 +116,8 @@ DP_VERB __u64 DP_F(choose_victim)(struct dp_env *env, __u32 first, __u32 second,
 	return best ? (__u64)set * DP_FLOW_WAYS + (best & (DP_FLOW_WAYS - 1)) + 1 : 0;
 }
 
-/* Deletes the pair at a chosen slot, unless it has changed hands since: looking for a free way again will tell. */
+/* Deletes the pair at a chosen slot, unless another flow has the slot by now. The caller looks for a free way again in any
+ * case. */
 DP_VERB int DP_F(evict)(struct dp_env *env, __u32 slot, const struct dp_flow_claim *claim)
 {
 	struct dp_flow_pair pair = { 0, 0, 0, 0 };
@@ -125,7 +126,7 @@ DP_VERB int DP_F(evict)(struct dp_env *env, __u32 slot, const struct dp_flow_cla
 	__u64 eviction_score;
 
 	DP_LAUNDER(env);
-	/* judged once more, under this very control word */
+	/* computed once more, under this very control word */
 	eviction_score = DP_F(eviction_score)(env, slot, control, claim);
 	if (!eviction_score || !DP_F(pair_at)(env, slot, control, &pair))
 		return 0;
@@ -137,7 +138,7 @@ DP_VERB int DP_F(evict)(struct dp_env *env, __u32 slot, const struct dp_flow_cla
 	return 1;
 }
 
-/* Deletes a pair in one of the candidate sets: 1 when it is worth looking for a free way again. */
+/* Evicts a pair from one of the candidate sets: 1 when a free way may be there now. */
 DP_INLINE int DP_F(evict_one)(struct dp_env *env, __u32 first, __u32 second, const struct dp_flow_claim *claim)
 {
 	__u64 chosen = DP_F(choose_victim)(env, first, second, claim);
@@ -219,7 +220,7 @@ DP_VERB int DP_F(resolve_duplicate)(struct dp_env *env, __u32 slot, __u32 contro
 	word = DP_F(control)(env, slot);
 	if (!word)
 		return DP_DUPLICATE_NONE;
-	/* moved while it was read: to live, or out of the way. Whoever comes back from there will find us */
+	/* it changed while it was read: now it is live, or its writer has yet to search and will find the caller */
 	if (!DP_F(pair_at)(env, slot, control, &pair))
 		return dp_flow_recheck(control, DP_LOAD(word)) ? DP_DUPLICATE_WINS : DP_DUPLICATE_NONE;
 	word = DP_F(control)(env, pair.forward);
@@ -233,7 +234,7 @@ DP_VERB int DP_F(resolve_duplicate)(struct dp_env *env, __u32 slot, __u32 contro
 	if (verdict != DP_DUPLICATE_LOSES)
 		return verdict;
 	control = DP_COMPARE_SWAP(word, forward, dp_flow_with_state(forward, DP_FLOW_DYING));
-	/* it was faster when it is live by now; otherwise it has given up by itself */
+	/* live by now: it was faster. Otherwise its writer has released it */
 	if (control != forward && dp_flow_same_version(control, forward) && dp_flow_is_live(control))
 		return DP_DUPLICATE_WINS;
 	return DP_DUPLICATE_NONE;
@@ -333,7 +334,7 @@ DP_INLINE void DP_F(write_cold)(struct dp_flow_cold *cold, __u32 word)
 }
 
 /* Writes entries and cold elements of both claimed slots: the link of each names its partner's version. A function of its
- * own: installing calls deep, and what this needs of the stack is given back before that. */
+ * own, whose stack is free again when the search for duplicates calls deep. */
 DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair,
 			     const struct dp_flow_half *forward, const struct dp_flow_half *reverse, __u32 now)
 {

@@ -1,13 +1,13 @@
-/* notes.h - small questions about a half that a view does not answer, and the note that a half-open one carries.
+/* notes.h - what a view does not show of a half: its partner's flags and zone, and what lies beside the table.
  *
- * All take a view of a live half. An entry recycled since then is noticed by its version and answered with 0.
+ * All take a view of a live half. When its entry has been recycled since, the version tells, and the result is 0.
  */
 #ifndef DP_FLOW_NOTES_H
 #define DP_FLOW_NOTES_H
 
 #include "table.h"
 
-/* Nobody has said for a while that the daemon lives: the kernel then decides what it can and makes room by itself. */
+/* Has the daemon's heartbeat stopped? The kernel then decides what it can, and evicts expired pairs by itself. */
 DP_INLINE int dp_heartbeat_stale(const struct dp_settings *settings, __u32 now)
 {
 	return settings && now - DP_LOAD(&settings->heartbeat) > settings->heartbeat_limit;

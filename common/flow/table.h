@@ -1,14 +1,15 @@
 /* table.h - finding, installing, changing and deleting flows in the table that kernel and user space share.
  *
  * Shape    model/flow.h. A key has two candidate sets of eight ways; nothing else is ever searched.
- * Writers  any number at once, in the kernel and in user space. Nobody waits: who loses a race learns it and goes on.
- * Believe  the control word. Who reads an entry copies what it needs and looks at the word again; who writes one owns it
- *          in a transitional state. The forward entry's word speaks for the pair: the reverse entry is in force only through it until
- *          the pair is assured, and mirrors its state from then on.
- * Install  claim both ways; write both; reverse entry to half-open; forward entry to pending, a full barrier; search both keys for
- *          duplicates; forward entry from pending to half-open by compare-and-swap. Of two pending duplicates the lower forward slot
- *          kills the other, and each cleans up after itself.
- * Delete   forward entry to dying by compare-and-swap; reverse entry given back; forward entry given back. Giving back raises the version.
+ * Writers  any number at once, in the kernel and in user space, without locks: who loses a race learns it and goes on.
+ * Truth    the control word. A reader of an entry copies what it needs and reads the word again; a writer of an entry owns
+ *          it in a transitional state. The forward entry's word speaks for the pair: until the pair is assured the reverse
+ *          entry counts only while that word is live, and mirrors its state from then on.
+ * Install  claim both ways; write both; reverse entry to half-open; forward entry to pending, a full barrier; search both
+ *          keys for duplicates; forward entry from pending to half-open by compare-and-swap. Of two pending duplicates the
+ *          lower forward slot kills the other, and each writer releases its own slots.
+ * Delete   forward entry to dying by compare-and-swap; reverse entry released; forward entry released. A release raises
+ *          the version.
  * Pointers entries stay mapped for good, so a stale pointer is harmless to memory; only the control word tells whether
  *          what is behind it is still the same flow.
  * Env      a verb that is a function of its own launders `env`: in the kernel nothing uses it, and the compiler would
@@ -21,10 +22,9 @@
  *   dp_flow_hash4(key, seed)          64 bits of it
  *   dp_flow_find4(env, key, view)     1 and a whole copy when a usable half is found
  *   dp_flow_find_steady4(env, key, view, entry)
- *                                     the same with fewer questions, for the plain hit; `entry` for counting
+ *                                     for the plain hit: without the partner; `entry` is for counting
  *   dp_flow_count4(env, slot, entry, packets, bytes, now)
- *                                     so many packets more. An entry recycled since the search may get it: counters are
- *                                     honest to within that moment
+ *                                     so many packets more. An entry recycled since the search gets them
  */
 #ifndef DP_FLOW_TABLE_H
 #define DP_FLOW_TABLE_H

@@ -92,7 +92,7 @@ DP_INLINE void DP_F(copy)(const DP_ENTRY *entry, struct dp_flow_view *view)
 	view->partner = DP_LOAD(&entry->partner);
 }
 
-/* The same for a plain hit, which asks nothing of the partner. */
+/* The same for a plain hit, which does not need the partner. */
 DP_INLINE void DP_F(copy_hit)(const DP_ENTRY *entry, struct dp_flow_view *view)
 {
 	DP_F(copy_line)(entry, view);
@@ -124,9 +124,9 @@ DP_INLINE int DP_F(holds)(DP_BUCKET *bucket, __u32 lane, __u32 wanted_word, cons
 	return 1;
 }
 
-/* Looks for a live entry in one set: at home, then everywhere. The entry at home is asked for before the control line has
- * come: both misses are one wait, and a flow that begins will write there. Branches on purpose: the CPU guesses past the
- * misses. */
+/* Looks for a live entry in one set: at home, then everywhere. The entry at home is loaded before the control line has
+ * come: both misses are one wait, and a flow that begins will write there. Branches on purpose: the CPU speculates past
+ * the misses. */
 DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 wanted_word,
 			   const struct DP_F(words) *wanted, struct DP_F(found) *found)
 {
@@ -151,7 +151,8 @@ DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 want
 	return 0;
 }
 
-/* Is the half just copied in force? Only a half-open reverse entry has to ask its forward entry. arm64: load barrier before. */
+/* Is the half just copied in force? A half-open reverse entry is only while its forward entry is. arm64: load barrier
+ * before. */
 DP_INLINE int DP_F(usable)(struct dp_env *env, const struct dp_flow_view *view)
 {
 	__u32 *forward;
@@ -162,7 +163,7 @@ DP_INLINE int DP_F(usable)(struct dp_env *env, const struct dp_flow_view *view)
 	return forward && dp_flow_forward_is_live(DP_LOAD(forward), view->link);
 }
 
-/* Fetches the lines that a search or an installation under this hash will want: control words of both sets, and the entry
+/* Prefetches the lines that a search or an installation under this hash needs: control words of both sets, and the entry
  * at home in the first. */
 DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_count)
 {
@@ -179,7 +180,7 @@ DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_cou
 }
 
 /* Looks for a key in both of its sets. When it is not there the flow may be about to begin: then the line in which its
- * answers would lie without NAT is asked for as well, and what is decided meanwhile hides the wait. */
+ * answers would lie without NAT is prefetched as well, and the decision meanwhile hides the wait. */
 DP_INLINE int DP_F(locate)(struct dp_env *env, const DP_KEY *key, struct DP_F(found) *found)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
@@ -308,8 +309,8 @@ DP_INLINE __u32 DP_F(change_forward_state)(struct dp_env *env, const struct dp_f
 	return 0;
 }
 
-/* Lets the reverse entry's word show the forward entry's state. Whoever changes the forward entry calls this after it, and looks again after
- * each swap, so the last change wins whatever the order of the helpers. */
+/* Copies the forward entry's state into the reverse entry's word. Every change of the forward entry is followed by a call
+ * of this, which reads both words again after each swap: so the last change wins, whatever the order of the calls. */
 DP_INLINE void DP_F(mirror)(struct dp_env *env, const struct dp_flow_pair *pair)
 {
 	__u32 *forward_word = DP_F(control)(env, pair->forward);
@@ -400,13 +401,13 @@ DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view,
 		DP_F(set_rule)(env, view, rule);
 		return 1;
 	}
-	/* recycled in between for a flow with the very same numbers: that one asks for its route again */
+	/* recycled in between for a flow with the very same numbers: that one has to look its route up again */
 	(void)DP_COMPARE_SWAP(route, after, dp_flow_route_word(0, next_hop, view->port));
 	return 0;
 }
 
-/* Gives both slots back; the caller owns the forward entry in dying, or its own claim. Reverse first: while it can be found,
- * its forward entry's version tells that the pair is gone. */
+/* Releases both slots; the caller owns the forward entry in dying, or its own claim. Reverse first: while it can be found,
+ * its forward entry's word tells that the pair is gone. */
 DP_INLINE void DP_F(release)(struct dp_env *env, const struct dp_flow_pair *pair)
 {
 	__u32 *reverse = DP_F(control)(env, pair->reverse);

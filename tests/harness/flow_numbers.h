@@ -20,7 +20,7 @@ DP_INLINE void flow_number_address(struct dp_address* address, __u8 family, __u3
   address->word[3] = family == DP_FAMILY_V4 ? 0 : dp_htonl(1);
 }
 
-/* Two words of pattern from the key; the other fields are cut out of them. */
+/* Two words of pattern from the key; the other fields are taken from them. */
 DP_INLINE __u64 flow_number_pattern(const struct dp_flow_half* half, __u64 salt) {
   __u64 hash = salt;
 

@@ -1,6 +1,6 @@
 /* flow_mutation.h - seeded faults of the flow table, for test builds alone; include it before flow/table.h.
  *
- * DP_FLOW_MUTATION takes one protective step out of the protocol: 1 nobody minds duplicates, 2 a copy is believed without a
+ * DP_FLOW_MUTATION takes one protective step out of the protocol: 1 duplicates are ignored, 2 a copy is believed without a
  * second look, 3 a reverse entry is used without its forward entry. A stress test that does not notice is no test. The product knows
  * nothing of this: the step keeps its name, the product's own gets another.
  */

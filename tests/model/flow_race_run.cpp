@@ -178,7 +178,7 @@ TableView FlowRace::table(std::uint8_t family) const {
   return {family, {}, kernel_.flows6.values(), kernel_.flows6_cold.values(), settings.v6};
 }
 
-// As if every slot had been given back: nobody may take an entry of an earlier round for a new one.
+// As if every slot had been released: no search may take an entry of an earlier round for a new one.
 void FlowRace::clear(const TableView& table) {
   const auto empty = [](auto buckets) {
     for (auto& bucket : buckets)

@@ -1,7 +1,7 @@
 /* flow_stress.h - one step of the flow table's stress test, the same in BPF and in user space.
  *
  * A step takes a random flow, searches it in a random direction, judges what it finds, and changes something. Flows:
- * protected ones are assured at the start and must be found by every search; hot ones are few, so that writers meet;
+ * protected ones are assured at the start and must be found by every search; hot ones are few, so that writers race;
  * the rest is more than the table holds, so that pairs are evicted all the time.
  */
 #ifndef TWINPATH_FLOW_STRESS_H

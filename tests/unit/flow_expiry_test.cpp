@@ -1,4 +1,4 @@
-// flow_expiry_test.cpp - who is let go and when, pass by pass, over a flow table at rest.
+// flow_expiry_test.cpp - which pairs are deleted and when, pass by pass, over a flow table at rest.
 #include "flows/expiry.hpp"
 
 #include "common/target.h"

@@ -191,7 +191,7 @@ TEST_CASE("recovery leaves a healthy table as it is and does not wait for it") {
 TEST_CASE("recovery removes what a writer left half-way, whatever it had done") {
   const struct {
     const char* name;
-    int forward, reverse;  // states, -1: given back
+    int forward, reverse;  // states, -1: released
   } cases[] = {
       {"reverse claimed", DP_FLOW_EMPTY, DP_FLOW_CLAIMED},
       {"both claimed", DP_FLOW_CLAIMED, DP_FLOW_CLAIMED},
@@ -199,7 +199,7 @@ TEST_CASE("recovery removes what a writer left half-way, whatever it had done") 
       {"forward pending", DP_FLOW_PENDING, DP_FLOW_HALF_OPEN},
       {"killed", DP_FLOW_DYING, DP_FLOW_HALF_OPEN},
       {"dying while assured", DP_FLOW_DYING, DP_FLOW_ASSURED},
-      {"dying, reverse given back", DP_FLOW_DYING, -1},
+      {"dying, reverse released", DP_FLOW_DYING, -1},
       {"coming back", DP_FLOW_PENDING, DP_FLOW_CLOSING},
       {"reverse without forward", -1, DP_FLOW_ASSURED},
       {"forward without reverse", DP_FLOW_ASSURED, -1},

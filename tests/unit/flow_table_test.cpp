@@ -108,7 +108,7 @@ TEST_CASE("a pair that another writer kills during its search says so, and leave
     table.install(7);
     REQUIRE(table.find(7, false, former));
     table.control(former.slot) = dp_flow_with_state(former.control, DP_FLOW_DYING);
-    // the search meets the reverse half of the pair that is being deleted: by then the new one is pending
+    // the search finds the reverse half of the pair that is being deleted: by then the new one is pending
     between_copy_and_check = [&] {
       for (std::uint32_t slot = 0; slot < table.view().slot_count(); ++slot)
         if (dp_flow_state_of(table.control(slot)) == DP_FLOW_PENDING)
@@ -162,7 +162,7 @@ static void assure(FlowTable& table, std::uint32_t number) {
   REQUIRE(dp_flow_set_state(table.env(), table.family(), &view, DP_FLOW_ASSURED) == 1);
 }
 
-TEST_CASE("a full table says so, and gives nothing away") {
+TEST_CASE("a full table says so, and keeps what it has") {
   FOR_EACH_FAMILY {
     FlowTable table{family, 1};
     fill(table);
@@ -172,7 +172,7 @@ TEST_CASE("a full table says so, and gives nothing away") {
   }
 }
 
-TEST_CASE("a reverse half that fits while its forward half does not is given back") {
+TEST_CASE("a reverse half that fits while its forward half does not is released") {
   FOR_EACH_FAMILY {
     FlowTable table{family, 1};
     fill(table);

@@ -1,7 +1,7 @@
 // env.hpp - the shared flow verbs over flow tables and nothing else: for the scan, and for tests.
 //
 // The verbs take a `struct dp_env`. The engine's (env.hpp) holds every table; code that sees only flow tables uses this
-// one instead, under its own name, so that the two never meet under one name in a program. A translation unit includes
+// one instead, under its own name, so that no program has two types of one name. A translation unit includes
 // either this header or env.hpp. Verbs that look anything else up cannot be used with it.
 #pragma once
 

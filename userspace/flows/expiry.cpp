@@ -13,7 +13,7 @@ namespace {
 using namespace flow_detail;
 using Note = FlowExpiry::Note;
 
-// Memory is asked for ahead, to hide cache misses: control lines so many buckets before they are finished, entries of
+// Lines are prefetched, to hide cache misses: control lines so many buckets before they are finished, entries of
 // those to look at so many buckets later, and partners of pairs that may be too old so many pairs before.
 constexpr std::size_t kLinesAhead = 24;
 constexpr std::size_t kLooksBehind = 20;
@@ -84,7 +84,7 @@ class Pass {
     const bool flood = changes_ > (end - begin) / kFewChanges;
     sweep(0, begin, flood);
     sweep(end, buckets_.size(), flood);
-    settle();
+    finish_old();
     return counts_;
   }
 
@@ -153,11 +153,11 @@ class Pass {
   void ask_partner(const Old& old, const typename Family::Entry& entry) {
     if (const auto* partner = Family::entry(&env_, DP_LOAD(&entry.partner))) __builtin_prefetch(partner);
     old_[old_count_++] = old;
-    if (old_count_ == old_.size()) settle();
+    if (old_count_ == old_.size()) finish_old();
   }
 
-  // Pairs whose partners have been asked for.
-  void settle() {
+  // Pairs whose partners have been prefetched.
+  void finish_old() {
     for (const Old& old : std::span(old_).first(old_count_)) {
       const std::uint32_t left = time_left(old);
       if (left == 0 && expire(old))

@@ -1,4 +1,4 @@
-// expiry.hpp - lets go of the pairs that have been idle for their timeout, pass by pass, and counts the others.
+// expiry.hpp - deletes the pairs that have been idle for their timeout, pass by pass, and counts the others.
 //
 //   FlowExpiry expiry;
 //   ExpiryCounts pairs = expiry.pass(table, clock.now(), settings.timeouts, settings.stamp);     // once a second
@@ -10,7 +10,7 @@
 //          all at once when many of a portion have changed.
 // Why so   Reading a million pairs every second took 8 % of a core: entries are 16 times as many lines as control words,
 //          and IPv6's twice as many.
-// Late     A pass lets go of every pair whose time has come. Counts of the others may be some seconds old in a large table
+// Late     A pass deletes every pair whose time has come. Counts of the others may be some seconds old in a large table
 //          in which little happens.
 // Source   docs/flow-table.md. Kernel and engine keep writing meanwhile; nothing here stops or locks them.
 // Thread   one.
@@ -25,7 +25,7 @@
 
 namespace twinpath {
 
-// Pairs, as one pass met them, or an earlier one that saw them last.
+// Pairs, as this pass found them, or the pass that read them last.
 struct ExpiryCounts {
   std::uint64_t live = 0;
   std::uint64_t half_open = 0;

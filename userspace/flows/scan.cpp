@@ -31,7 +31,7 @@ bool swap_word(std::uint32_t* word, std::uint32_t before, std::uint32_t after) {
 
 // ---- recovery
 
-// A pending or dying forward entry that nobody works on: its reverse entry, if it still has one, and itself.
+// A pending or dying forward entry that no writer works on: its reverse entry, if it still has one, and itself.
 template <class Family>
 std::uint64_t release_pair(flow_env* env, std::uint32_t slot, std::uint32_t control) {
   dp_flow_pair pair{};
@@ -54,7 +54,7 @@ std::uint64_t release_stuck(flow_env* env, std::uint32_t slot, std::uint32_t con
   return swap_word(Family::control(env, slot), control, dp_flow_released(control)) ? 1 : 0;
 }
 
-// A live half whose partner is gone is removed; a reverse entry that lags behind its forward entry catches up.
+// A live half whose partner is gone is removed; a reverse entry takes over the state of its forward entry.
 template <class Family>
 bool remove_half_pair(flow_env* env, std::uint32_t slot, std::uint32_t control) {
   dp_flow_pair pair{};
@@ -128,7 +128,7 @@ std::optional<FlowSnapshot> snapshot(flow_env* env, const TableView& table, std:
   flow.forward = copy_half<Family>(*entry, cold);
   flow.reverse = copy_half<Family>(*other, other_cold);
   DP_COMPILER_BARRIER();  // arm64: load barrier
-  // the reverse entry is given back only after its forward entry is dying, so a forward entry that is still live vouches for both copies
+  // a reverse entry is released only once its forward entry is dying: one that is still live vouches for both copies
   const std::uint32_t after = DP_LOAD(Family::control(env, slot));
   if (!dp_flow_recheck(control, after)) return std::nullopt;
   flow.state = static_cast<std::uint8_t>(dp_flow_state_of(after));

@@ -36,7 +36,8 @@ struct RecoveryCounts {
 };
 
 // Puts a table in order after a crash. No user-space writer may exist; the kernel may be writing. A slot that the kernel
-// is working on changes within microseconds, so one that has kept the same transitional word for 100 ms is nobody's.
+// is working on changes within microseconds, so one that has kept the same transitional word for 100 ms has no writer any
+// more.
 class FlowRecovery {
  public:
   explicit FlowRecovery(const TableView& table) : table_(table) {}
