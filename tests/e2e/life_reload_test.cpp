@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <thread>
+#include <vector>
 
 #include "harness/stream.hpp"
 
@@ -49,6 +51,32 @@ int flips_wanted() {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "of documents that are put at once each is applied whole or refused, one generation for each that is applied") {
+  if (!require_root()) return;
+  constexpr int kClients = 8;
+  GatewayLab lab{"lifeatonce"};
+  CAPTURE(lab.log());
+  json config = lab.config();
+  config["rules"] = {wide_rule()};
+  lab.start(config);
+  const auto generation = lab.get("/v1/status")["generation"].get<std::uint32_t>();
+  std::vector<rest::Reply> replies(kClients);
+  std::vector<std::thread> clients;
+  for (int i = 0; i < kClients; ++i)
+    clients.emplace_back([&, i] { replies[i] = lab.request("PUT", "/v1/config", config.dump()); });
+  for (std::thread& client : clients) client.join();
+  std::uint32_t applied = 0;
+  for (const rest::Reply& reply : replies) {
+    if (reply.status == 200)
+      ++applied;
+    else
+      CHECK(json::parse(reply.body)["error"]["code"] == "reload_running");
+  }
+  CHECK(applied > 0);
+  CHECK(lab.get("/v1/status")["generation"].get<std::uint32_t>() == generation + applied);
+}
 
 TEST_CASE("a reload that removes a rule stops its live flows with the next packet, and costs others none") {
   if (!require_root()) return;

@@ -21,6 +21,9 @@ struct FakeGateway final : Gateway {
   std::string refusal;                 // put_config and policies fail with it
   std::uint32_t waiting_s = 0;         // put_config is refused so, and confirm() has something to do
   std::uint32_t confirm_within_s = 0;  // of every configuration that is put
+  bool busy = false;                   // put_config is refused so
+  bool answer_later = false;           // put_config leaves its `done` in waiting_done
+  ConfigDone waiting_done;
   int confirmed = 0;
   int shut_downs = 0;
   bool detached = false;
@@ -61,13 +64,17 @@ struct FakeGateway final : Gateway {
     return pairs.size();
   }
   bool remove_policy(std::string_view id) override { return policy(id).has_value(); }
-  Result<ConfigAnswer> put_config(std::string_view text, bool dry_run) override {
+  void put_config(std::string_view text, bool dry_run, ConfigDone done) override {
     last_config = text;
     last_dry_run = dry_run;
-    if (!refusal.empty()) return refuse("{}", refusal);
-    ConfigAnswer answer{8, faults, nullptr, waiting_s, dry_run ? 0 : confirm_within_s};
+    if (answer_later) {
+      waiting_done = std::move(done);
+      return;
+    }
+    if (!refusal.empty()) return done(refuse("{}", refusal));
+    ConfigAnswer answer{8, faults, nullptr, waiting_s, dry_run ? 0 : confirm_within_s, busy};
     if (dry_run) answer.changes = json::array({"rules: 1 added"});
-    return answer;
+    done(answer);
   }
   std::optional<std::uint32_t> confirm() override {
     if (waiting_s == 0) return std::nullopt;

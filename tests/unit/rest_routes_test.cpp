@@ -278,6 +278,30 @@ TEST_CASE("confirming keeps what waits, once") {
   CHECK(gateway.confirmed == 1);
 }
 
+TEST_CASE("a configuration that is put while another one is under way is refused") {
+  FakeGateway gateway;
+  gateway.busy = true;
+  const Response response = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  CHECK(response.status == 409);
+  CHECK(body_of(response)["error"]["code"] == "reload_running");
+}
+
+TEST_CASE("a configuration that takes its time is answered when it is done") {
+  FakeGateway gateway;
+  gateway.answer_later = true;
+  const Response promise = dispatch(gateway, {"PUT", "/v1/config", {}, "{}"});
+  REQUIRE(promise.later);
+  std::vector<Response> responses;
+  promise.later([&](Response response) { responses.push_back(std::move(response)); });
+  CHECK(responses.empty());
+  ConfigAnswer answer;
+  answer.generation = 9;
+  gateway.waiting_done(answer);
+  REQUIRE(responses.size() == 1);
+  CHECK(responses[0].status == 200);
+  CHECK(body_of(responses[0])["generation"] == 9);
+}
+
 TEST_CASE("a configuration that is put while another waits to be confirmed is refused with the way out") {
   FakeGateway gateway;
   gateway.waiting_s = 12;

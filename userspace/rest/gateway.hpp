@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -53,6 +54,7 @@ struct ConfigAnswer {
   // Above 0: nothing was touched, because the configuration in force waits so long to be confirmed first.
   std::uint32_t waiting_s = 0;
   std::uint32_t confirm_within_s = 0;  // above 0: it is undone unless confirm() comes in time
+  bool busy = false;                   // nothing was touched, because another document is being compiled or applied
 };
 
 class Gateway {
@@ -80,7 +82,10 @@ class Gateway {
 
   // Replaces the whole document in one transaction. `text` is JSON, perhaps with comments; its syntax has been checked.
   // An Error says that the document is good and the host refused it; then the old one is still in force.
-  [[nodiscard]] virtual Result<ConfigAnswer> put_config(std::string_view text, bool dry_run) = 0;
+  // `done` is called once, on the io_context's thread: before this returns, or later, since compiling may take seconds.
+  // One document at a time: `busy` is answered at once while another one is under way.
+  using ConfigDone = std::function<void(const Result<ConfigAnswer>&)>;
+  virtual void put_config(std::string_view text, bool dry_run, ConfigDone done) = 0;
 
   // Keeps the configuration that waits to be confirmed; its generation. Absent when none does.
   [[nodiscard]] virtual std::optional<std::uint32_t> confirm() = 0;

@@ -17,7 +17,9 @@ struct Response {
   std::string body;
   std::unique_ptr<BodySource> source;  // instead of `body`: sent in chunks, while it is made; null: none
   std::string allow;                   // the Allow header; empty: none
-  std::function<void()> afterwards;    // run once the response has left, or could not be sent; may be empty
+  // Instead of all of the above: the response comes later, on the same thread. To be called once, with where it is wanted.
+  std::function<void(std::function<void(Response)> respond)> later;
+  std::function<void()> afterwards;  // run once the response has left, or could not be sent; may be empty
 };
 
 // Without a newline. Bytes that are not UTF-8 are replaced.

@@ -93,15 +93,37 @@ Response confirm_first(std::uint32_t seconds_left) {
                   seconds_left));
 }
 
-Response put_config(const Call& call) {
-  const Result<ConfigAnswer> answer = call.gateway.put_config(call.body, call.query.dry_run);
+Response config_response(const Result<ConfigAnswer>& answer, bool dry_run) {
   if (!answer) return error_response(500, "not_applied", answer.error().text);
   if (!answer->faults.empty()) return config_faults(answer->faults);
   if (answer->waiting_s > 0) return confirm_first(answer->waiting_s);
-  json body = {{"generation", answer->generation}, {"dry_run", call.query.dry_run}};
+  if (answer->busy)
+    return error_response(409, "reload_running", "another configuration is being compiled or applied: try again");
+  json body = {{"generation", answer->generation}, {"dry_run", dry_run}};
   if (!answer->changes.is_null()) body["changes"] = answer->changes;
   if (answer->confirm_within_s > 0) body["confirm_within_s"] = answer->confirm_within_s;
   return json_response(body);
+}
+
+// The gateway answers before its call returns, or later.
+Response put_config(const Call& call) {
+  struct Handover {
+    std::optional<Response> ready;
+    std::function<void(Response)> respond;
+  };
+  const auto handover = std::make_shared<Handover>();
+  call.gateway.put_config(call.body, call.query.dry_run,
+                          [handover, dry_run = call.query.dry_run](const Result<ConfigAnswer>& answer) {
+                            Response response = config_response(answer, dry_run);
+                            if (handover->respond)
+                              handover->respond(std::move(response));
+                            else
+                              handover->ready = std::move(response);
+                          });
+  if (handover->ready) return std::move(*handover->ready);
+  Response promise;
+  promise.later = [handover](std::function<void(Response)> respond) { handover->respond = std::move(respond); };
+  return promise;
 }
 
 Response confirm(const Call& call) {

@@ -169,8 +169,17 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     const auto& message = parser_->get();
     const std::string_view method(message.method_string().data(), message.method_string().size());
     const std::string_view target(message.target().data(), message.target().size());
-    send(dispatch(*host_->gateway, {method, target, field(http::field::content_type), message.body()}),
-         message.keep_alive());
+    Response response = dispatch(*host_->gateway, {method, target, field(http::field::content_type), message.body()});
+    if (response.later) return wait_for_response(response, message.keep_alive());
+    send(std::move(response), message.keep_alive());
+  }
+
+  // The gateway works on it; other connections are served meanwhile.
+  void wait_for_response(const Response& promise, bool keep_alive) {
+    stream_.expires_never();
+    promise.later([self = shared_from_this(), keep_alive](Response response) {
+      if (self->host_->gateway != nullptr) self->send(std::move(response), keep_alive);
+    });
   }
 
   // The response to a request that was not read to its end: the bytes that follow may belong to that request.

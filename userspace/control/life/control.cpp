@@ -41,6 +41,7 @@ Control::Control(boost::asio::io_context& io, const Config& config, ControlOptio
       options_(std::move(options)),
       timer_(io),
       confirmation_(io, [this](Unconfirmed trial) { not_confirmed(std::move(trial)); }),
+      worker_(io),
       exit_(config.safety.on_exit) {}
 
 Control::~Control() { stop(exit_); }

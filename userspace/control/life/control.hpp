@@ -25,7 +25,7 @@
 #include "control/ports/port_changer.hpp"
 #include "control/ports/port_set.hpp"
 #include "control/publish/publisher.hpp"
-#include "control/publish/reload_plan.hpp"
+#include "control/publish/reload_worker.hpp"
 #include "engine/engine.hpp"
 #include "flows/expiry.hpp"
 #include "rest/gateway.hpp"
@@ -66,7 +66,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] std::optional<nlohmann::json> policy(std::string_view id) override;
   [[nodiscard]] Result<std::size_t> remove_policies(const rest::PolicyQuery& query) override;
   [[nodiscard]] bool remove_policy(std::string_view id) override;
-  [[nodiscard]] Result<rest::ConfigAnswer> put_config(std::string_view text, bool dry_run) override;
+  void put_config(std::string_view text, bool dry_run, ConfigDone done) override;
   [[nodiscard]] std::optional<std::uint32_t> confirm() override;
   void shut_down(bool detach) override;
 
@@ -92,7 +92,8 @@ class Control final : public rest::Gateway {
   [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
   // control_reload.cpp
   EngineReply ask_engine(const EngineCommand& command);
-  [[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(Config next);
+  [[nodiscard]] ReloadBase reload_base() const;
+  [[nodiscard]] Result<rest::ConfigAnswer> finish_put(ReloadPlan plan, bool dry_run);
   [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
   [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);
   void finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones);
@@ -133,6 +134,7 @@ class Control final : public rest::Gateway {
   std::unique_ptr<EventLog> event_log_;
   boost::asio::steady_timer timer_;
   Confirmation confirmation_;
+  ReloadWorker worker_;
   std::thread engine_thread_;
   ExpiryCounts pairs4_;
   ExpiryCounts pairs6_;

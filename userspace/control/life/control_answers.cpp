@@ -120,26 +120,47 @@ nlohmann::json Control::changes_of(const ReloadPlan& plan) const {
           {"zones", zone_changes(config_, plan.next)}};
 }
 
-Result<rest::ConfigAnswer> Control::put_config(std::string_view text, bool dry_run) {
+namespace {
+
+rest::ConfigAnswer refuse_all(const std::vector<Fault>& faults) {
   rest::ConfigAnswer answer;
-  const auto refuse_all = [&](const std::vector<Fault>& faults) {
-    for (const Fault& fault : faults) answer.faults.push_back({fault.path, fault.text});
-    return answer;
-  };
+  for (const Fault& fault : faults) answer.faults.push_back({fault.path, fault.text});
+  return answer;
+}
+
+}  // namespace
+
+ReloadBase Control::reload_base() const { return {config_, image_.numbers, pins_}; }
+
+void Control::put_config(std::string_view text, bool dry_run, ConfigDone done) {
+  rest::ConfigAnswer answer;
   // Which of two would be undone, and to what? The operator decides, by confirming or by waiting.
   if (confirmation_.waiting() && !dry_run) {
     answer.waiting_s = std::max(confirmation_.seconds_left(), 1U);
-    return answer;
+    return done(answer);
   }
-  auto next = parse_config(text);
-  if (!next) return refuse_all(next.error());
-  if (options_.named) next->name = config_.name;
-  auto plan = plan_reload(std::move(*next));
-  if (!plan) return refuse_all(plan.error());
-  answer.changes = changes_of(*plan);
+  answer.busy = worker_.busy();
+  if (answer.busy) return done(answer);
+  const auto work = [text = std::string(text), base = reload_base(),
+                     named = options_.named]() -> ReloadWorker::Planned {
+    auto next = parse_config(text);
+    if (!next) return tl::unexpected(std::move(next.error()));
+    if (named) next->name = base.running.name;
+    return plan_reload(base, std::move(*next));
+  };
+  worker_.begin(work, [this, dry_run, done = std::move(done)](ReloadWorker::Planned plan) {
+    if (!plan && plan.error().front().path.empty()) return done(refuse("{}", plan.error().front().text));
+    if (!plan) return done(refuse_all(plan.error()));
+    done(finish_put(std::move(*plan), dry_run));
+  });
+}
+
+Result<rest::ConfigAnswer> Control::finish_put(ReloadPlan plan, bool dry_run) {
+  rest::ConfigAnswer answer;
+  answer.changes = changes_of(plan);
   if (!dry_run) {
     Config before = config_;
-    if (auto applied = apply(std::move(*plan)); !applied) {
+    if (auto applied = apply(std::move(plan)); !applied) {
       if (applied.error().path.empty()) return refuse("{}", applied.error().text);
       return refuse_all({applied.error()});
     }

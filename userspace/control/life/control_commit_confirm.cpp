@@ -59,7 +59,7 @@ std::optional<std::uint32_t> Control::confirm() {
 }
 
 Status Control::rollback(Config before) {
-  auto plan = plan_reload(std::move(before));
+  auto plan = plan_reload(reload_base(), std::move(before));
   if (!plan) return refuse("{}", plan.error().front().line());
   if (auto applied = apply(std::move(*plan)); !applied) return refuse("{}", applied.error().line());
   return {};

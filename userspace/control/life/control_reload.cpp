@@ -14,38 +14,11 @@
 #include <algorithm>
 
 #include "control/life/control.hpp"
-#include "control/life/start_only.hpp"
 
 namespace twinpath {
-namespace {
-
-std::vector<Fault> one_fault(std::string path, std::string text) { return {{std::move(path), std::move(text)}}; }
-
-}  // namespace
-
 EngineReply Control::ask_engine(const EngineCommand& command) {
   heartbeat_->control_lives();
   return engine_->call(command);
-}
-
-tl::expected<ReloadPlan, std::vector<Fault>> Control::plan_reload(Config next) {
-  if (auto faults = start_only_changes(config_, next); !faults.empty()) return tl::unexpected(std::move(faults));
-  auto ports = plan_ports(config_, next, image_.numbers);
-  if (!ports) return tl::unexpected(one_fault("ports", ports.error().text));
-  auto image = compile(next, ports->numbers);
-  if (!image) return tl::unexpected(one_fault("rules", image.error().text));
-  ReloadPlan plan{std::move(next), std::move(*image), std::move(*ports), {}};
-  std::vector<Fault> faults;
-  for (const std::size_t index : plan.ports.added) {
-    const PortConfig& wanted = plan.next.ports[index];
-    auto port = PortSet::survey(wanted, plan.image.port(wanted.name), plan.next.engine.frame_bytes, pins_);
-    if (port)
-      plan.added.push_back(std::move(*port));
-    else
-      faults.push_back({element_path("ports", index), port.error().text});
-  }
-  if (!faults.empty()) return tl::unexpected(std::move(faults));
-  return plan;
 }
 
 // The fault has no path when it is no fault of the document.

@@ -1,7 +1,11 @@
 // reload_plan.hpp - a document that has been compared with the one in force and found to fit the host; nothing is touched.
+//
+// Thread   plan_reload(): any. It works on copies and asks Linux by sockets of its own.
 #pragma once
 
 #include <algorithm>
+#include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "config/compile.hpp"
@@ -28,5 +32,14 @@ struct ReloadPlan {
     return !ports.empty() || std::ranges::any_of(ports.kept, differs);
   }
 };
+
+// What a document is compared with.
+struct ReloadBase {
+  Config running;
+  NumberAllocation numbers;
+  std::string pins;
+};
+
+[[nodiscard]] tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(const ReloadBase& base, Config next);
 
 }  // namespace twinpath
