@@ -55,7 +55,7 @@ TEST_CASE("a model without one of its protective steps fails") {
     std::puts("SKIPPED: spin is not installed");
     return;
   }
-  for (const char* fault : {"NO_RIVALS", "NO_FORWARD_CHECK", "NO_RECHECK", "BLIND_RETURN"}) {
+  for (const char* fault : {"NO_DUPLICATES", "NO_FORWARD_CHECK", "NO_RECHECK", "BLIND_RETURN"}) {
     const std::string report = explore(fault);
     INFO(std::string{fault} << "\n" << report);
     CHECK(report.find("errors: 1") != std::string::npos);
