@@ -28,7 +28,7 @@ void print_seen(const Seen& seen, std::chrono::duration<double> took) {
 bool is_of_engine(std::size_t reason) {
   for (const std::size_t engine :
        {DP_RULE_REJECT, DP_TTL_EXCEEDED, DP_TOO_BIG, DP_NEIGHBOUR_FAILED, DP_HOLD_FULL, DP_NO_METADATA_ROOM, DP_TX_FULL,
-        DP_TX_FAILED, DP_STALE_STEER, DP_FRAGMENT_TIMEOUT, DP_INTERNAL, DP_STEER_CHECKSUM})
+        DP_STALE_STEER, DP_FRAGMENT_TIMEOUT, DP_INTERNAL, DP_STEER_CHECKSUM})
     if (engine == reason) return true;
   return false;
 }

@@ -12,8 +12,8 @@ namespace twinpath::test {
 
 class NotedRequests final : public NeighbourRequests {
  public:
-  void ask(const AwaitedNeighbour& neighbour) noexcept override { asked.push_back(neighbour); }
-  std::vector<AwaitedNeighbour> asked;
+  void request(const AwaitedNeighbour& neighbour) noexcept override { noted.push_back(neighbour); }
+  std::vector<AwaitedNeighbour> noted;
 };
 
 class EngineUnderTest {
@@ -34,7 +34,7 @@ class EngineUnderTest {
     turn();
   }
   void turn() { engine->turn(); }
-  // Time is the kernel's tick, which a test may set: `ticks` later.
+  // Advances the time by `ticks` of the kernel.
   void later(std::uint32_t ticks) { clock.calibrate(clock.now() + ticks); }
   [[nodiscard]] std::uint64_t drops(int reason) const {
     return engine->counters().reasons[static_cast<std::size_t>(reason)].read().packets;
@@ -44,7 +44,7 @@ class EngineUnderTest {
     for (const EngineCounter& counter : engine->counters().reasons) sum += counter.read().packets;
     return sum;
   }
-  // The frame ledger: what the engine has is what it says it holds, and nothing came back twice.
+  // Whether the frames that the engine has are those it reports as held, and no frame was given back twice.
   [[nodiscard]] bool adds_up() const { return io.mistakes == 0 && io.with_engine() == engine->held(); }
   void resolve(std::uint16_t hop) {
     tables.hop(hop).flags |= DP_NEXT_HOP_RESOLVED;
@@ -74,13 +74,13 @@ inline Packet udp(const char* destination, std::uint16_t sport = 1000) {
   return Eth{} / Ipv4{.dst = destination} / Udp{.sport = sport} / Payload(8);
 }
 
-// IPv4 at 14, header checksum right.
+// Whether the checksum of the IPv4 header at offset 14 is right.
 inline bool header_is_right(const Bytes& frame) {
   const std::size_t size = (frame.at(14) & 0xfU) * 4;
   return internet_checksum(std::span{frame}.subspan(14, size)) == 0;
 }
 
-// Puts IPv4 fragments together again, in whatever order: the bytes behind the header.
+// The payload of a datagram from its IPv4 fragments, in whatever order they are.
 inline Bytes reassemble(const std::vector<MemoryIo::Sent>& sent) {
   Bytes whole;
   for (const auto& [bytes, port] : sent) {

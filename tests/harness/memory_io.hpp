@@ -1,4 +1,5 @@
-// memory_io.hpp - frames in plain memory instead of sockets, and an account of where each is: the engine's other side.
+// memory_io.hpp - the engine's packet I/O over plain memory instead of sockets, with a record of which frames the
+// engine has.
 #pragma once
 
 #include <cstring>
@@ -13,7 +14,7 @@
 
 namespace twinpath::test {
 
-// Lays `packet` into `frame` as XDP would steer it: with its metadata in front.
+// Writes `packet` into `frame` as the kernel datapath steers it: with its metadata in front.
 inline void steer(afxdp::Frame& frame, std::span<const std::uint8_t> packet, std::uint16_t port, std::uint16_t queue) {
   std::copy(packet.begin(), packet.end(), frame.data);
   frame.length = static_cast<std::uint32_t>(packet.size());
@@ -82,7 +83,7 @@ class MemoryIo final : public afxdp::FrameIo {
   afxdp::SentFrames sent(std::uint16_t, std::uint16_t) const noexcept override { return {queued_, completed_}; }
   std::uint32_t engine_frames() const noexcept override { return 4096; }
 
-  // Frames the engine has and has not settled.
+  // Frames that the engine has and has neither sent nor released.
   [[nodiscard]] std::size_t with_engine() const { return engine_.size(); }
   [[nodiscard]] std::vector<Sent> take_sent() { return std::exchange(sent_frames, {}); }
 

@@ -1,16 +1,17 @@
-/* flow_table.pml - the flow table's protocol, small enough to explore completely with spin.
+/* flow_table.pml - the flow table's protocol as a model that spin explores completely.
  *
- * Two writers install the same pair of keys, each in slots of its own (writer i claims forward entry i and reverse entry i); one
- * deletes idle pairs and may change its mind; one reader uses whatever reverse entry it finds. A slot is its state and its
- * version; a reverse entry's link is its forward entry's version at the time of installation (slots never change partners here, so the
- * partner's number is left out).
+ * Two writers install the same pair of keys, each in slots of its own (writer i claims forward entry i and reverse entry i). An
+ * expirer deletes idle pairs, and makes a pair live again that has seen a packet meanwhile. A reader uses the reverse entry that
+ * it finds. An entry is its state and its version. A reverse entry's link is the version of its forward entry at the time of
+ * installation; the slots of a pair are fixed here, so the link has no slot number.
  *
- * Checked   never two live forward entries; no reverse entry is used whose pair was never live, nor one of another version; when all
- *           have finished, nothing is left in transition, no half is alone, and there is at most one pair.
- * Not seen  memory order: spin is sequentially consistent. The protocol's one Dekker pattern (publish pending, then
+ * Checked   never two live forward entries; no reverse entry is used whose pair was never live, nor one of another version. When
+ *           all have finished, no entry is in a transitional state, no entry is without the other one of its pair, and
+ *           there is at most one pair.
+ * Excluded  memory order: spin is sequentially consistent. The protocol's one Dekker pattern (publish pending, then
  *           search) has a locked exchange in between.
- * Faults    -DNO_RIVALS, -DNO_FORWARD_CHECK, -DNO_RECHECK, -DBLIND_RETURN (a dying pair comes back without a search)
- *           each make it fail.
+ * Faults    -DNO_DUPLICATES, -DNO_FORWARD_CHECK, -DNO_RECHECK, -DBLIND_RETURN (a dying pair becomes live again without a
+ *           search) each make the model fail.
  */
 #define EMPTY 0
 #define CLAIMED 1
@@ -26,7 +27,7 @@ byte forward[WRITERS], forward_version[WRITERS];
 byte reverse[WRITERS], reverse_version[WRITERS];
 byte reverse_link[WRITERS];  /* version of the forward entry that this reverse entry belongs to */
 byte ever_live[WRITERS];   /* version + 1 under which the pair was last live */
-byte content[WRITERS];     /* what a reverse entry's entry says: the version it was written under */
+byte content[WRITERS];     /* of a reverse entry: the version under which it was written */
 byte finished;
 
 inline went_live(i)
@@ -41,7 +42,7 @@ inline release(i)
 	d_step { forward[i] = EMPTY; forward_version[i] = forward_version[i] + 1; }
 }
 
-/* A pending pair that goes before ours: lost when it is live in the end, or when we wait no longer. */
+/* Waits for a pending pair that has precedence: `lost` when it becomes live, or when the wait ends before that. */
 inline await(j, version, lost)
 {
 	if
@@ -53,13 +54,13 @@ inline await(j, version, lost)
 	fi
 }
 
-/* Does the other writer's pair win? Looks at its reverse entry, then at its forward entry, as for the reverse key; and at its forward entry
- * alone, as for the forward key. */
+/* Searches for a duplicate, the pair of the other writer: `lost` when it wins. The forward key leads to its forward entry. The
+ * reverse key leads to its reverse entry, whose forward entry decides. */
 inline duplicates(i, j, lost)
 {
 	lost = false;
-#ifndef NO_RIVALS
-	/* forward key: the entry is the forward entry */
+#ifndef NO_DUPLICATES
+	/* forward key: finds the forward entry */
 	state = forward[j];
 	version = forward_version[j];
 	if
@@ -75,7 +76,7 @@ inline duplicates(i, j, lost)
 		}
 	:: else
 	fi;
-	/* reverse key: the entry is the reverse entry, its forward entry decides */
+	/* reverse key: finds the reverse entry; its forward entry decides */
 	if
 	:: !lost ->
 		d_step { entry = reverse[j]; entry_link = reverse_link[j]; }
@@ -104,8 +105,8 @@ inline duplicates(i, j, lost)
 #endif
 }
 
-/* From pending to `wanted`, or release. */
-inline settle(i, j, wanted, lost)
+/* Makes a pending pair live in the state `wanted`, or releases it when a duplicate wins. */
+inline go_live(i, j, wanted, lost)
 {
 	duplicates(i, j, lost);
 	if
@@ -134,7 +135,7 @@ proctype writer(byte i)
 	:: tries == 2 - i -> break
 	:: tries < 2 - i -> /* writer 0 comes back once, so that versions are used again */
 		tries++;
-		/* claim both ways; a way that is taken (the pair lives) ends the attempt */
+		/* claim both slots; an occupied slot (the pair is live) ends the attempt */
 		d_step {
 			claimed = forward[i] == EMPTY && reverse[i] == EMPTY;
 			if
@@ -148,8 +149,8 @@ proctype writer(byte i)
 			content[i] = reverse_version[i];
 			reverse[i] = HALF_OPEN;
 			forward[i] = PENDING; /* locked exchange: before the search */
-			settle(i, j, HALF_OPEN, lost);
-			/* the originator proves itself at some time */
+			go_live(i, j, HALF_OPEN, lost);
+			/* the originator sends another packet at some time: the pair becomes assured */
 			if
 			:: !lost ->
 				d_step { state = forward[i]; version = forward_version[i]; }
@@ -181,7 +182,7 @@ proctype writer(byte i)
 	finished++
 }
 
-/* Deletes live pairs, either one, at any time; sometimes finds that they are awake. */
+/* Deletes either pair at any time while it is live; sometimes finds that the pair is not idle any more. */
 proctype expirer()
 {
 	byte state, version, entry, entry_link, former, tries, i, j;
@@ -207,12 +208,12 @@ proctype expirer()
 		if
 		:: ours -> /* still idle */
 			release(i)
-		:: ours -> /* awake after all */
+		:: ours -> /* not idle any more */
 #ifdef BLIND_RETURN
 			d_step { forward[i] = former; went_live(i) }
 #else
 			forward[i] = PENDING;
-			settle(i, j, former, lost)
+			go_live(i, j, former, lost)
 #endif
 		:: !ours
 		fi;
@@ -221,7 +222,7 @@ proctype expirer()
 	finished++
 }
 
-/* Finds a reverse entry by its key and uses the copy it made. */
+/* Finds a reverse entry by its key and uses a copy of its content. */
 proctype reader()
 {
 	byte state, version, link, copy, i, tries;

@@ -40,7 +40,7 @@ Where random_where(std::mt19937& random) {
 
 }  // namespace
 
-TEST_CASE("the ledger agrees with a naive twin over random moves") {
+TEST_CASE("the ledger agrees with a map of frames over random moves") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random{seed};

@@ -29,7 +29,7 @@ constexpr std::uint32_t kStarts[] = {0, UINT32_MAX - 3, 12345};
 
 }  // namespace
 
-TEST_CASE("a producer ring takes as many entries as it has, and more when the kernel took some") {
+TEST_CASE("a producer ring takes as many entries as its size, and more when the kernel has taken some") {
   for (const std::uint32_t start : kStarts) {
     CAPTURE(start);
     RingMemory memory{start};
@@ -48,7 +48,7 @@ TEST_CASE("a producer ring takes as many entries as it has, and more when the ke
   }
 }
 
-TEST_CASE("entries come out in the order they went in, also around the end") {
+TEST_CASE("entries come out in the order they went in, also when the index wraps") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random{seed};
@@ -110,7 +110,7 @@ TEST_CASE("a packet fits when it lies in one frame") {
   for (const auto& c : cases) SUBCASE(c.name) CHECK(memory->fits(c.address, c.length) == c.want);
 }
 
-TEST_CASE("frame memory is shared through its fd, and nobody can cut it short") {
+TEST_CASE("frame memory is shared through its fd, and cannot be shrunk") {
   auto memory = FrameMemory::create(4, 2048);
   REQUIRE(memory);
   auto other = Mapping::shared(memory->fd(), memory->bytes());
@@ -133,7 +133,7 @@ TEST_CASE("sizes and shares that cannot work are refused with a reason") {
   CHECK(driver.error().text.find("share") != std::string::npos);
 }
 
-TEST_CASE("a driver without sockets keeps account of the frames the engine makes") {
+TEST_CASE("a driver without sockets keeps the frames of the engine in its ledger") {
   DriverConfig config;
   config.frames = 1024;
   auto driver = Driver::create(config);
@@ -158,14 +158,14 @@ TEST_CASE("a driver without sockets keeps account of the frames the engine makes
     io.release(frame.index);
     CHECK(io.ledger().count(Place::free) == 1024);
   }
-  SUBCASE("a lent frame comes back only from its borrower") {
+  SUBCASE("a frame of an application comes back only from that application") {
     const Frame frame = io.allocate();
-    REQUIRE(io.lend(frame.index, 7));
-    CHECK_FALSE(io.lend(frame.index, 7));
+    REQUIRE(io.give_to_application(frame.index, 7));
+    CHECK_FALSE(io.give_to_application(frame.index, 7));
     io.release(frame.index);
     CHECK(io.ledger().count(Place::application) == 1);
-    CHECK_FALSE(io.take_back(frame.index, 8));
-    CHECK(io.take_back(frame.index, 7));
+    CHECK_FALSE(io.take_from_application(frame.index, 8));
+    CHECK(io.take_from_application(frame.index, 7));
     io.release(frame.index);
     CHECK(io.ledger().count(Place::free) == 1024);
   }

@@ -1,5 +1,5 @@
-// datagrams_test.cpp - what is read of a fragment, which bytes of a datagram are taken, and how many datagrams are kept;
-// and IPv4 packets cut into fragments.
+// datagrams_test.cpp - what is read of a fragment, which bytes of a datagram are taken, and how many datagrams are
+// kept; and IPv4 packets split into fragments.
 
 #include "engine/datagrams.hpp"
 
@@ -43,7 +43,7 @@ FragmentPart read(const Packet& packet) {
 
 }  // namespace
 
-TEST_CASE("identification, offset and size are read as they stand") {
+TEST_CASE("identification, offset and size are read from the headers") {
   const FragmentPart v4 =
       read(Eth{} / Ipv4{.id = 0xabcd, .mf = true, .offset = 10, .options = {1, 1, 1, 0}, .protocol = 17} / Payload(64));
   CHECK(v4.key.identification == dp_htons(0xabcd));
@@ -60,7 +60,7 @@ TEST_CASE("identification, offset and size are read as they stand") {
   CHECK_FALSE(v6.more);
 }
 
-TEST_CASE("link padding is no part of a fragment") {
+TEST_CASE("link padding does not belong to a fragment") {
   const Bytes frame = (Eth{} / Ipv4{.offset = 10, .protocol = 17} / Payload(5)).padded(60);
   const Parsed parsed = parse(frame);
   CHECK(read_fragment(frame, parsed.packet)->bytes == 5);
@@ -73,48 +73,48 @@ TEST_CASE("a datagram is complete when its bytes are, in whatever order they com
     FragmentTable kept = table();
     for (int i = 0; i < 3; ++i) {
       const auto [datagram, fate] = kept.admit(parts[order[i]], 0);
-      CHECK(fate == PartFate::fits);
+      CHECK(fate == FragmentFate::fits);
       CHECK(datagram->complete() == (i == 2));
     }
   } while (std::next_permutation(std::begin(order), std::end(order)));
 }
 
-TEST_CASE("bytes that came are not taken twice, and an overlap spoils the datagram") {
+TEST_CASE("a repeated fragment is not counted twice, and an overlap discards the datagram") {
   struct {
     const char* name;
     std::vector<FragmentPart> before;
     FragmentPart next;
-    PartFate want;
+    FragmentFate want;
   } cases[] = {
-      {"the same again", {part(0, 16, true)}, part(0, 16, true), PartFate::repeated},
-      {"inside what came", {part(0, 32, true)}, part(1, 8, true), PartFate::repeated},
-      {"over the front", {part(2, 16, true)}, part(1, 16, true), PartFate::spoiled},
-      {"over the back", {part(0, 16, true)}, part(1, 16, true), PartFate::spoiled},
-      {"around", {part(2, 8, true)}, part(0, 40, true), PartFate::spoiled},
-      {"over two", {part(0, 8, true), part(2, 8, true)}, part(0, 24, true), PartFate::spoiled},
-      {"beyond the end", {part(4, 8, false)}, part(5, 8, true), PartFate::spoiled},
-      {"another end", {part(4, 8, false)}, part(7, 8, false), PartFate::spoiled},
-      {"an end before what came", {part(4, 8, true)}, part(2, 8, false), PartFate::spoiled},
-      {"nothing in it", {part(0, 8, true)}, part(1, 0, false), PartFate::spoiled},
-      {"a gap", {part(0, 8, true)}, part(5, 8, true), PartFate::fits},
+      {"the same again", {part(0, 16, true)}, part(0, 16, true), FragmentFate::repeated},
+      {"inside what came", {part(0, 32, true)}, part(1, 8, true), FragmentFate::repeated},
+      {"over the front", {part(2, 16, true)}, part(1, 16, true), FragmentFate::discarded},
+      {"over the back", {part(0, 16, true)}, part(1, 16, true), FragmentFate::discarded},
+      {"around", {part(2, 8, true)}, part(0, 40, true), FragmentFate::discarded},
+      {"over two", {part(0, 8, true), part(2, 8, true)}, part(0, 24, true), FragmentFate::discarded},
+      {"beyond the end", {part(4, 8, false)}, part(5, 8, true), FragmentFate::discarded},
+      {"another end", {part(4, 8, false)}, part(7, 8, false), FragmentFate::discarded},
+      {"an end before what came", {part(4, 8, true)}, part(2, 8, false), FragmentFate::discarded},
+      {"nothing in it", {part(0, 8, true)}, part(1, 0, false), FragmentFate::discarded},
+      {"a gap", {part(0, 8, true)}, part(5, 8, true), FragmentFate::fits},
   };
   for (const auto& c : cases) {
     INFO(c.name);
     FragmentTable kept = table();
-    for (const FragmentPart& one : c.before) REQUIRE(kept.admit(one, 0).fate == PartFate::fits);
+    for (const FragmentPart& one : c.before) REQUIRE(kept.admit(one, 0).fate == FragmentFate::fits);
     CHECK(kept.admit(c.next, 0).fate == c.want);
-    if (c.want == PartFate::spoiled && c.next.bytes != 0)
-      CHECK(kept.admit(part(20, 8, true), 0).fate == PartFate::spoiled);
+    if (c.want == FragmentFate::discarded && c.next.bytes != 0)
+      CHECK(kept.admit(part(20, 8, true), 0).fate == FragmentFate::discarded);
   }
 }
 
-TEST_CASE("more gaps than are kept account of are refused, and filled gaps make room") {
+TEST_CASE("a fragment that makes more gaps than kRanges allows is refused, and filled gaps make room") {
   FragmentTable kept = table();
   for (std::uint32_t i = 0; i < Datagram::kRanges; ++i)
-    REQUIRE(kept.admit(part(2 * i, 8, true), 0).fate == PartFate::fits);
-  CHECK(kept.admit(part(100, 8, true), 0).fate == PartFate::scattered);
-  CHECK(kept.admit(part(1, 8, true), 0).fate == PartFate::fits);
-  CHECK(kept.admit(part(100, 8, true), 0).fate == PartFate::fits);
+    REQUIRE(kept.admit(part(2 * i, 8, true), 0).fate == FragmentFate::fits);
+  CHECK(kept.admit(part(100, 8, true), 0).fate == FragmentFate::scattered);
+  CHECK(kept.admit(part(1, 8, true), 0).fate == FragmentFate::fits);
+  CHECK(kept.admit(part(100, 8, true), 0).fate == FragmentFate::fits);
 }
 
 TEST_CASE("ranges agree with a bitmap of bytes over random fragments") {
@@ -122,23 +122,25 @@ TEST_CASE("ranges agree with a bitmap of bytes over random fragments") {
   for (int round = 0; round < 2000; ++round) {
     FragmentTable kept = table();
     std::vector<bool> taken(64, false);
-    bool spoiled = false;
-    for (int i = 0; i < 14 && !spoiled; ++i) {
+    bool discarded = false;
+    for (int i = 0; i < 14 && !discarded; ++i) {
       const std::uint32_t from = random() % 40, units = 1 + random() % 6;
       std::uint32_t hits = 0;
       for (std::uint32_t unit = from; unit < from + units; ++unit) hits += taken[unit] ? 1 : 0;
-      const PartFate want = hits == 0 ? PartFate::fits : hits == units ? PartFate::repeated : PartFate::spoiled;
+      const FragmentFate want = hits == 0       ? FragmentFate::fits
+                                : hits == units ? FragmentFate::repeated
+                                                : FragmentFate::discarded;
       REQUIRE(kept.admit(part(from, units * 8, true), 0).fate == want);
       for (std::uint32_t unit = from; unit < from + units; ++unit) taken[unit] = true;
-      spoiled = want == PartFate::spoiled;
+      discarded = want == FragmentFate::discarded;
     }
   }
 }
 
-TEST_CASE("datagrams are told apart by every part of their key") {
+TEST_CASE("datagrams differ by every part of their key") {
   FragmentTable kept = table();
   const FragmentPart base = part(0, 16, true);
-  REQUIRE(kept.admit(base, 0).fate == PartFate::fits);
+  REQUIRE(kept.admit(base, 0).fate == FragmentFate::fits);
   for (int field = 0; field < 6; ++field) {
     FragmentPart other = base;
     if (field == 0) other.key.source.word[3] = 1;
@@ -148,21 +150,21 @@ TEST_CASE("datagrams are told apart by every part of their key") {
     if (field == 4) other.key.family = DP_FAMILY_V6;
     if (field == 5) other.key.protocol = 6;
     INFO(field);
-    CHECK(kept.admit(other, 0).fate == PartFate::fits);
+    CHECK(kept.admit(other, 0).fate == FragmentFate::fits);
   }
 }
 
-TEST_CASE("a datagram is forgotten after its lifetime, and a full table gives up old ones") {
+TEST_CASE("a datagram is forgotten after its lifetime, and a full table replaces the oldest") {
   FragmentTable kept = table(4);
   const auto first = kept.admit(part(0, 16, true), 0);
   const std::uint32_t slot = kept.slot_of(*first.datagram), serial = first.datagram->serial;
-  CHECK(kept.admit(part(0, 16, true), kLifetime).fate == PartFate::repeated);
-  CHECK(kept.admit(part(0, 16, true), kLifetime + 1).fate == PartFate::fits);
+  CHECK(kept.admit(part(0, 16, true), kLifetime).fate == FragmentFate::repeated);
+  CHECK(kept.admit(part(0, 16, true), kLifetime + 1).fate == FragmentFate::fits);
   CHECK(kept.find(slot, serial) == nullptr);
   for (std::uint32_t id = 2; id < 6; ++id)
-    REQUIRE(kept.admit(part(0, 16, true, id), kLifetime + id).fate == PartFate::fits);
+    REQUIRE(kept.admit(part(0, 16, true, id), kLifetime + id).fate == FragmentFate::fits);
   CHECK(kept.admit(part(2, 16, true, 5), kLifetime + 6).datagram->range_count == 1);  // still known
-  CHECK(kept.admit(part(0, 16, true, 1), kLifetime + 7).fate == PartFate::fits);      // was the oldest
+  CHECK(kept.admit(part(0, 16, true, 1), kLifetime + 7).fate == FragmentFate::fits);  // was the oldest
 }
 
 // --- cutting ---------------------------------------------------------------------------------------------------
@@ -176,14 +178,14 @@ struct Fragment {
   bool more;
 };
 
-std::vector<Fragment> cut(const Packet& packet, std::uint32_t mtu, std::uint32_t l3_offset = 14) {
+std::vector<Fragment> fragments_of(const Packet& packet, std::uint32_t mtu, std::uint32_t l3_offset = 14) {
   const Bytes frame = packet.bytes();
-  Ipv4Fragmenter cutter(frame, l3_offset, mtu);
-  REQUIRE(cutter.possible());
+  Ipv4Fragmenter fragmenter(frame, l3_offset, mtu);
+  REQUIRE(fragmenter.possible());
   std::vector<Fragment> out;
-  while (!cutter.done()) {
+  while (!fragmenter.done()) {
     Bytes made(2048);
-    made.resize(cutter.next(made));
+    made.resize(fragmenter.next(made));
     REQUIRE(!made.empty());
     CHECK(std::equal(made.begin(), made.begin() + l3_offset, frame.begin()));
     const std::size_t header = (made[l3_offset] & 0xfU) * 4;
@@ -201,7 +203,7 @@ std::vector<Fragment> cut(const Packet& packet, std::uint32_t mtu, std::uint32_t
 
 }  // namespace
 
-TEST_CASE("a packet of any size and any MTU is cut into fragments that make it again") {
+TEST_CASE("the fragments of a packet of any size, for any MTU, reassemble to the packet") {
   for (const std::uint32_t mtu : {68U, 296U, 576U, 577U, 1400U}) {
     for (const std::size_t size :
          {std::size_t{1}, std::size_t{48}, std::size_t{548}, std::size_t{1000}, std::size_t{1600}}) {
@@ -209,7 +211,7 @@ TEST_CASE("a packet of any size and any MTU is cut into fragments that make it a
       const Packet packet = Eth{} / Ipv4{} / Udp{} / Payload(size);
       const Bytes original = packet.bytes();
       Bytes whole;
-      const auto fragments = cut(packet, mtu);
+      const auto fragments = fragments_of(packet, mtu);
       for (const Fragment& one : fragments) {
         CHECK(one.offset == whole.size());
         CHECK(one.more == (&one != &fragments.back()));
@@ -226,7 +228,7 @@ TEST_CASE("a packet of any size and any MTU is cut into fragments that make it a
 TEST_CASE("the first fragment keeps all options, later ones those with the copy bit") {
   // record route (7, not copied), then security (130, copied)
   const Packet packet = Eth{} / Ipv4{.options = {1, 7, 7, 4, 0, 0, 0, 0, 130, 4, 9, 9}} / Udp{} / Payload(400);
-  const auto fragments = cut(packet, 200);
+  const auto fragments = fragments_of(packet, 200);
   REQUIRE(fragments.size() >= 3);
   CHECK(fragments[0].header.size() == 32);
   for (std::size_t i = 1; i < fragments.size(); ++i) {
@@ -235,9 +237,9 @@ TEST_CASE("the first fragment keeps all options, later ones those with the copy 
   }
 }
 
-TEST_CASE("a fragment that is cut again keeps its place in the datagram") {
+TEST_CASE("the fragments of a fragment keep its offset in the datagram") {
   for (const bool more : {false, true}) {
-    const auto fragments = cut(Eth{} / Ipv4{.mf = more, .offset = 50, .protocol = 17} / Payload(400), 220);
+    const auto fragments = fragments_of(Eth{} / Ipv4{.mf = more, .offset = 50, .protocol = 17} / Payload(400), 220);
     REQUIRE(fragments.size() == 2);
     CHECK(fragments[0].offset == 400);
     CHECK(fragments[1].offset == 600);
@@ -246,7 +248,7 @@ TEST_CASE("a fragment that is cut again keeps its place in the datagram") {
   }
 }
 
-TEST_CASE("an MTU that leaves no room for eight bytes cannot be met") {
+TEST_CASE("an MTU with room for fewer than eight bytes of payload is refused") {
   const Bytes frame = (Eth{} / Ipv4{} / Udp{} / Payload(100)).bytes();
   CHECK_FALSE(Ipv4Fragmenter(frame, 14, 27).possible());
   CHECK(Ipv4Fragmenter(frame, 14, 28).possible());

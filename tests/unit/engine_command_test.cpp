@@ -1,4 +1,4 @@
-// What the control side asks of a running engine: values in, values out, in the order in which they were posted.
+// Commands to a running engine and their replies, in the order in which they were posted.
 #include <doctest/doctest.h>
 
 #include <cerrno>
@@ -50,7 +50,7 @@ class RunningEngine {
 
 }  // namespace
 
-TEST_CASE("a ring gives values back in order, refuses what it has no room for, and is then as it was") {
+TEST_CASE("a ring returns values in order, and refuses values while it is full") {
   ValueRing<int, 4> ring;
   CHECK_FALSE(ring.pop().has_value());
   for (int round = 0; round < 3; ++round) {
@@ -61,7 +61,7 @@ TEST_CASE("a ring gives values back in order, refuses what it has no room for, a
   }
 }
 
-TEST_CASE("a ring between two threads loses nothing and changes no order") {
+TEST_CASE("a ring between two threads loses no value and keeps their order") {
   constexpr std::uint32_t kValues = 200000;
   ValueRing<std::uint32_t, 64> ring;
   std::thread producer([&] {
@@ -83,7 +83,7 @@ TEST_CASE("a ring between two threads loses nothing and changes no order") {
   CHECK_FALSE(ring.pop().has_value());
 }
 
-TEST_CASE("a running engine carries out what is posted before it answers what is called") {
+TEST_CASE("a running engine executes commands in the order in which they were posted") {
   RunningEngine running;
   Engine& engine = running.engine;
   const std::uint64_t first = engine.post(command::set_redirects(3, true));
@@ -94,20 +94,20 @@ TEST_CASE("a running engine carries out what is posted before it answers what is
   CHECK(running.sockets.redirects[3]);
 }
 
-TEST_CASE("more commands than the ring holds are all carried out") {
+TEST_CASE("more commands than the ring holds are all executed") {
   RunningEngine running;
   for (int i = 0; i < 2000; ++i) running.engine.post(command::forget_rule(static_cast<std::uint16_t>(i % 100)));
   CHECK(running.engine.call(command::quiet_point()).sequence == 2001);
 }
 
-TEST_CASE("without a thread the caller carries its commands out itself, however many") {
+TEST_CASE("without a thread the caller executes its commands itself, however many") {
   EngineUnderTest test;
   const std::uint64_t before = test.engine->call(command::quiet_point()).sequence;
   for (int i = 0; i < 2000; ++i) test.engine->post(command::forget_rule(7));
   CHECK(test.engine->call(command::quiet_point()).sequence == before + 2001);
 }
 
-TEST_CASE("sockets are opened and closed by values") {
+TEST_CASE("commands open and close sockets") {
   RunningEngine running;
   const EngineReply opened = running.engine.call(command::open_socket(5, 17, 2, afxdp::SocketWish::zerocopy));
   CHECK(opened.status == 0);
@@ -120,12 +120,12 @@ TEST_CASE("sockets are opened and closed by values") {
   CHECK(request.ifindex == 17);
   CHECK(request.queue == 2);
   CHECK(request.wish == afxdp::SocketWish::zerocopy);
-  CHECK(request.patience == std::chrono::milliseconds{0});
+  CHECK(request.bind_timeout == std::chrono::milliseconds{0});
   CHECK(running.engine.call(command::close_sockets(5)).status == 0);
   CHECK(running.sockets.removed == std::vector<std::uint16_t>{5});
 }
 
-TEST_CASE("a socket that cannot be opened is answered with what failed") {
+TEST_CASE("the reply for a socket that cannot be opened has errno and text") {
   RunningEngine running;
   running.engine.call(command::quiet_point());
   running.sockets.busy = true;
@@ -135,14 +135,14 @@ TEST_CASE("a socket that cannot be opened is answered with what failed") {
   CHECK(std::string(refused.text).find("bind a socket to queue 2") == 0);
 }
 
-TEST_CASE("a command that names no port, or asks for sockets where there are none, is refused") {
+TEST_CASE("a command for an impossible port, or for sockets of an engine without a driver, is refused") {
   EngineUnderTest test;
   CHECK(test.engine->call(command::forget_port(DP_PORTS_MAX)).status == EINVAL);
   CHECK(test.engine->call(command::clear_port(DP_PORTS_MAX)).status == EINVAL);
   CHECK(test.engine->call(command::close_sockets(1)).status == ENOTSUP);
 }
 
-TEST_CASE("counters of a rule and of a port start at zero when their number gets another owner") {
+TEST_CASE("counters of a rule and of a port start at zero when another one gets their number") {
   EngineUnderTest test;
   test.tables.allow(DP_PLACE_USER);
   test.pass(udp("198.51.100.1"));

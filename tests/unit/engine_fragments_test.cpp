@@ -1,5 +1,5 @@
-// engine_fragments_test.cpp - fragments and ICMP errors that arrive at the engine, and the account of frames over a mixed
-// flood.
+// engine_fragments_test.cpp - fragments and ICMP errors that arrive at the engine, and where each frame of a mixed
+// flood goes.
 
 #include "common/target.h"
 
@@ -47,7 +47,7 @@ TEST_CASE("fragments follow the decision on the first one and are counted on its
   CHECK(test.adds_up());
 }
 
-TEST_CASE("IPv6 fragments do as well") {
+TEST_CASE("IPv6 fragments follow the decision on the first one too") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(Eth{} / Ipv6{} / Fragment6{.more = true} / Udp{} / Payload(792));
@@ -80,7 +80,7 @@ TEST_CASE("a fragment right behind the first does not overtake those that wait")
   CHECK(test.adds_up());
 }
 
-TEST_CASE("fragments whose first never comes are dropped under their own reason") {
+TEST_CASE("fragments whose first fragment does not come are dropped as fragment_timeout") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(last_fragment());
@@ -90,7 +90,7 @@ TEST_CASE("fragments whose first never comes are dropped under their own reason"
   CHECK(test.adds_up());
 }
 
-TEST_CASE("fragments that wait for their first are dropped when their port goes, and it cannot join them any more") {
+TEST_CASE("waiting fragments are dropped when their port is removed, and get no first fragment of its successor") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(last_fragment());
@@ -99,7 +99,7 @@ TEST_CASE("fragments that wait for their first are dropped when their port goes,
   test.tables.port(kLan) = dp_port{};
   test.engine->call(command::forget_port(kLan));
   CHECK(test.drops(DP_FRAGMENT_TIMEOUT) == 1);
-  test.tables.port(kLan) = port;  // the number has another port at once
+  test.tables.port(kLan) = port;  // another port gets the number at once
   test.pass(middle_fragment());
   CHECK(test.engine->held() == 1);
   test.pass(first_fragment());
@@ -107,7 +107,7 @@ TEST_CASE("fragments that wait for their first are dropped when their port goes,
   CHECK(test.adds_up());
 }
 
-TEST_CASE("later fragments of a forbidden datagram are dropped, and answered once") {
+TEST_CASE("all fragments of a rejected datagram are dropped, and its sender gets one ICMP error") {
   EngineUnderTest test;
   test.tables.set_rules(kInside, kOutside, {any_rule(7, DP_ACTION_REJECT)});
   for (const Packet& fragment : {first_fragment(), middle_fragment(), last_fragment()}) test.pass(fragment);
@@ -116,7 +116,7 @@ TEST_CASE("later fragments of a forbidden datagram are dropped, and answered onc
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a later fragment of a datagram whose rule was taken away meanwhile is dropped") {
+TEST_CASE("a later fragment is dropped when its rule was removed after the first fragment") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(first_fragment());
@@ -127,7 +127,7 @@ TEST_CASE("a later fragment of a datagram whose rule was taken away meanwhile is
   CHECK(test.drops(DP_ZONE_DEFAULT) == 1);
 }
 
-TEST_CASE("an overlapping fragment spoils its datagram, a repeated one does not") {
+TEST_CASE("an overlapping fragment discards its datagram, a repeated one does not") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(first_fragment());
@@ -163,7 +163,7 @@ TEST_CASE("fragments wait for a neighbour like any packet, in order") {
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a fragment above the egress MTU is cut again") {
+TEST_CASE("a fragment above the egress MTU is fragmented again") {
   EngineUnderTest test;
   test.tables.allow();
   test.tables.hop(2).mtu = 500;
@@ -181,8 +181,8 @@ TEST_CASE("a fragment above the egress MTU is cut again") {
 
 namespace {
 
-// A router beyond the wan port complains about a packet from 192.0.2.1:1000 to 198.51.100.1:53.
-Packet complaint(const char* quoted_source = "192.0.2.1", std::uint16_t quoted_sport = 1000) {
+// An ICMP host unreachable by a router beyond the wan port about a packet from 192.0.2.1:1000 to 198.51.100.1:53.
+Packet host_unreachable(const char* quoted_source = "192.0.2.1", std::uint16_t quoted_sport = 1000) {
   const Bytes quoted =
       (Ipv4{.src = quoted_source, .ttl = 3, .total_length = 200} / Udp{.sport = quoted_sport, .length = 180}).bytes();
   return Eth{.dst = kWanMac} / Ipv4{.src = "203.0.113.5", .dst = "192.0.2.1"} /
@@ -191,18 +191,18 @@ Packet complaint(const char* quoted_source = "192.0.2.1", std::uint16_t quoted_s
 
 }  // namespace
 
-TEST_CASE("an ICMP error about a live flow reaches the sender, and counts on nothing") {
+TEST_CASE("an ICMP error about a live flow reaches the sender, and is not counted on the flow") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.1"));
   test.io.take_sent().clear();
-  test.pass(complaint(), kWan);
+  test.pass(host_unreachable(), kWan);
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 1);
   CHECK(sent[0].port == kLan);
   CHECK(sent[0].bytes[5] == 1);
   CHECK(sent[0].bytes[22] == 63);
-  const Bytes original = complaint().bytes();
+  const Bytes original = host_unreachable().bytes();
   CHECK(Bytes(sent[0].bytes.begin() + 34, sent[0].bytes.end()) == Bytes(original.begin() + 34, original.end()));
   dp_flow_view view{};
   REQUIRE(test.tables.find(
@@ -212,15 +212,15 @@ TEST_CASE("an ICMP error about a live flow reaches the sender, and counts on not
   CHECK(test.adds_up());
 }
 
-TEST_CASE("ICMP errors that belong to no flow, or come the wrong way, go nowhere") {
+TEST_CASE("ICMP errors that match no flow, or come in by the wrong port, are dropped") {
   struct {
     const char* name;
     Packet packet;
     std::uint16_t port;
     int reason;
   } cases[] = {
-      {"no such flow", complaint("192.0.2.1", 1001), kWan, DP_UNSOLICITED_ICMP},
-      {"quotes a packet of somebody else", complaint("192.0.2.7"), kWan, DP_UNSOLICITED_ICMP},
+      {"no such flow", host_unreachable("192.0.2.1", 1001), kWan, DP_UNSOLICITED_ICMP},
+      {"quotes a packet of another sender", host_unreachable("192.0.2.7"), kWan, DP_UNSOLICITED_ICMP},
       {"comes from the side of the sender",
        Eth{} / Ipv4{.src = "192.0.2.3", .dst = "192.0.2.1"} / Icmp{.type = 3, .code = 1} /
            Raw{.data = (Ipv4{} / Udp{.sport = 1000}).bytes()},
@@ -252,13 +252,13 @@ TEST_CASE("an ICMP error about one sender's flow is not delivered to another") {
   test.pass(udp("198.51.100.1"));
   test.pass(Eth{} / Ipv4{.src = "192.0.2.7"} / Udp{.sport = 1000});
   test.io.sent_frames.clear();
-  test.pass(complaint("192.0.2.7"), kWan);  // to 192.0.2.1
+  test.pass(host_unreachable("192.0.2.7"), kWan);  // to 192.0.2.1
   CHECK(test.io.sent_frames.empty());
   CHECK(test.engine->held() == 0);
   CHECK(test.drops(DP_UNSOLICITED_ICMP) == 1);
 }
 
-TEST_CASE("an ICMP error about an answer goes to the responder, by the other half") {
+TEST_CASE("an ICMP error about a reply goes to the responder, by the other half") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.1"));
@@ -298,7 +298,7 @@ TEST_CASE("every frame of a mixed flood is sent, dropped or held, at every momen
                           Eth{} / Ipv4{} / Udp{} / Payload(1300),
                           Eth{} / Ipv4{.ttl = 1} / Udp{},
                           Eth{} / Ipv4{.df = true} / Udp{} / Payload(1300),
-                          complaint()};
+                          host_unreachable()};
   std::uint32_t seed = 12345;
   std::uint64_t arrived = 0;
   for (int round = 0; round < 400; ++round) {

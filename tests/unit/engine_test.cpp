@@ -1,5 +1,5 @@
-// engine_test.cpp - the engine without a network: what it sends, holds, cuts, answers and drops, and that every
-// frame is accounted for.
+// engine_test.cpp - the engine without a network: the packets it sends, holds, fragments, replies to and drops, and
+// that each frame is finished once.
 
 #include "common/target.h"
 
@@ -23,7 +23,7 @@ TEST_CASE("a packet of an allowed flow leaves with new MAC addresses and one hop
   CHECK(test.adds_up());
 }
 
-TEST_CASE("the pair that the engine installed is let go once its packet has left the socket") {
+TEST_CASE("the pair that the engine installed is handed over once its packet has left the socket") {
   EngineUnderTest test;
   test.tables.allow();
   test.io.stuck = true;
@@ -35,7 +35,7 @@ TEST_CASE("the pair that the engine installed is let go once its packet has left
   CHECK_FALSE(test.is_held(udp("198.51.100.1")));
 }
 
-TEST_CASE("a pair is not let go while a full burst says that more packets stand in line") {
+TEST_CASE("a pair is not handed over after a full burst, because more packets may wait to be received") {
   EngineUnderTest test;
   test.tables.allow();
   for (std::uint32_t i = 0; i < 2 * afxdp::kBurstMax; ++i) test.io.arrive(udp("198.51.100.1").bytes(), kLan);
@@ -48,7 +48,7 @@ TEST_CASE("a pair is not let go while a full burst says that more packets stand 
   CHECK(test.io.sent_frames.size() == 2 * afxdp::kBurstMax);
 }
 
-TEST_CASE("a pair whose packet never completes is let go all the same, after its time") {
+TEST_CASE("a pair whose packet never completes is handed over after kHandOverSeconds") {
   EngineUnderTest test;
   test.tables.allow();
   test.io.stuck = true;
@@ -65,7 +65,7 @@ TEST_CASE("packets wait for their neighbour and then leave in the order they cam
     test.pass(Eth{} / Ipv4{.dst = "198.51.100.9", .id = id} / Udp{} / Payload(8));
   CHECK(test.engine->held() == 5);
   CHECK(test.io.sent_frames.empty());
-  CHECK(test.requests.asked.size() == 5);
+  CHECK(test.requests.noted.size() == 5);
   CHECK(test.adds_up());
   test.resolve(4);
   test.turn();
@@ -78,12 +78,12 @@ TEST_CASE("packets wait for their neighbour and then leave in the order they cam
   CHECK_FALSE(test.is_held(Eth{} / Ipv4{.dst = "198.51.100.9"} / Udp{}));
 }
 
-TEST_CASE("a packet that comes when the neighbour is there already does not overtake one that still waits") {
+TEST_CASE("a packet that comes when the neighbour is resolved does not overtake one that is still held") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(Eth{} / Ipv4{.dst = "198.51.100.9", .id = 1} / Udp{});
   test.turn();                                       // the engine has just tried
-  test.tables.hop(4).flags |= DP_NEXT_HOP_RESOLVED;  // nobody has told the engine, and its own retry is not due
+  test.tables.hop(4).flags |= DP_NEXT_HOP_RESOLVED;  // without a command to the engine, and before its own retry
   test.pass(Eth{} / Ipv4{.dst = "198.51.100.9", .id = 2} / Udp{});
   test.later(test.clock.per_second());
   test.turn();
@@ -93,7 +93,7 @@ TEST_CASE("a packet that comes when the neighbour is there already does not over
   CHECK(get16(sent[1].bytes, 18) == 2);
 }
 
-TEST_CASE("when the neighbour does not answer, the packet is dropped and its sender told") {
+TEST_CASE("when the neighbour does not resolve, the packet is dropped and its sender gets an ICMP error") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -108,7 +108,7 @@ TEST_CASE("when the neighbour does not answer, the packet is dropped and its sen
   CHECK(test.adds_up());
 }
 
-TEST_CASE("when Linux gives the neighbour up, its packets are dropped at once and their sender told") {
+TEST_CASE("when Linux marks the neighbour as failed, its packets are dropped at once, with an ICMP error") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -125,7 +125,7 @@ TEST_CASE("when Linux gives the neighbour up, its packets are dropped at once an
   CHECK(test.adds_up());
 }
 
-TEST_CASE("beyond the budget of ICMP errors packets for a neighbour that was given up are dropped in silence") {
+TEST_CASE("beyond the budget of ICMP errors packets for a failed neighbour are dropped without an ICMP error") {
   EngineUnderTest test;
   test.tables.allow();
   test.tables.settings.budget[DP_BUDGET_ICMP_ERROR] = 1;
@@ -137,7 +137,7 @@ TEST_CASE("beyond the budget of ICMP errors packets for a neighbour that was giv
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a packet for a neighbour that was given up before it came makes Linux try again, and waits for that") {
+TEST_CASE("a packet for a neighbour that had failed before makes Linux try again, and waits for the result") {
   EngineUnderTest test;
   test.tables.allow();
   test.fail(4);
@@ -145,8 +145,8 @@ TEST_CASE("a packet for a neighbour that was given up before it came makes Linux
   test.later(test.clock.per_second());
   test.turn();
   CHECK(test.drops(DP_NEIGHBOUR_FAILED) == 0);
-  CHECK(test.requests.asked.size() >= 1);
-  test.tables.hop(4).flags &= static_cast<__u16>(~DP_NEXT_HOP_FAILED);  // Linux was asked
+  CHECK(test.requests.noted.size() >= 1);
+  test.tables.hop(4).flags &= static_cast<__u16>(~DP_NEXT_HOP_FAILED);  // Linux tries again
   test.later(test.clock.per_second());
   test.turn();
   CHECK(test.engine->held() == 1);
@@ -156,7 +156,7 @@ TEST_CASE("a packet for a neighbour that was given up before it came makes Linux
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a flow whose held packet was dropped is let go by the next one that is sent") {
+TEST_CASE("a flow whose held packet was dropped is handed over by the next packet that is sent") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -169,7 +169,7 @@ TEST_CASE("a flow whose held packet was dropped is let go by the next one that i
   CHECK_FALSE(test.is_held(udp("198.51.100.9")));
 }
 
-TEST_CASE("a neighbour that stays silent is asked for again, once a second") {
+TEST_CASE("a neighbour that does not resolve is requested again, once a second") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -177,11 +177,11 @@ TEST_CASE("a neighbour that stays silent is asked for again, once a second") {
     test.later(test.clock.per_second() / 10 + 1);
     test.turn();
   }
-  CHECK(test.requests.asked.size() >= 2);
-  CHECK(test.requests.asked.size() <= 4);
+  CHECK(test.requests.noted.size() >= 2);
+  CHECK(test.requests.noted.size() <= 4);
 }
 
-TEST_CASE("beyond the queue's bounds packets are dropped, and those in it are safe") {
+TEST_CASE("beyond the queue's bounds arriving packets are dropped, and those in it stay") {
   EngineUnderTest test({.hold_total = 8, .hold_per_neighbour = 4});
   test.tables.allow();
   for (std::uint16_t i = 0; i < 10; ++i) test.pass(udp("198.51.100.9", static_cast<std::uint16_t>(2000 + i)));
@@ -190,7 +190,7 @@ TEST_CASE("beyond the queue's bounds packets are dropped, and those in it are sa
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a full transmit ring is a counted drop, not a lost frame") {
+TEST_CASE("a packet for a full transmit ring is counted as dropped, and its frame is released") {
   EngineUnderTest test;
   test.tables.allow();
   test.io.full = true;
@@ -199,7 +199,7 @@ TEST_CASE("a full transmit ring is a counted drop, not a lost frame") {
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a rule that goes while packets wait drops them") {
+TEST_CASE("held packets are dropped when their rule is removed") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -212,7 +212,7 @@ TEST_CASE("a rule that goes while packets wait drops them") {
   CHECK(test.adds_up());
 }
 
-TEST_CASE("packets that wait are judged by the zone their port is in by then") {
+TEST_CASE("held packets are decided by the zone that their port is in when they leave") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -225,7 +225,7 @@ TEST_CASE("packets that wait are judged by the zone their port is in by then") {
   CHECK(test.adds_up());
 }
 
-TEST_CASE("what waits and came in by a port that goes is dropped before its number can mean another port") {
+TEST_CASE("held packets of a port that is removed are dropped before its number can mean another port") {
   EngineUnderTest test;
   test.tables.allow();
   test.pass(udp("198.51.100.9"));
@@ -251,7 +251,7 @@ TEST_CASE("a frame without metadata of our program is dropped") {
   CHECK(test.adds_up());
 }
 
-TEST_CASE("IPv4 without DF above the MTU leaves in fragments that make the same packet") {
+TEST_CASE("IPv4 without DF above the MTU leaves in fragments, which reassemble to the same packet") {
   EngineUnderTest test;
   test.tables.allow();
   test.tables.hop(2).mtu = 600;
@@ -276,7 +276,7 @@ TEST_CASE("IPv4 without DF above the MTU leaves in fragments that make the same 
   CHECK(test.tables.packets_of(DP_FAMILY_V4, view.slot) == 1);
 }
 
-TEST_CASE("a packet that must not be cut is answered with the MTU instead") {
+TEST_CASE("the sender of a packet that must not be fragmented gets an ICMP error with the MTU") {
   struct {
     const char* name;
     Packet packet;
@@ -300,7 +300,7 @@ TEST_CASE("a packet that must not be cut is answered with the MTU instead") {
   }
 }
 
-TEST_CASE("without frames to write fragments into, the packet is dropped whole") {
+TEST_CASE("without free frames for the fragments, the packet is dropped and no fragment is sent") {
   EngineUnderTest test;
   test.tables.allow();
   test.tables.hop(2).mtu = 600;
@@ -311,7 +311,7 @@ TEST_CASE("without frames to write fragments into, the packet is dropped whole")
   CHECK(test.adds_up());
 }
 
-TEST_CASE("a packet to be cut waits for its neighbour first") {
+TEST_CASE("a packet to be fragmented waits for its neighbour first") {
   EngineUnderTest test;
   test.tables.allow();
   test.tables.hop(4).mtu = 600;

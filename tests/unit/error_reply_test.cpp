@@ -1,4 +1,4 @@
-// error_reply_test.cpp - every ICMP error and TCP reset the gateway makes, byte by byte, and when it must keep silent.
+// error_reply_test.cpp - every ICMP error and TCP reset the gateway makes, byte by byte, and when it must send none.
 //
 // Expectations are written from RFC 792, 1122, 1191, 1812, 4443 and 9293, with a sum of their own (harness/packet.hpp).
 
@@ -23,7 +23,7 @@ dp_address address(const char* text) {
 
 const PortAddresses kOwn{address("192.0.2.254"), address("2001:db8::fe")};
 
-Bytes answer(ErrorReplyKind kind, const Packet& packet, std::uint16_t mtu = 0, const PortAddresses& own = kOwn) {
+Bytes reply_to(ErrorReplyKind kind, const Packet& packet, std::uint16_t mtu = 0, const PortAddresses& own = kOwn) {
   const Bytes frame = packet.bytes();
   const Parsed parsed = parse(frame);
   REQUIRE(parsed.reason == DP_NONE);
@@ -72,25 +72,26 @@ constexpr ErrorCase kErrors[] = {
     {"ICMPv6 administratively prohibited", ErrorReplyKind::prohibited, true, 1, 1},
 };
 
-Packet question(bool v6, std::size_t payload = 20) {
+Packet packet_of(bool v6, std::size_t payload = 20) {
   return v6 ? Eth{} / Ipv6{} / Udp{} / Payload(payload) : Eth{} / Ipv4{} / Udp{} / Payload(payload);
 }
 
 }  // namespace
 
-TEST_CASE("an ICMP error goes back where the packet came from, with the right type, code and sums, and quotes it") {
+TEST_CASE("an ICMP error goes to the packet's sender, with the right type, code and checksums, and quotes the packet") {
   for (const ErrorCase& c : kErrors) {
     INFO(c.name);
-    const Packet packet = question(c.v6);
-    const Bytes original = packet.bytes(), made = answer(c.kind, packet, 1400);
+    const Packet packet = packet_of(c.v6);
+    const Bytes original = packet.bytes(), made = reply_to(c.kind, packet, 1400);
     const std::size_t l4 = c.v6 ? 54 : 34;
     REQUIRE(made.size() == l4 + 8 + original.size() - 14);
     CHECK(part(made, 0, 6) == Bytes(kPeerMac.octets.begin(), kPeerMac.octets.end()));
     CHECK(part(made, 6, 6) == Bytes(kGatewayMac.octets.begin(), kGatewayMac.octets.end()));
     CHECK(made[l4] == c.type);
     CHECK(made[l4 + 1] == c.code);
-    const std::uint16_t told = c.kind == ErrorReplyKind::too_big ? 1400 : 0;
-    CHECK(part(made, l4 + 4, 4) == Bytes{0, 0, static_cast<std::uint8_t>(told >> 8), static_cast<std::uint8_t>(told)});
+    const std::uint16_t mtu_field = c.kind == ErrorReplyKind::too_big ? 1400 : 0;
+    CHECK(part(made, l4 + 4, 4) ==
+          Bytes{0, 0, static_cast<std::uint8_t>(mtu_field >> 8), static_cast<std::uint8_t>(mtu_field)});
     CHECK(part(made, l4 + 8) == part(original, 14));
     if (c.v6) {
       CHECK(part(made, 12, 2) == Bytes{0x86, 0xdd});
@@ -114,10 +115,10 @@ TEST_CASE("an ICMP error is never longer than 576 bytes, an ICMPv6 error never l
   for (const std::size_t payload :
        {std::size_t{500}, std::size_t{548}, std::size_t{549}, std::size_t{1300}, std::size_t{1400}}) {
     INFO(payload);
-    const Bytes v4 = answer(ErrorReplyKind::time_exceeded, question(false, payload));
+    const Bytes v4 = reply_to(ErrorReplyKind::time_exceeded, packet_of(false, payload));
     CHECK(v4.size() == 14 + std::min<std::size_t>(576, 28 + 28 + payload));
     CHECK(internet_checksum(std::span{v4}.subspan(34)) == 0);
-    const Bytes v6 = answer(ErrorReplyKind::time_exceeded, question(true, payload));
+    const Bytes v6 = reply_to(ErrorReplyKind::time_exceeded, packet_of(true, payload));
     CHECK(v6.size() == 14 + std::min<std::size_t>(1280, 48 + 48 + payload));
     CHECK(transport_sum(v6, true, 58) == 0);
   }
@@ -131,14 +132,14 @@ TEST_CASE("padding of the link is not quoted") {
   CHECK(out.size() == 14 + 28 + 28);
 }
 
-TEST_CASE("an answer carries the tags of the packet it answers") {
+TEST_CASE("an ICMP error has the tags of the packet that it is about") {
   const Packet packet = Eth{} / Vlan{.id = 42} / Ipv4{} / Udp{};
-  const Bytes made = answer(ErrorReplyKind::no_route, packet);
+  const Bytes made = reply_to(ErrorReplyKind::no_route, packet);
   CHECK(part(made, 12, 6) == part(packet.bytes(), 12, 6));
   CHECK(internet_checksum(std::span{made}.subspan(18, 20)) == 0);
 }
 
-TEST_CASE("a reset has the numbers that RFC 9293 3.10.7.1 asks for") {
+TEST_CASE("a reset has the numbers that RFC 9293 3.10.7.1 requires") {
   struct {
     const char* name;
     Tcp tcp;
@@ -163,7 +164,7 @@ TEST_CASE("a reset has the numbers that RFC 9293 3.10.7.1 asks for") {
       INFO(c.name << (v6 ? " over IPv6" : " over IPv4"));
       const Packet packet =
           v6 ? Eth{} / Ipv6{} / c.tcp / Payload(c.payload) : Eth{} / Ipv4{} / c.tcp / Payload(c.payload);
-      const Bytes original = packet.bytes(), made = answer(ErrorReplyKind::reset, packet);
+      const Bytes original = packet.bytes(), made = reply_to(ErrorReplyKind::reset, packet);
       const std::size_t l4 = v6 ? 54 : 34;
       REQUIRE(made.size() == l4 + 20);
       CHECK(part(made, l4, 2) == part(original, l4 + 2, 2));
@@ -175,13 +176,13 @@ TEST_CASE("a reset has the numbers that RFC 9293 3.10.7.1 asks for") {
       CHECK(made[l4 + 12] == 0x50);
       CHECK(made[l4 + 13] == c.flags);
       CHECK(transport_sum(made, v6, 6) == 0);
-      // the reset speaks for the destination: RFC 9293 knows no third party
+      // the reset's source is the packet's destination: RFC 9293 has no third party
       CHECK(part(made, v6 ? 22 : 26, v6 ? 16 : 4) == part(original, v6 ? 38 : 30, v6 ? 16 : 4));
     }
   }
 }
 
-TEST_CASE("the gateway says nothing where the RFCs want silence") {
+TEST_CASE("no error is sent where the RFCs forbid it") {
   struct {
     const char* name;
     Packet packet;
@@ -211,7 +212,7 @@ TEST_CASE("the gateway says nothing where the RFCs want silence") {
   }
 }
 
-TEST_CASE("the gateway does answer echo requests, first fragments and ordinary packets") {
+TEST_CASE("errors are sent about echo requests, first fragments and ordinary packets") {
   CHECK(may(ErrorReplyKind::time_exceeded, Eth{} / Ipv4{} / Icmp{}));
   CHECK(may(ErrorReplyKind::time_exceeded, Eth{} / Ipv4{.mf = true} / Udp{} / Payload(800)));
   CHECK(may(ErrorReplyKind::reset, Eth{} / Ipv4{} / Tcp{}));
@@ -219,9 +220,9 @@ TEST_CASE("the gateway does answer echo requests, first fragments and ordinary p
 }
 
 TEST_CASE("without an address of its family on the port, or without room, nothing is written") {
-  CHECK(answer(ErrorReplyKind::no_route, question(false), 0, {{}, address("2001:db8::fe")}).empty());
-  CHECK(answer(ErrorReplyKind::no_route, question(true), 0, {address("192.0.2.254"), {}}).empty());
-  const Bytes frame = question(false).bytes();
+  CHECK(reply_to(ErrorReplyKind::no_route, packet_of(false), 0, {{}, address("2001:db8::fe")}).empty());
+  CHECK(reply_to(ErrorReplyKind::no_route, packet_of(true), 0, {address("192.0.2.254"), {}}).empty());
+  const Bytes frame = packet_of(false).bytes();
   const Parsed parsed = parse(frame);
   Bytes small(40, 0xee);
   CHECK(write_error_reply(ErrorReplyKind::no_route, frame, parsed.packet, kOwn, 0, small) == 0);

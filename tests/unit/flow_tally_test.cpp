@@ -27,45 +27,45 @@ struct Flow {
 
 }  // namespace
 
-TEST_CASE("packets are in the table when they are settled, and each of them once") {
+TEST_CASE("flush() adds each packet to the table once") {
   Flow flow;
   FlowTally tally{flow.tables.env};
   for (int i = 0; i < 3; ++i) tally.count(DP_FAMILY_V4, flow.view, 100, kStart + 7);
   CHECK(flow.packets() == 0);
   CHECK_FALSE(tally.empty());
-  tally.settle();
+  tally.flush();
   CHECK(flow.packets() == 3);
   CHECK(flow.seen() == kStart + 7);
   CHECK(tally.empty());
-  tally.settle();
+  tally.flush();
   CHECK(flow.packets() == 3);
 }
 
-TEST_CASE("two flows of one place do not take each other's packets") {
+TEST_CASE("two flows of one entry do not get each other's packets") {
   Flow flow;
   FlowTally tally{flow.tables.env};
   dp_flow_view other = flow.view;
-  other.control ^= DP_FLOW_VERSION_ONE;  // who had the slot before
+  other.control ^= DP_FLOW_VERSION_ONE;  // an earlier flow of the slot
   tally.count(DP_FAMILY_V4, other, 100, kStart);
   tally.count(DP_FAMILY_V4, flow.view, 100, kStart);
   tally.count(DP_FAMILY_V4, other, 100, kStart);
-  CHECK(flow.packets() == 1);  // had to make room
-  tally.settle();
+  CHECK(flow.packets() == 1);  // added when the other flow took the entry
+  tally.flush();
   CHECK(flow.packets() == 1);
 }
 
-TEST_CASE("what a deleted flow had not settled yet is not given to its successor") {
+TEST_CASE("counts of a deleted flow are not added to the next flow of its slot") {
   Flow flow;
   FlowTally tally{flow.tables.env};
   tally.count(DP_FAMILY_V4, flow.view, 100, kStart);
   REQUIRE(dp_flow_delete(&flow.tables.env, DP_FAMILY_V4, &flow.view) == 1);
   REQUIRE(flow.tables.decide(flow.frame, kLan) == DP_NONE);
   REQUIRE(flow.tables.last.view.slot == flow.view.slot);
-  tally.settle();
+  tally.flush();
   CHECK(flow.packets() == 0);
 }
 
-TEST_CASE("the end of a tally settles it") {
+TEST_CASE("the destructor flushes the tally") {
   Flow flow;
   FlowTally{flow.tables.env}.count(DP_FAMILY_V4, flow.view, 100, kStart);
   CHECK(flow.packets() == 1);

@@ -1,5 +1,5 @@
-// A forwarded frame is, byte for byte, the one that the builder makes for the next hop: so every checksum that was updated is
-// right too.
+// A forwarded frame is, byte for byte, the one that the builder makes for the next hop: so every checksum that was
+// updated is right too.
 #include <doctest/doctest.h>
 
 #include "common/edit/forward.h"
@@ -113,7 +113,7 @@ TEST_CASE("a frame that does not hold its headers is refused") {
   const dp_flow_view view = view_of(half_of(packet), true);
   const dp_next_hop hop = next_hop();
   for (std::size_t size : {14, 33, 34, 53}) {
-    Bytes cut(frame.begin(), frame.begin() + static_cast<long>(size));
-    CHECK(dp_forward(cut.data(), cut.data() + cut.size(), &packet, &view, &hop) == 0);
+    Bytes truncated(frame.begin(), frame.begin() + static_cast<long>(size));
+    CHECK(dp_forward(truncated.data(), truncated.data() + truncated.size(), &packet, &view, &hop) == 0);
   }
 }

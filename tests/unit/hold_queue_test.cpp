@@ -1,4 +1,4 @@
-// hold_queue_test.cpp - bounds, order and bookkeeping of packets that wait for a neighbour.
+// hold_queue_test.cpp - bounds, order and counters of packets that wait for a neighbour.
 
 #include "engine/hold_queue.hpp"
 
@@ -47,7 +47,7 @@ TEST_CASE("packets leave in the order they came") {
   CHECK(queue.empty());
 }
 
-TEST_CASE("a neighbour has its bound, and others are not hurt by it") {
+TEST_CASE("packets for one neighbour have a bound, which leaves other neighbours theirs") {
   HoldQueue queue(10, 3);
   for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(queue.hold(item(i), neighbour(1), 0));
   CHECK_FALSE(queue.hold(item(3), neighbour(1), 0));
@@ -55,13 +55,13 @@ TEST_CASE("a neighbour has its bound, and others are not hurt by it") {
   CHECK(queue.size() == 4);
 }
 
-TEST_CASE("the bound of all holds whatever the neighbours") {
+TEST_CASE("the bound of all packets holds for any number of neighbours") {
   HoldQueue queue(4, 4);
   for (std::uint32_t i = 0; i < 4; ++i) REQUIRE(queue.hold(item(i), neighbour(i), 0));
   CHECK_FALSE(queue.hold(item(9), neighbour(9), 0));
 }
 
-TEST_CASE("room that a visit makes is room again") {
+TEST_CASE("packets that a visit takes out make room for new ones") {
   HoldQueue queue(4, 2);
   REQUIRE(queue.hold(item(0), neighbour(1), 0));
   REQUIRE(queue.hold(item(1), neighbour(1), 0));
@@ -72,7 +72,7 @@ TEST_CASE("room that a visit makes is room again") {
   CHECK(drain(queue) == std::vector<std::uint32_t>{1, 2});
 }
 
-TEST_CASE("packets past their time are offered as expired and leave, also across the end of the ticks") {
+TEST_CASE("packets that have waited too long are offered as expired and leave, also when the tick counter wraps") {
   const std::uint32_t start = 0xfffffff0;
   HoldQueue queue(4, 4);
   REQUIRE(queue.hold(item(0), neighbour(1), start));
@@ -86,7 +86,7 @@ TEST_CASE("packets past their time are offered as expired and leave, also across
   CHECK(drain(queue) == std::vector<std::uint32_t>{1});
 }
 
-TEST_CASE("the queue knows which flows wait") {
+TEST_CASE("the queue tells which flows have waiting packets") {
   HoldQueue queue(4, 4);
   REQUIRE(queue.hold(item(0, 77, true), neighbour(1), 0));
   REQUIRE(queue.hold(item(1, 88, false), neighbour(1), 0));

@@ -1,5 +1,5 @@
-// A translated packet is, byte for byte, the one that the builder makes from the new addresses: so every checksum that was
-// updated is right too.
+// A translated packet is, byte for byte, the one that the builder makes from the new addresses: so every checksum that
+// was updated is right too.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -56,16 +56,16 @@ Translation random_translation(std::mt19937& random) {
     if (kind == 0) return packet / Tcp{.sport = port(), .dport = port()} / payload;
     if (kind == 1) return packet / Udp{.sport = port(), .dport = port()} / payload;
     if (kind == 2 && v4) return packet / Udp{.sport = port(), .dport = port(), .checksum = 0} / payload;
-    const int answers = payload.data.size() % 2;
-    return packet / Icmp{.type = static_cast<std::uint8_t>(v4 ? 8 - 8 * answers : 128 + answers), .id = port()} /
+    const int replies = payload.data.size() % 2;
+    return packet / Icmp{.type = static_cast<std::uint8_t>(v4 ? 8 - 8 * replies : 128 + replies), .id = port()} /
            payload;
   };
   Packet before = side();
   return {std::move(before), side()};
 }
 
-// What the bytes from `begin` to `end`, checks taken for zero, add to a sum in `after` and did not in `before`. As 16-bit
-// words on the wire, modulo 0xffff.
+// What the bytes from `begin` to `end`, checks taken for zero, add to a sum in `after` and did not in `before`. As
+// 16-bit words on the wire, modulo 0xffff.
 std::uint32_t difference_of(Bytes before, Bytes after, const dp_edits& edits, std::size_t begin, std::size_t end) {
   const auto sum = [&](Bytes& frame) {
     const std::size_t l4 = 14U + edits.l4_at;
@@ -87,18 +87,18 @@ Bytes error_about(const Packet& packet, std::size_t size) {
   return (Eth{} / Ipv6{.src = "2001:db8::9", .dst = "2001:db8::1"} / Icmp{.type = 3} / Raw{data}).bytes();
 }
 
-// The half by which answers come to what `half` sends.
+// The half of the opposite direction of `half`.
 dp_flow_half turned_round(const dp_flow_half& half) {
-  dp_flow_half answers{};
-  answers.source = half.new_destination;
-  answers.destination = half.new_source;
-  answers.source_port = half.new_destination_port;
-  answers.destination_port = half.new_source_port;
-  answers.new_source = half.destination;
-  answers.new_destination = half.source;
-  answers.new_source_port = half.destination_port;
-  answers.new_destination_port = half.source_port;
-  return answers;
+  dp_flow_half replies{};
+  replies.source = half.new_destination;
+  replies.destination = half.new_source;
+  replies.source_port = half.new_destination_port;
+  replies.destination_port = half.new_source_port;
+  replies.new_source = half.destination;
+  replies.new_destination = half.source;
+  replies.new_source_port = half.destination_port;
+  replies.new_destination_port = half.source_port;
+  return replies;
 }
 
 }  // namespace
@@ -158,8 +158,8 @@ TEST_CASE("a first fragment's checksum, which covers the later ones too, changes
 TEST_CASE("a UDP checksum that comes out as zero is sent as ffff, and nothing else turns to zero") {
   // The payload is chosen so that the translated packet's sum is ffff, whose complement would be zero.
   Packet after = Eth{} / Ipv4{.src = "203.0.113.7", .ttl = 64} / Udp{.sport = 61000} / Raw{{0, 0}};
-  const Bytes trial = after.bytes();
-  after.layer<Raw>().data = {trial[40], trial[41]};
+  const Bytes without_payload = after.bytes();
+  after.layer<Raw>().data = {without_payload[40], without_payload[41]};
   const Packet before = Eth{} / Ipv4{.ttl = 64} / Udp{} / after.layer<Raw>();
   const Bytes found = translated(before, after);
   CHECK(found == after.bytes());
@@ -223,9 +223,9 @@ TEST_CASE("the packet that an ICMP error quotes is translated back to what its s
     const dp_packet outer = parse(frame).packet;
     dp_packet quoted{};
     REQUIRE(dp_parse_quote(frame.data(), frame.data() + frame.size(), &outer, &quoted) == DP_NONE);
-    const dp_flow_view answers = view_of(turned_round(half_between(from, to)), true);
+    const dp_flow_view replies = view_of(turned_round(half_between(from, to)), true);
     dp_edits edits{};
-    dp_translate_edits_quote(&quoted, &answers, &edits);
+    dp_translate_edits_quote(&quoted, &replies, &edits);
     const Bytes found = applied(frame, edits, quoted.l3_offset);
     if (!std::equal(found.begin() + quoted.l3_offset, found.end(), want.begin() + quoted.l3_offset))
       FAIL("seed ", kSeed, " round ", i);
@@ -266,8 +266,8 @@ TEST_CASE("edits name what a program needs that may not touch checks itself") {
   CHECK(addresses.source_port_at == DP_EDIT_NONE);
   CHECK(addresses.destination_port_at == DP_EDIT_NONE);
   CHECK(addresses.check_at == DP_EDIT_NONE);
-  const dp_packet answer = parse((Eth{} / Ipv4{} / Icmp{.type = 0}).bytes()).packet;
-  const dp_edits icmp = edits_of(answer, half_of(answer));
+  const dp_packet echo_reply = parse((Eth{} / Ipv4{} / Icmp{.type = 0}).bytes()).packet;
+  const dp_edits icmp = edits_of(echo_reply, half_of(echo_reply));
   CHECK(icmp.source_port_at == DP_EDIT_NONE);
   CHECK(icmp.destination_port_at == 4);
   CHECK(icmp.flags == 0);
@@ -278,7 +278,7 @@ TEST_CASE("a packet that does not hold its headers is refused") {
   const dp_packet packet = parse(frame).packet;
   const dp_edits edits = edits_of(packet, half_of(packet));
   for (std::size_t size : {33, 34, 53}) {
-    Bytes cut(frame.begin(), frame.begin() + static_cast<long>(size));
-    CHECK(dp_translate_apply(cut.data() + 14, cut.data() + cut.size(), &edits) == 0);
+    Bytes truncated(frame.begin(), frame.begin() + static_cast<long>(size));
+    CHECK(dp_translate_apply(truncated.data() + 14, truncated.data() + truncated.size(), &edits) == 0);
   }
 }

@@ -1,9 +1,9 @@
-// burst_sender.hpp - a second way out besides the TX rings: whole bursts at once, for ports that take XDP redirects.
+// burst_sender.hpp - sends whole bursts at once instead of through TX rings, for ports that take XDP redirects.
 //
-// Loop     put() packets until it says full, then send() them all. send() keeps the order of put(), and what it has sent
-//          is on the devices' queues when it returns.
+// Loop     put() packets until the burst is full, then send() them all. send() keeps the order of put(); the packets
+//          are on the devices' queues when it returns.
 // Thread   the driver's. Nothing allocates or throws.
-// Made by  whoever has it: see kernel/live_transmit.hpp.
+// Used by  the driver; implemented over kernel/live_transmit.hpp.
 #pragma once
 
 #include <cstdint>

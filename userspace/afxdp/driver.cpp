@@ -11,17 +11,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Long enough for a NIC to forget a ring that was taken from it; nothing tells us when it has.
+// Long enough for a NIC to stop using a ring that was taken from it; the kernel does not report when it has.
 constexpr std::chrono::seconds kRetirement{1};
-// While packets wait for a link, and while sent ones have not come back, nobody wakes us: look again by ourselves.
+// poll() does not report a link that comes up or a completed frame: wait() sleeps no longer than this while frames are
+// undone, or in flight.
 constexpr milliseconds kUndonePause{1};
 constexpr milliseconds kInFlightPause{10};
 // A burst costs as much as this many packets through a TX ring (bench/README.md).
 constexpr std::uint32_t kBurstWorthwhile = 16;
-// How often in a row a burst waits for the ring to become idle. The kernel completes a packet when its receiver has
-// taken it, most often before the next call.
-constexpr std::uint32_t kPatientFlushes = 64;
-// Fewer frames than a burst per socket and direction cannot work well.
+// How many calls of flush() in a row a burst waits for the ring to become idle. The kernel completes a packet when its
+// receiver has taken it, most often before the next call.
+constexpr std::uint32_t kRingWaitFlushes = 64;
+// A socket needs at least the frames of one burst in each direction.
 constexpr std::uint32_t kQuotaMin = kBurstMax;
 
 std::uint32_t part_of(std::uint32_t frames, double share) {
@@ -85,11 +86,11 @@ Result<SocketReport> Driver::add_socket(const SocketRequest& request) {
   return report;
 }
 
-// An anchor whose device is gone is bound no longer: EBADF. Another one may do, or none and a new registration.
+// The kernel has unbound an anchor whose device is gone: EBADF. Tries the next anchor, then a new registration.
 Result<std::unique_ptr<PortQueue>> Driver::open_queue(const SocketRequest& request, Umem& umem) {
   const QueueAddress address{.port = request.port, .queue = request.queue, .ifindex = request.ifindex};
   SocketOptions options = config_.sockets;
-  options.patience = request.patience.value_or(options.patience);
+  options.bind_timeout = request.bind_timeout.value_or(options.bind_timeout);
   for (;;) {
     auto queue = PortQueue::open(address, umem, pool_, statistics_[slot(request.port, request.queue)],
                                  quota_for(queues_.size() + 1), options);
@@ -104,12 +105,11 @@ void Driver::remove_port(std::uint16_t port) {
   for (auto queue = leaving; queue != queues_.end(); ++queue) {
     const Owner owner = (*queue)->owner();
     const bool at_once = (*queue)->mode() == SocketMode::copy;
-    (*queue)->read_kernel_statistics();
-    // What was on its way out comes back by being taken: whoever waits for completions must not wait for ever, nor for
-    // the next socket of this port and queue to make up for it.
+    // Frames in flight count as completed, because they are taken from the socket: the engine waits for
+    // sent().completed, which a later socket of this port and queue continues.
     const QueueAddress& address = (*queue)->address();
     statistics_[slot(address.port, address.queue)].completions.add((*queue)->in_flight());
-    queue->reset();  // closed: in copy mode the kernel touches the frames no more
+    queue->reset();  // closed: in copy mode the kernel no longer uses the frames
     pool_.move_all(owner, at_once ? kFree : Where{kRetired, Place::completion});
     if (!at_once) retired_until_ = steady_clock::now() + kRetirement;
   }
@@ -130,7 +130,7 @@ Quota Driver::quota_for(std::size_t queues) const noexcept {
                .tx = std::min({rings.tx, rings.completion, shares_.transmit / count})};
 }
 
-// After sockets came or went: everything that is derived from the list of queues.
+// Derives everything that depends on the list of queues, after it has changed.
 void Driver::rebuild() noexcept {
   by_slot_.fill(nullptr);
   polled_.assign(1, pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0});
@@ -147,18 +147,18 @@ std::span<Frame> Driver::receive(std::uint32_t burst) noexcept {
   if (retired_until_) free_retired();
   const std::size_t count = queues_.size();
   if (count == 0) return {};
-  const std::span<Frame> room = std::span{burst_}.first(std::min(burst, kBurstMax));
-  const std::size_t fair = std::max<std::size_t>(room.size() / count, 1);
+  const std::span<Frame> out = std::span{burst_}.first(std::min(burst, kBurstMax));
+  const std::size_t fair = std::max<std::size_t>(out.size() / count, 1);
   std::size_t taken = 0;
-  // First round: to each its part. Second: who has more takes what is left.
-  for (std::size_t step = 0; step < 2 * count && taken < room.size(); ++step) {
+  // First round: each queue gets its fair part. Second round: queues with more packets fill the rest.
+  for (std::size_t step = 0; step < 2 * count && taken < out.size(); ++step) {
     PortQueue& queue = *queues_[(next_queue_ + step) % count];
-    const std::size_t most = std::min(step < count ? fair : room.size(), room.size() - taken);
-    taken += queue.receive(room.subspan(taken, most), self());
+    const std::size_t most = std::min(step < count ? fair : out.size(), out.size() - taken);
+    taken += queue.receive(out.subspan(taken, most), self());
   }
   next_queue_ = (next_queue_ + 1) % count;
   for (const auto& queue : queues_) queue->refill();
-  return room.first(taken);
+  return out.first(taken);
 }
 
 bool Driver::transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept {
@@ -183,11 +183,11 @@ Frame Driver::allocate() noexcept {
                .queue = 0};
 }
 
-bool Driver::lend(std::uint32_t index, std::uint16_t application) noexcept {
+bool Driver::give_to_application(std::uint32_t index, std::uint16_t application) noexcept {
   return pool_.move(index, {self(), Place::engine}, {application_owner(application), Place::application});
 }
 
-bool Driver::take_back(std::uint32_t index, std::uint16_t application) noexcept {
+bool Driver::take_from_application(std::uint32_t index, std::uint16_t application) noexcept {
   return pool_.move(index, {application_owner(application), Place::application}, {self(), Place::engine});
 }
 
@@ -208,10 +208,10 @@ bool Driver::suits_bursts(const PortQueue& queue) const noexcept {
          redirects_[queue.address().port].load(std::memory_order_relaxed);
 }
 
-// Enough for a burst, but older frames have not left the ring: later is better than overtaking.
+// True when there are enough frames for a burst, but older ones are still in the ring: the burst would overtake them.
 bool Driver::waits_for_ring(PortQueue& queue) noexcept {
   const bool waits = queue.collected() >= kBurstWorthwhile && suits_bursts(queue) && queue.undone() == 0 &&
-                     queue.waited() < kPatientFlushes;
+                     queue.waited() < kRingWaitFlushes;
   queue.set_waited(waits ? queue.waited() + 1 : 0);
   return waits;
 }
@@ -230,11 +230,11 @@ void Driver::send_bursts() noexcept {
   send_burst();
 }
 
-// A sender that fails once (privileges taken away) is given up: everything then leaves through the rings.
+// A sender that fails once (its privileges were taken away) is removed: all frames then leave through the rings.
 void Driver::send_burst() noexcept {
   if (sender_ == nullptr) return;
   const bool sent = sender_->send();
-  for (const auto& queue : queues_) queue->settle(sent);
+  for (const auto& queue : queues_) queue->end_burst(sent);
   if (!sent) sender_.reset();
 }
 
@@ -256,8 +256,8 @@ void Driver::wake() noexcept {
   static_cast<void>(::eventfd_write(wake_fd_.get(), 1));
 }
 
-// Not asked: a socket whose device went away, which would report an error for ever; and one with undone descriptors,
-// because poll() on it transmits, and what the device refuses then is told to nobody.
+// Left out of the poll: a socket whose device is gone, which would report an error for ever; and a socket with undone
+// descriptors, because poll() transmits them and does not report what the device refuses.
 int Driver::prepare_poll(milliseconds timeout) noexcept {
   timeout = std::clamp(timeout, milliseconds{0}, milliseconds{std::numeric_limits<int>::max()});
   for (std::size_t i = 0; i < queues_.size(); ++i) {
@@ -275,10 +275,6 @@ void Driver::free_retired() noexcept {
   if (steady_clock::now() < *retired_until_) return;
   pool_.move_all(kRetired, kFree);
   retired_until_.reset();
-}
-
-void Driver::read_kernel_statistics() noexcept {
-  for (const auto& queue : queues_) queue->read_kernel_statistics();
 }
 
 Status Driver::audit() {

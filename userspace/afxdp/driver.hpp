@@ -1,15 +1,16 @@
-// driver.hpp - the packet I/O of a gateway: frame memory, the AF_XDP sockets of all ports, and the account of frames.
+// driver.hpp - the packet I/O of a gateway: frame memory, the AF_XDP sockets of all ports, and the ledger of frames.
 //
-// Loop     for (;;) { burst = receive(); judge it; transmit() or release() every frame; flush(); wait(); }
+// Loop     for (;;) { burst = receive(); decide it; transmit() or release() every frame; flush(); wait(); }
 //          A frame handed out by receive() or allocate() belongs to the engine until one of transmit(), release() or
-//          lend() succeeds. Frames may be held across bursts; how many is the caller's to bound (engine_frames()).
+//          give_to_application() succeeds. Frames may be held across bursts; the caller bounds their number
+//          (engine_frames()).
 // Thread   one thread calls everything, except what is marked "any thread". No hot call allocates, throws or sleeps.
-// Place    add_socket() sees the devices of the calling thread's network namespace.
-// Memory   three parts. `receive_share` of the frames is for fill rings and `transmit_share` for transmit, both shared
-//          out equally among the sockets; the rest is for the engine and applications. A socket's transmit() refuses
-//          beyond its quota and allocate() beyond the engine's part: so stuck links and a busy engine together leave
-//          the fill rings their share.
-// Errors   cold calls return what failed. Hot ones count: see statistics().
+// Netns    add_socket() finds the devices of the calling thread's network namespace.
+// Memory   three parts. `receive_share` of the frames is for fill rings and `transmit_share` for transmit, both divided
+//          equally among the sockets; the rest is for the engine and applications. transmit() refuses beyond the
+//          socket's quota and allocate() beyond the engine's part, so the fill rings keep their share when links are
+//          stuck and the engine is busy.
+// Errors   calls outside the packet loop return the error. Calls of the packet loop count it: see statistics().
 #pragma once
 
 #include <poll.h>
@@ -41,9 +42,9 @@ struct DriverConfig {
   std::uint32_t frame_bytes = 2048;
   double receive_share = 0.5;
   double transmit_share = 0.25;
-  // The shares are divided by this or by the number of open sockets, whichever is more. Name all queues of all ports:
-  // frames in a fill ring cannot be called back, so early sockets would keep what later ones ought to have. Sockets that
-  // come unplanned take their part from what is free, and the earlier ones shrink to theirs as packets arrive.
+  // The shares are divided by this or by the number of open sockets, whichever is more. Count all queues of all ports:
+  // frames in a fill ring cannot be taken back, so the first sockets would keep the frames of later ones. Sockets
+  // beyond this number take free frames, and the quotas of the earlier ones shrink as packets arrive.
   std::uint32_t sockets_planned = 1;
   bool busy_poll = false;    // wait() returns at once
   std::uint16_t engine = 0;  // id in the ledger
@@ -57,45 +58,46 @@ class Driver final : public FrameIo, public Sockets {
   Driver& operator=(const Driver&) = delete;
   ~Driver() override;
 
-  // Before the first flush(). Only ports that set_redirects() has named use it.
+  // Call before the first flush(). Only ports for which set_redirects() says so use the sender.
   void set_burst_sender(std::unique_ptr<BurstSender> sender) noexcept { sender_ = std::move(sender); }
-  // Any thread: whether the device of this port takes XDP redirects. At first none does.
+  // Any thread: whether the device of this port takes XDP redirects. False at first.
   void set_redirects(std::uint16_t port, bool takes) noexcept override {
     redirects_[port].store(takes, std::memory_order_relaxed);
   }
-  // Opens port 1..63, queue 0..15. While a dead owner still has the queue, waits for the request's patience; then EBUSY.
+  // Opens port 1..63, queue 0..15. While a former owner has the queue, waits for the request's bind_timeout; then
+  // EBUSY.
   [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request) override;
   // Closes the port's sockets. Their frames are free at once (copy) or after a second (zero-copy: the NIC may still
-  // write). Frames of the port that the engine holds stay the engine's.
+  // write). Frames of the port that the engine holds remain with the engine.
   void remove_port(std::uint16_t port) override;
   // -1 when that socket is not open.
   [[nodiscard]] int fd(std::uint16_t port, std::uint16_t queue) const noexcept;
 
-  // Up to `burst` (kBurstMax at most) received frames, from each socket its fair part, starting with another socket
-  // each time; refills the fill rings. The span is good until the next call.
+  // Up to `burst` (kBurstMax at most) received frames, shared equally among the sockets, starting with another socket
+  // each time. Refills the fill rings. The span is valid until the next call.
   [[nodiscard]] std::span<Frame> receive(std::uint32_t burst) noexcept override;
   [[nodiscard]] std::span<Frame> receive() noexcept { return receive(kBurstMax); }
-  // Queues the frame for sending; the kernel learns of it at flush(). False: counted (tx_full, tx_invalid), and the
-  // frame is still the engine's.
+  // Queues the frame for sending; flush() gives it to the kernel. False: counted (tx_full, tx_invalid), and the frame
+  // remains with the engine.
   [[nodiscard]] bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept override;
-  // The engine is done with the frame.
+  // Frees a frame of the engine.
   void release(std::uint32_t index) noexcept override;
-  // A frame to write a packet into, `data` behind kFrameHeadroom; false in a condition when there is none to spare.
+  // A frame to write a packet into, `data` behind kFrameHeadroom; empty (operator bool) beyond the engine's part.
   [[nodiscard]] Frame allocate() noexcept override;
-  // To an application and back. False when the frame is not where the move begins.
-  [[nodiscard]] bool lend(std::uint32_t index, std::uint16_t application) noexcept;
-  [[nodiscard]] bool take_back(std::uint32_t index, std::uint16_t application) noexcept;
-  // Sends what transmit() accepted, and takes completed frames back. Many frames for ports that take redirects leave as
-  // a burst, when there is a sender of bursts; the others through their TX rings. Frames of one port and queue never
-  // overtake each other: a burst waits, for a bounded number of calls, until what is in the ring has completed. What
-  // cannot be sent now (link down, device busy) waits in its TX ring and is tried again by every later call. Bounded:
-  // never waits for a device.
+  // Moves a frame between the engine and an application. False when the frame is not at the first of the two.
+  [[nodiscard]] bool give_to_application(std::uint32_t index, std::uint16_t application) noexcept;
+  [[nodiscard]] bool take_from_application(std::uint32_t index, std::uint16_t application) noexcept;
+  // Sends the frames that transmit() accepted, and frees completed ones. Many frames for ports that take redirects
+  // leave as a burst, when there is a burst sender; the others leave through their TX rings. Frames of one port and
+  // queue never overtake each other: a burst waits, for a bounded number of calls, until the frames in the ring have
+  // completed. Frames that cannot be sent now (link down, device busy) wait in their TX ring and are tried again by
+  // every later call. The call itself never waits for a device.
   void flush() noexcept override;
-  // The same without bursts, which fill a short device queue (veth: 256 packets) faster than its receiver empties it.
+  // flush() without bursts, which fill a short device queue (veth: 256 packets) faster than its receiver empties it.
   void flush_paced() noexcept override;
 
-  // Sleeps until packets wait, wake() is called, or the timeout; shorter while frames are on their way out, so that
-  // flush() is called again soon. With busy_poll it never sleeps and says `traffic`.
+  // Sleeps until packets wait, wake() is called, or the timeout; shorter while frames are in flight, so that flush() is
+  // called again soon. With busy_poll it does not sleep and returns `traffic`.
   [[nodiscard]] Wake wait(std::chrono::milliseconds timeout) noexcept override;
   // Any thread, and signal handlers: the present or next wait() returns `called`.
   void wake() noexcept override;
@@ -108,16 +110,15 @@ class Driver final : public FrameIo, public Sockets {
     const QueueStatistics& counted = statistics(port, queue);
     return {counted.tx.value(), counted.completions.value()};
   }
-  // Any thread: the counters of places, and refused moves. check() is for the driver's thread.
+  // Any thread: frames by place, and refused moves. Only the driver's thread may call check().
   [[nodiscard]] const FrameLedger& ledger() const noexcept { return pool_.ledger(); }
-  // Any thread: maps the frames into another process.
+  // Any thread. Its fd lets another process map the frames.
   [[nodiscard]] const FrameMemory& memory() const noexcept { return pool_.memory(); }
-  // How many frames the engine and applications may have together before allocate() refuses.
+  // Frames that the engine and applications may have together before allocate() refuses.
   [[nodiscard]] std::uint32_t engine_frames() const noexcept override { return engine_frames_; }
 
-  // Copies the kernel's own counters into statistics(); a system call per socket, so about once a second.
-  void read_kernel_statistics() noexcept;
-  // Looks into the rings, notes in the ledger which frames wait there, and checks that everything adds up.
+  // Reads the rings, notes in the ledger which frames wait there, and checks ledger and free stack. It walks all
+  // frames: the tests call it at every quiet point, the daemon does not.
   [[nodiscard]] Status audit();
 
  private:

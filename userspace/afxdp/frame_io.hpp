@@ -1,4 +1,4 @@
-// frame_io.hpp - what the engine asks of whoever moves frames: the driver, or memory in a test.
+// frame_io.hpp - the engine's interface to packet I/O: implemented by the driver, and over plain memory in tests.
 //
 // Rules of ownership, threads and errors are the driver's (driver.hpp). A virtual call costs a nanosecond or two; a
 // frame through a copy-mode socket costs a thousand.
@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kBurstMax = 64;
 
 enum class Wake : std::uint8_t { traffic, called, timeout };
 
-// Of one socket: frames queued for sending, and frames given back after it, since the socket's first opening.
+// Of one port and queue, since its first socket was opened: frames queued for sending, and frames completed.
 struct SentFrames {
   std::uint64_t queued = 0;
   std::uint64_t completed = 0;
@@ -26,13 +26,14 @@ class FrameIo {
  public:
   virtual ~FrameIo() = default;
 
-  // Fewer than `burst` frames (kBurstMax at most): nothing else was waiting. Good until the next call.
+  // Up to `burst` frames (kBurstMax at most); fewer mean that no other frame was waiting. Valid until the next call.
   [[nodiscard]] virtual std::span<Frame> receive(std::uint32_t burst) noexcept = 0;
   [[nodiscard]] virtual bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept = 0;
   virtual void release(std::uint32_t index) noexcept = 0;
   [[nodiscard]] virtual Frame allocate() noexcept = 0;
   virtual void flush() noexcept = 0;
-  // As flush(), at the pace of sockets: for many packets that become due in one moment, and came in over a long one.
+  // flush() through the TX rings only: for held packets, of which many leave at once after they came in over a longer
+  // time.
   virtual void flush_paced() noexcept = 0;
   [[nodiscard]] virtual Wake wait(std::chrono::milliseconds timeout) noexcept = 0;
   virtual void wake() noexcept = 0;

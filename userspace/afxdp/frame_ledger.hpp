@@ -1,9 +1,9 @@
-// frame_ledger.hpp - where every frame is. Each frame is in exactly one place and has one owner there.
+// frame_ledger.hpp - the place and the owner of every frame. A frame is in exactly one place and has one owner.
 //
 // Shape    4 bytes per frame, fixed at construction; a counter per place.
 // Cost     move() is one compare, one store and two counter updates. It never allocates and never throws.
-// Errors   a move that does not start where the frame is (a double free, a bogus completion, an index out of range), or
-//          leads nowhere else, changes nothing, is counted, and returns false.
+// Errors   a move whose start is not the frame's place and owner (a double free, a bogus completion, an index out of
+//          range), or whose end equals its start, changes nothing, is counted, and returns false.
 // Thread   one writer; count(), refused_moves() and double_frees() may be read by any thread.
 #pragma once
 
@@ -23,18 +23,18 @@ enum class Place : std::uint8_t {
   free,         // on the free stack
   fill,         // given to the kernel for receive
   rx,           // received, waiting in an RX ring: seen there by Driver::audit()
-  engine,       // being judged, or held
-  tx,           // accepted for transmit: on a TX ring, or about to be
+  engine,       // in a burst of the engine, or held by it
+  tx,           // accepted by transmit(): collected, or on a TX ring
   completion,   // transmitted, waiting in a completion ring: seen there by Driver::audit(); or left by a removed socket
-  application,  // lent to an application
+  application,  // with an application
 };
 inline constexpr std::size_t kPlaces = 7;
 [[nodiscard]] std::string_view name_of(Place place) noexcept;
 
-// Who has the frame in its place: a socket, an engine, an application, or nobody.
+// Who has the frame: a socket, an engine, an application, or nobody.
 using Owner = std::uint16_t;
 inline constexpr Owner kNobody = 0;
-inline constexpr Owner kRetired = 0x7fff;  // was with a removed zero-copy socket, whose NIC may still write to it
+inline constexpr Owner kRetired = 0x7fff;  // frames of a removed zero-copy socket, to which its NIC may still write
 [[nodiscard]] constexpr Owner socket_owner(std::uint16_t port, std::uint16_t queue) noexcept {
   return static_cast<Owner>(port * DP_QUEUES_MAX + queue);  // never 0: port 0 means "none"
 }
@@ -65,7 +65,7 @@ class FrameLedger {
     change(to.place, 1);
     return true;
   }
-  // Free, owned by nobody, when there is no such frame.
+  // kFree when there is no such frame.
   [[nodiscard]] Where where(std::uint32_t frame) const noexcept {
     return frame < slots_.size() ? slots_[frame] : kFree;
   }
@@ -77,7 +77,7 @@ class FrameLedger {
   [[nodiscard]] std::uint64_t refused_moves() const noexcept { return refused_moves_.value(); }
   [[nodiscard]] std::uint64_t double_frees() const noexcept { return double_frees_.value(); }
 
-  // Recounts every frame; fails naming the place whose counter is wrong. Takes a millisecond for a million frames.
+  // Recounts every frame; the error names the place whose counter is wrong. Takes a millisecond for a million frames.
   [[nodiscard]] Status check() const;
 
  private:

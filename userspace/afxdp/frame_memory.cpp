@@ -8,7 +8,8 @@
 namespace twinpath::afxdp {
 namespace {
 
-// A hole in a memfd is filled at first touch, and touching it when memory is short kills: so allocate first.
+// A page of a memfd is allocated at first access, and an access when memory is short ends the process: allocate all
+// first.
 Result<UniqueFd> sealed_memfd(std::size_t bytes) {
   UniqueFd fd{::memfd_create("twinpath-frames", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
   if (!fd) return fail(errno, "create frame memory");

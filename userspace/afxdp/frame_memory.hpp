@@ -1,11 +1,11 @@
-// frame_memory.hpp - the memory that all packets of a gateway lie in: a row of frames of equal size.
+// frame_memory.hpp - the memory of all packets of a gateway: a row of frames of equal size.
 //
 // Shape    frame n is at n × frame_bytes. 2048-byte frames carry packets of up to 1792 bytes, 4096-byte ones 3840,
 //          because the kernel keeps 256 bytes of headroom.
 // Owner    this object owns a memfd and one mapping of it. Other processes map the same memfd; it is sealed against
-//          shrinking and growing, so that none of them can make the others' accesses fault.
-// Errors   create() refuses a size the kernel would refuse as UMEM, and fails when memory is short: pages are there
-//          before the first packet, not faulted in by it.
+//          shrinking and growing, so no process can make another one's access fault.
+// Errors   create() refuses sizes that the kernel refuses as UMEM, and fails when memory is short: it allocates all
+//          pages, so no packet causes a page fault.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class FrameMemory {
   [[nodiscard]] std::uint64_t address(std::uint32_t frame) const noexcept {
     return std::uint64_t{frame} << frame_shift_;
   }
-  // May be out of range when the address is bogus: ask the ledger before use.
+  // kNoFrame when the address lies outside the memory. Check the ledger before use.
   [[nodiscard]] std::uint32_t frame_at(std::uint64_t address) const noexcept {
     const std::uint64_t frame = address >> frame_shift_;
     return frame < frames_ ? static_cast<std::uint32_t>(frame) : kNoFrame;

@@ -20,7 +20,7 @@ class FramePool {
  public:
   [[nodiscard]] static Result<FramePool> create(std::uint32_t frames, std::uint32_t frame_bytes);
 
-  // A free frame goes to `to`; kNoFrame when none is left.
+  // Moves a free frame to `to`; kNoFrame when none is left.
   [[nodiscard]] std::uint32_t take(Where to) noexcept {
     if (free_.empty()) return kNoFrame;
     const std::uint32_t frame = free_.back();
@@ -34,19 +34,19 @@ class FramePool {
     free_.push_back(frame);  // within the capacity reserved at creation: there are no more frames than that
     return true;
   }
-  // Between places other than free.
+  // Moves a frame between places other than free.
   [[nodiscard]] bool move(std::uint32_t frame, Where from, Where to) noexcept {
     assert(from.place != Place::free && to.place != Place::free);
     return ledger_->move(frame, from, to);
   }
 
-  // Moves every frame that `owner` has in a place of the kernel (fill, rx, tx, completion); cold path.
+  // Moves every frame that `owner` has in a place of the kernel (fill, rx, tx, completion); not for the packet loop.
   void move_all(Owner owner, Where to) noexcept;
 
   [[nodiscard]] std::uint32_t free_frames() const noexcept { return static_cast<std::uint32_t>(free_.size()); }
   [[nodiscard]] const FrameMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] const FrameLedger& ledger() const noexcept { return *ledger_; }
-  // The ledger's check, and that the stack agrees with it.
+  // Checks the ledger, and that the stack has exactly its free frames.
   [[nodiscard]] Status check() const;
 
  private:

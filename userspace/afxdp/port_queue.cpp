@@ -89,7 +89,7 @@ bool PortQueue::transmit(const Frame& frame, Owner engine) noexcept {
   }
   const FrameMemory& memory = pool_.memory();
   const auto address = static_cast<std::uint64_t>(frame.data - memory.base());
-  // The kernel would skip a bad descriptor without ever completing it: the frame would be lost.
+  // The kernel skips a bad descriptor without completing it: its frame would be lost.
   if (!memory.fits(address, frame.length) || memory.frame_at(address) != frame.index ||
       !pool_.move(frame.index, {engine, Place::engine}, {owner(), Place::tx})) {
     statistics_.tx_invalid.add();
@@ -110,7 +110,7 @@ bool PortQueue::offer(BurstSender& burst) noexcept {
   return true;
 }
 
-void PortQueue::settle(bool sent) noexcept {
+void PortQueue::end_burst(bool sent) noexcept {
   const std::uint32_t count = std::exchange(offered_, 0);
   if (!sent || count == 0) return;
   for (std::uint32_t i = 0; i < count; ++i)
@@ -137,13 +137,14 @@ void PortQueue::flush() noexcept {
   reclaim();
 }
 
-// Copy mode: whatever the kernel has taken completes by itself. A zero-copy driver may sleep with packets on their way.
+// In copy mode a packet that the kernel has taken completes by itself. A zero-copy driver may sleep with packets in
+// flight.
 bool PortQueue::needs_kick() const noexcept {
   const auto& tx = socket_->tx();
   return mode_ == SocketMode::copy ? tx.undone() != 0 : in_flight_ != 0 && tx.needs_wakeup();
 }
 
-// False when kicking on would change nothing now. Descriptors left undone are kicked again by the next flush.
+// False when another kick would change nothing now. The next flush kicks for descriptors that are still undone.
 bool PortQueue::kick() noexcept {
   const std::uint32_t before = undone();
   statistics_.kicks.add();
@@ -185,17 +186,6 @@ void PortQueue::audit() noexcept {
   for (std::uint32_t i = 0; i < received; ++i) note(socket_->rx().peek(i).addr, Place::fill, Place::rx);
   const std::uint32_t completed = socket_->completion().waiting(UINT32_MAX);
   for (std::uint32_t i = 0; i < completed; ++i) note(socket_->completion().peek(i), Place::tx, Place::completion);
-}
-
-// Counters of the kernel begin at 0 with each socket; ours go on.
-void PortQueue::read_kernel_statistics() noexcept {
-  const auto now = socket_->statistics();
-  if (!now) return;
-  statistics_.kernel_rx_dropped.add(now->rx_dropped - kernel_seen_.rx_dropped);
-  statistics_.kernel_rx_ring_full.add(now->rx_ring_full - kernel_seen_.rx_ring_full);
-  statistics_.kernel_fill_ring_empty.add(now->rx_fill_ring_empty_descs - kernel_seen_.rx_fill_ring_empty_descs);
-  statistics_.kernel_tx_invalid.add(now->tx_invalid_descs - kernel_seen_.tx_invalid_descs);
-  kernel_seen_ = *now;
 }
 
 }  // namespace twinpath::afxdp

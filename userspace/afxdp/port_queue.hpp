@@ -1,12 +1,12 @@
-// port_queue.hpp - one queue of one port: a socket, the frames it has, and how many it may have.
+// port_queue.hpp - one queue of one port: a socket, the frames it has, and its quotas.
 //
-// Quota    `fill` frames for receive and `tx` frames for transmit. The driver shares them out so that all `tx` quotas
-//          together stay below a part of the memory: however many links are stuck, transmit never takes the frames that
-//          receive needs.
-// Rule     every frame that comes out of a ring is looked up in the ledger before it is believed.
-// Ways out transmit() only collects. The driver then sends the collected frames through the TX ring (flush), or as part
-//          of a burst (offer, settle). A burst overtakes what is in the ring, so it may begin only when the ring is idle;
-//          what it sends is on the device's queue at once, so the ring may follow it at any time.
+// Quota    `fill` frames for receive and `tx` frames for transmit. The driver divides frame memory so that
+//          all `tx` quotas together stay below a part of it: however many links are stuck, transmit never takes the
+//          frames that receive needs.
+// Rule     a frame that comes out of a ring is used only if the ledger says that it was in that ring.
+// Sending  transmit() only collects. The driver then sends the collected frames through the TX ring (flush), or as part
+//          of a burst (offer, end_burst). A burst overtakes frames in the ring, so it may begin only when the ring is
+//          idle. Its frames are on the device's queue when the burst is sent, so the ring may be used right after it.
 // Thread   the driver's. noexcept and free of allocation after open().
 #pragma once
 
@@ -41,7 +41,7 @@ class PortQueue {
                                                                const SocketOptions& options);
   PortQueue(const PortQueue&) = delete;
   PortQueue& operator=(const PortQueue&) = delete;
-  // Its frames stay where the ledger has them: the driver decides when they are safe to use again.
+  // The frames stay in the ledger as this socket's: the driver decides when they may be used again.
   ~PortQueue() = default;
 
   [[nodiscard]] const QueueAddress& address() const noexcept { return address_; }
@@ -50,38 +50,39 @@ class PortQueue {
   [[nodiscard]] Owner owner() const noexcept { return socket_owner(address_.port, address_.queue); }
   void set_quota(Quota quota) noexcept { quota_ = quota; }
 
-  // Received frames, into `out`; they move to `engine`. Returns how many.
+  // Moves received frames to `engine` and writes them into `out`. Returns how many.
   [[nodiscard]] std::uint32_t receive(std::span<Frame> out, Owner engine) noexcept;
-  // Brings the frames for receive up to the quota, as far as free frames go.
+  // Fills the fill ring up to the quota, as far as there are free frames.
   void refill() noexcept;
-  // The frame moves from `engine` to TX; false when there is no room, or the frame is not one that can be sent.
+  // Moves the frame from `engine` to TX. False: ring or quota is full, or the frame cannot be sent (statistics say
+  // which).
   [[nodiscard]] bool transmit(const Frame& frame, Owner engine) noexcept;
-  // Puts what was collected on the TX ring, takes completed frames back and makes the kernel send, a bounded number of
+  // Puts the collected frames on the TX ring, frees completed ones and makes the kernel send, a bounded number of
   // times.
   void flush() noexcept;
-  // Takes completed frames back.
+  // Frees completed frames.
   void reclaim() noexcept;
 
-  // Collected, and not yet on any way out; the longest of them.
+  // Frames that are collected, and neither in the TX ring nor sent; the length of the longest.
   [[nodiscard]] std::uint32_t collected() const noexcept { return static_cast<std::uint32_t>(collected_.size()); }
   [[nodiscard]] std::uint32_t longest() const noexcept { return longest_; }
   // Every frame given to the TX ring has come back.
   [[nodiscard]] bool ring_idle() const noexcept { return in_flight_ == collected(); }
-  // For the driver's bookkeeping: calls of flush() in a row for which a burst has waited for the ring.
+  // Kept for the driver: calls of flush() in a row for which a burst has waited for the ring.
   [[nodiscard]] std::uint32_t waited() const noexcept { return waited_; }
   void set_waited(std::uint32_t flushes) noexcept { waited_ = flushes; }
-  // Puts collected frames that were not offered yet into the burst. False: it is full before all are in.
+  // Puts the collected frames that were not offered yet into the burst. False: the burst became full before all were
+  // in.
   [[nodiscard]] bool offer(BurstSender& burst) noexcept;
-  // What became of the frames offered: sent, and free again; or still collected.
-  void settle(bool sent) noexcept;
+  // Ends the burst: the offered frames were sent and become free, or they were not and stay collected.
+  void end_burst(bool sent) noexcept;
 
-  // Frames given for transmit that have not come back, and those of them the kernel has not even looked at.
+  // Frames given to transmit() that have not completed; descriptors on the TX ring that the kernel has not taken.
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::uint32_t undone() const noexcept { return socket_->tx().undone(); }
 
-  // Notes in the ledger what waits in the RX and completion rings.
+  // Notes in the ledger which frames wait in the RX and completion rings.
   void audit() noexcept;
-  void read_kernel_statistics() noexcept;
 
  private:
   PortQueue(const QueueAddress& address, FramePool& pool, QueueStatistics& statistics, Quota quota,
@@ -103,7 +104,6 @@ class PortQueue {
   std::uint32_t offered_ = 0;        // of these, from the front
   std::uint32_t longest_ = 0;
   std::uint32_t waited_ = 0;
-  xdp_statistics kernel_seen_{};
 };
 
 }  // namespace twinpath::afxdp

@@ -1,8 +1,9 @@
 // ring.hpp - the four rings a socket shares with the kernel, as one class per direction.
 //
 // Shape    a power of two of entries and two free-running 32-bit counters; each side writes one of them.
-// Thread   one on our side. The kernel is the other side, so counters are read with acquire and written with release.
-// Start    cached counters begin at what the kernel shows, never at an unset value.
+// Thread   one in this process. The kernel is the other side, so counters are read with acquire and written with
+//          release.
+// Start    cached counters begin at the values in the mapping.
 // Source   net/xdp/xsk_queue.h, "The operations on the rings are the following".
 #pragma once
 
@@ -15,7 +16,7 @@
 
 namespace twinpath::afxdp {
 
-// Where the parts of a ring lie. Owns nothing.
+// Addresses of the parts of a ring. Owns nothing.
 struct RingView {
   std::uint32_t* producer = nullptr;
   std::uint32_t* consumer = nullptr;
@@ -45,7 +46,7 @@ class RingMapping {
   RingView view_;
 };
 
-// We write, the kernel reads: fill (addresses) and TX (descriptors).
+// This side writes, the kernel reads: fill (addresses) and TX (descriptors).
 template <class Entry>
 class ProducerRing {
  public:
@@ -53,12 +54,12 @@ class ProducerRing {
   explicit ProducerRing(const RingView& view) noexcept
       : view_(view), written_(load(view.producer)), cached_consumer_(load(view.consumer)) {}
 
-  // Entries that can be pushed. Looks at the kernel's counter only when fewer than `wanted` are known to be free.
+  // Entries that can be pushed. Reads the kernel's counter only when fewer than `wanted` are known to be free.
   [[nodiscard]] std::uint32_t room(std::uint32_t wanted) noexcept {
     if (known_room() < wanted) cached_consumer_ = load(view_.consumer);
     return known_room();
   }
-  // Needs room; the kernel sees it after publish().
+  // Precondition: room() is not 0. The kernel sees the entry after publish().
   void push(const Entry& entry) noexcept { static_cast<Entry*>(view_.entries)[written_++ & (view_.size - 1)] = entry; }
   void publish() noexcept {
     std::atomic_ref<std::uint32_t>(*view_.producer).store(written_, std::memory_order_release);
@@ -78,7 +79,7 @@ class ProducerRing {
   std::uint32_t cached_consumer_ = 0;
 };
 
-// The kernel writes, we read: RX (descriptors) and completion (addresses).
+// The kernel writes, this side reads: RX (descriptors) and completion (addresses).
 template <class Entry>
 class ConsumerRing {
  public:
@@ -86,7 +87,7 @@ class ConsumerRing {
   explicit ConsumerRing(const RingView& view) noexcept
       : view_(view), read_(load(view.consumer)), cached_producer_(load(view.producer)) {}
 
-  // Entries that wait, `most` at most. Looks at the kernel's counter only when fewer than `most` are known.
+  // Entries that wait, `most` at most. Reads the kernel's counter only when fewer than `most` are known.
   [[nodiscard]] std::uint32_t waiting(std::uint32_t most) noexcept {
     if (cached_producer_ - read_ < most) cached_producer_ = load(view_.producer);
     const std::uint32_t count = cached_producer_ - read_;
@@ -96,7 +97,7 @@ class ConsumerRing {
   [[nodiscard]] Entry peek(std::uint32_t n) const noexcept {
     return static_cast<const Entry*>(view_.entries)[(read_ + n) & (view_.size - 1)];
   }
-  // Gives the first `count` entries' room back to the kernel.
+  // Gives the first `count` entries back to the kernel.
   void release(std::uint32_t count) noexcept {
     read_ += count;
     std::atomic_ref<std::uint32_t>(*view_.consumer).store(read_, std::memory_order_release);

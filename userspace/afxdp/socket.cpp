@@ -90,7 +90,7 @@ Status Socket::map_rings() {
 }
 
 // Copy mode sends 32 packets per call and only as many bytes as the socket's send buffer holds (about 250 small packets
-// by default). Both limits cost kicks; where raising them is not possible, transmit works all the same.
+// by default). Low limits cost more kicks. Where they cannot be raised, transmit still works.
 void Socket::widen_send_limits() const noexcept {
   const std::uint32_t budget = options_.rings.tx;
   static_cast<void>(::setsockopt(fd_.get(), SOL_XDP, kMaxTxSkbBudget, &budget, sizeof(budget)));
@@ -98,10 +98,10 @@ void Socket::widen_send_limits() const noexcept {
   static_cast<void>(::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(buffer_bytes)));
 }
 
-// The kernel lets a dead socket's queue go in a work item, some milliseconds after close() or exit.
+// The kernel releases the queue of a closed socket in a work item, some milliseconds after close() or exit.
 Status Socket::bind(std::uint32_t ifindex, std::uint32_t queue) {
   const sockaddr_xdp address = address_of(umem_, options_.bind_flags, ifindex, queue);
-  const auto deadline = steady_clock::now() + options_.patience;
+  const auto deadline = steady_clock::now() + options_.bind_timeout;
   while (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     if (errno == EBUSY && steady_clock::now() < deadline) {
       std::this_thread::sleep_for(kBindPause);
@@ -120,14 +120,6 @@ Result<SocketMode> Socket::mode() const {
   socklen_t bytes = sizeof(options);
   if (::getsockopt(fd_.get(), SOL_XDP, XDP_OPTIONS, &options, &bytes) != 0) return fail(errno, "read socket options");
   return (options.flags & XDP_OPTIONS_ZEROCOPY) != 0 ? SocketMode::zerocopy : SocketMode::copy;
-}
-
-Result<xdp_statistics> Socket::statistics() const {
-  xdp_statistics statistics{};
-  socklen_t bytes = sizeof(statistics);
-  if (::getsockopt(fd_.get(), SOL_XDP, XDP_STATISTICS, &statistics, &bytes) != 0)
-    return fail(errno, "read socket statistics");
-  return statistics;
 }
 
 Kick Socket::kick_tx() const noexcept {

@@ -4,7 +4,7 @@
 //          binding, so that the first packet finds a frame.
 // Rings    each socket has its own fill and completion ring: the kernel wants one pair per (device, queue), also when
 //          the UMEM is shared.
-// Where    the network namespace of create() decides which devices bind() can see; the caller stands in the right one.
+// Netns    create() must run in the network namespace of the device: it decides which devices bind() finds.
 // Thread   the driver's. No method allocates after bind().
 #pragma once
 
@@ -31,13 +31,14 @@ struct RingSizes {
 
 struct SocketOptions {
   RingSizes rings;
-  std::uint16_t bind_flags = 0;              // more flags for bind(2): XDP_USE_SG will go here
-  std::chrono::milliseconds patience{2000};  // how long bind() waits for a dead owner's queue to be let go
+  std::uint16_t bind_flags = 0;  // more flags for bind(2)
+  // How long bind() waits for the kernel to release the queue of a former owner.
+  std::chrono::milliseconds bind_timeout{2000};
 };
 
 enum class Kick : std::uint8_t {
-  done,     // the kernel took what it wanted
-  again,    // it can take no more at present
+  done,     // the kernel took as many descriptors as it sends per call
+  again,    // it can take no more now; try again later
   dropped,  // copy mode: the device refused one packet, which is completed but not sent; the rest still waits
   down,     // the device is down or gone: nothing moves until that changes
 };
@@ -49,23 +50,23 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
   ~Socket();
 
-  // EBUSY means that the previous owner has only just died, or that it lives: retried for `patience`, then an error.
+  // EBUSY means that the queue's former owner has just died, or that it still runs: retried until `bind_timeout`, then
+  // an error.
   [[nodiscard]] Status bind(std::uint32_t ifindex, std::uint32_t queue);
 
   // For the XSKMAP.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  // What the kernel says the socket became.
+  // The mode that the kernel reports for the bound socket.
   [[nodiscard]] Result<SocketMode> mode() const;
-  [[nodiscard]] Result<xdp_statistics> statistics() const;
 
   [[nodiscard]] ProducerRing<std::uint64_t>& fill() noexcept { return fill_; }
   [[nodiscard]] ConsumerRing<std::uint64_t>& completion() noexcept { return completion_; }
   [[nodiscard]] ConsumerRing<xdp_desc>& rx() noexcept { return rx_; }
   [[nodiscard]] ProducerRing<xdp_desc>& tx() noexcept { return tx_; }
 
-  // Makes the kernel look at the TX ring. Copy mode sends a bounded number of packets per call.
+  // Makes the kernel process the TX ring. Copy mode sends a bounded number of packets per call.
   [[nodiscard]] Kick kick_tx() const noexcept;
-  // Makes a zero-copy driver look at the fill ring.
+  // Makes a zero-copy driver process the fill ring.
   void kick_rx() const noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// sockets.hpp - opening and closing the AF_XDP sockets of ports: what the driver can be asked while it runs.
+// sockets.hpp - opening and closing the AF_XDP sockets of ports while the driver runs.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace twinpath::afxdp {
 
-// What the operator asked for (`sockets` of a port). Automatic is copy: a devmap redirect out of a zero-copy queue
+// The configured mode (`sockets` of a port). Automatic is copy: a devmap redirect out of a zero-copy queue
 // copies every packet.
 enum class SocketWish : std::uint8_t { automatic, copy, zerocopy };
 
@@ -20,14 +20,15 @@ struct SocketRequest {
   std::uint32_t ifindex = 0;
   std::uint16_t queue = 0;
   SocketWish wish = SocketWish::automatic;
-  std::optional<std::chrono::milliseconds> patience{};  // instead of SocketOptions::patience: none beside a busy engine
+  // Overrides SocketOptions::bind_timeout; 0 where a wait would block the engine.
+  std::optional<std::chrono::milliseconds> bind_timeout{};
 };
 
-// The rung of the ladder zero-copy → copy that was reached.
+// The opened socket. Zero-copy that the device refuses falls back to copy.
 struct SocketReport {
-  int fd = -1;  // for the XSKMAP; stays the driver's
+  int fd = -1;  // for the XSKMAP; the driver owns it
   SocketMode mode = SocketMode::copy;
-  std::string fallback;  // why not zero-copy, when that was asked for; else empty
+  std::string fallback;  // why not zero-copy, when it was requested; else empty
 };
 
 // On the driver's thread, between two bursts.

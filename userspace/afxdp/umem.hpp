@@ -2,7 +2,7 @@
 //
 // Rule     sockets that share a UMEM share zero-copy or copy as well, so a driver has one Umem per mode over the same
 //          memory. The first socket registers the memory on itself; each later one binds with XDP_SHARED_UMEM, naming
-//          any socket that is bound. When the last one goes, the next registers again.
+//          any socket that is bound. When the last one is closed, the next one registers again.
 // Why raw  the kernel's interface is used directly instead of libxdp's xsk.h. In 1.3.1 the first socket *is* the
 //          UMEM's fd, so removing that port leaves its queue bound until the end; and create_shared() binds before the
 //          caller can see, let alone fill, the fill ring.
@@ -25,7 +25,7 @@ class Umem {
   Umem(const FrameMemory& memory, SocketMode mode) : memory_(memory), mode_(mode) {}
 
   [[nodiscard]] SocketMode mode() const noexcept { return mode_; }
-  // A bound socket to share with; -1 when there is none.
+  // The fd of a bound socket to share with; -1 when there is none.
   [[nodiscard]] int anchor() const noexcept { return bound_.empty() ? -1 : bound_.front(); }
   // Registers the memory on a socket; only when there is no anchor.
   [[nodiscard]] Status register_on(int socket) const;

@@ -1,4 +1,4 @@
-// counters.hpp - what the engine counted. Written by the engine's thread, read by any other.
+// counters.hpp - the engine's packet and byte counters. Written by the engine's thread, read by any other.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace twinpath {
 
-// One writer, so no locked instruction is needed: a plain load, an add, a store that others may see torn between the
-// two fields but never within one.
+// One writer, so no locked instruction is needed: a plain load, an add and a store. A reader may see one field already
+// changed and the other not yet; each field by itself is whole.
 struct EngineCounter {
   std::atomic<std::uint64_t> packets{0};
   std::atomic<std::uint64_t> bytes{0};
@@ -32,11 +32,11 @@ struct EngineCounter {
 
 struct EngineCounters {
   std::array<EngineCounter, DP_REASONS> reasons;        // drops, by reason
-  std::array<EngineCounter, DP_RULE_IDS_MAX> rules;     // packets judged by a rule
+  std::array<EngineCounter, DP_RULE_IDS_MAX> rules;     // packets that matched a rule
   std::array<EngineCounter, DP_PORTS_MAX> received;     // by ingress port
-  std::array<EngineCounter, DP_PORTS_MAX> transmitted;  // by egress port, forwarded and made
-  EngineCounter made;                                   // frames the engine made: ICMP errors, resets, fragments
-  EngineCounter held;                                   // frames that had to wait
+  std::array<EngineCounter, DP_PORTS_MAX> transmitted;  // by egress port: forwarded packets, and those of `made`
+  EngineCounter made;                                   // frames made here: ICMP errors, TCP resets, fragments
+  EngineCounter held;                                   // packets that the hold stage has held
 };
 
 }  // namespace twinpath

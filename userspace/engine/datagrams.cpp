@@ -36,7 +36,8 @@ bool read_ipv4(std::span<const std::uint8_t> frame, const dp_packet& packet, Fra
   return true;
 }
 
-// The parser has followed this chain: it is no longer than it allows, and the fragment header is in it.
+// The parser has followed this extension chain: it has DP_IPV6_EXTENSIONS_MAX headers at most, a fragment header among
+// them.
 bool read_ipv6(std::span<const std::uint8_t> frame, const dp_packet& packet, FragmentPart& part) noexcept {
   const auto ip = header_at<dp_ipv6>(frame, packet.l3_offset);
   if (!ip) return false;
@@ -70,7 +71,7 @@ std::uint64_t hash_of(const FragmentKey& key, std::uint64_t seed) noexcept {
   return dp_hash_end(hash);
 }
 
-// Puts `range` into the sorted list at `at`, joined with its neighbours where they touch.
+// Inserts `range` into the sorted list at index `at` and joins it with adjacent ranges. False: the list is full.
 bool insert(Datagram& datagram, std::size_t at, Datagram::Range range) noexcept {
   auto& ranges = datagram.ranges;
   const bool joins_left = at > 0 && ranges[at - 1].to == range.from;
@@ -93,30 +94,30 @@ bool insert(Datagram& datagram, std::size_t at, Datagram::Range range) noexcept 
   return true;
 }
 
-// Does the fragment agree with where the datagram ends?
+// Whether the fragment fits the end of the datagram, as far as it is known.
 bool end_agrees(const Datagram& datagram, Datagram::Range range, bool more) noexcept {
   if (datagram.end != 0) return more ? range.to < datagram.end : range.to == datagram.end;
   if (more || datagram.range_count == 0) return true;
   return datagram.ranges[datagram.range_count - 1U].to <= range.to;
 }
 
-PartFate take(Datagram& datagram, const FragmentPart& part) noexcept {
-  if (datagram.spoiled || part.bytes == 0) return PartFate::spoiled;
+FragmentFate take(Datagram& datagram, const FragmentPart& part) noexcept {
+  if (datagram.discarded || part.bytes == 0) return FragmentFate::discarded;
   const Datagram::Range range{static_cast<std::uint16_t>(part.offset / 8),
                               static_cast<std::uint16_t>((part.offset + part.bytes + 7) / 8)};
   auto& ranges = datagram.ranges;
   std::size_t at = 0;
   while (at < datagram.range_count && ranges[at].to <= range.from) ++at;
   if (at < datagram.range_count && ranges[at].from <= range.from && range.to <= ranges[at].to)
-    return PartFate::repeated;
+    return FragmentFate::repeated;
   const bool overlaps = at < datagram.range_count && ranges[at].from < range.to;
   if (overlaps || !end_agrees(datagram, range, part.more)) {
-    datagram.spoiled = true;
-    return PartFate::spoiled;
+    datagram.discarded = true;
+    return FragmentFate::discarded;
   }
-  if (!insert(datagram, at, range)) return PartFate::scattered;
+  if (!insert(datagram, at, range)) return FragmentFate::scattered;
   if (!part.more) datagram.end = range.to;
-  return PartFate::fits;
+  return FragmentFate::fits;
 }
 
 }  // namespace
@@ -150,11 +151,11 @@ void apply(const FragmentFacts& facts, dp_packet& later) noexcept {
 }
 
 FragmentTable::FragmentTable(std::uint32_t datagrams, std::uint64_t seed, std::uint32_t lifetime)
-    : slots_(std::bit_ceil(std::max(datagrams, kWays))), seed_(seed), lifetime_(lifetime) {}
+    : slots_(std::bit_ceil(std::max(datagrams, kSlotsPerSet))), seed_(seed), lifetime_(lifetime) {}
 
 std::span<Datagram> FragmentTable::set_of(const FragmentKey& key) noexcept {
-  const std::size_t sets = slots_.size() / kWays;
-  return std::span{slots_}.subspan((hash_of(key, seed_) & (sets - 1)) * kWays, kWays);
+  const std::size_t sets = slots_.size() / kSlotsPerSet;
+  return std::span{slots_}.subspan((hash_of(key, seed_) & (sets - 1)) * kSlotsPerSet, kSlotsPerSet);
 }
 
 Datagram& FragmentTable::find_or_make(const FragmentKey& key, std::uint32_t now) noexcept {

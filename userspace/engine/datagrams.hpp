@@ -1,13 +1,15 @@
-// datagrams.hpp - datagrams of which fragments have passed: what the first one said, and which bytes are taken.
+// datagrams.hpp - datagrams of which fragments have arrived: the first fragment's transport facts, and the bytes
+// received.
 //
-// Shape     sets of four by a keyed hash; a full set gives up its oldest datagram. Memory is fixed at construction.
+// Shape     sets of four by a keyed hash; in a full set the oldest datagram is replaced. Memory is fixed at
+//           construction.
 // Key       RFC 791: source, destination, identification, protocol. RFC 8200: without the protocol. And the ingress
-//           port, so that nobody completes another link's datagram.
-// Overlap   RFC 5722: a datagram with overlapping fragments is discarded, what is still to come of it too. IPv4 alike:
-//           RFC 1858's attacks need overlaps, and no stack sends them. Bytes that came already come to nothing (a
-//           repeated fragment) without harm to the rest.
-// Lifetime  until it is complete, so that a fast sender may use the number again; or 30 s, Linux's ipfrag_time: RFC 791
-//           asks for 15 s at least, RFC 8200 allows 60.
+//           port, so that fragments from one link cannot complete a datagram of another.
+// Overlap   RFC 5722: a datagram with overlapping fragments is discarded, including its fragments still to come. IPv4
+//           is treated alike: RFC 1858's attacks need overlaps, and no stack sends them. A fragment whose bytes have
+//           all been received (a repeated fragment) is dropped and does not discard the datagram.
+// Lifetime  until the datagram is complete, so that a fast sender may use the identification again; or 30 s, Linux's
+//           ipfrag_time: RFC 791 requires 15 s at least, RFC 8200 allows 60 s.
 // Thread    the engine's.
 #pragma once
 
@@ -36,7 +38,7 @@ struct FragmentKey {
   }
 };
 
-// One fragment: bytes [offset, offset + bytes) of what the datagram carries.
+// One fragment: bytes [offset, offset + bytes) of the datagram's payload.
 struct FragmentPart {
   FragmentKey key;
   std::uint32_t offset = 0;
@@ -44,11 +46,12 @@ struct FragmentPart {
   bool more = false;
 };
 
-// Reads what dp_packet has no room for. `frame` has parsed as a fragment with these facts; nothing when it has not.
+// Reads the fragment fields that dp_packet does not keep. `frame` has parsed as the fragment `packet`; no value when a
+// header cannot be read.
 [[nodiscard]] std::optional<FragmentPart> read_fragment(std::span<const std::uint8_t> frame,
                                                         const dp_packet& packet) noexcept;
 
-// What the transport header, which only the first fragment has, says of all of them.
+// Facts of the transport header, which only the first fragment has; they hold for all fragments of the datagram.
 struct FragmentFacts {
   __be16 source_port = 0;
   __be16 destination_port = 0;
@@ -60,7 +63,8 @@ struct FragmentFacts {
 };
 
 [[nodiscard]] FragmentFacts facts_of(const dp_packet& first) noexcept;
-// Lets a later fragment be judged like a packet of its own: its TCP flags are those of a segment in mid-stream.
+// Gives a later fragment these facts, so that it can be decided like a whole packet. Its TCP flags are those of a
+// segment in mid-stream.
 void apply(const FragmentFacts& facts, dp_packet& later) noexcept;
 
 struct Datagram {
@@ -72,11 +76,11 @@ struct Datagram {
 
   FragmentKey key;
   std::uint32_t since = 0;
-  std::uint32_t serial = 0;  // another one with every use of the slot; 0: free
+  std::uint32_t serial = 0;  // a new number for each use of the slot; 0: free
   std::uint32_t waiting = 0;
-  std::uint16_t end = 0;  // in units; 0 until the last fragment came
+  std::uint16_t end = 0;  // in units of eight bytes; 0 until the last fragment has come
   std::uint8_t range_count = 0;
-  bool spoiled = false;
+  bool discarded = false;
   bool known = false;  // `facts` are set
   FragmentFacts facts;
   std::array<Range, kRanges> ranges;
@@ -86,11 +90,11 @@ struct Datagram {
   }
 };
 
-enum class PartFate : std::uint8_t {
+enum class FragmentFate : std::uint8_t {
   fits,
-  repeated,   // its bytes came already
-  spoiled,    // overlaps, or the datagram was spoiled before
-  scattered,  // more gaps than are kept account of
+  repeated,   // all its bytes have come before
+  discarded,  // overlaps another one, or the datagram was discarded before
+  scattered,  // the datagram would have more gaps than kRanges allows
 };
 
 class FragmentTable {
@@ -98,23 +102,23 @@ class FragmentTable {
   // `datagrams` is rounded up to a power of two; `seed` is secret; `lifetime` in ticks.
   FragmentTable(std::uint32_t datagrams, std::uint64_t seed, std::uint32_t lifetime);
 
-  // Takes the fragment into account; never NULL.
+  // Notes the fragment in its datagram, which is made when it is new. The pointer is never NULL.
   struct Admission {
     Datagram* datagram;
-    PartFate fate;
+    FragmentFate fate;
   };
   [[nodiscard]] Admission admit(const FragmentPart& part, std::uint32_t now) noexcept;
-  // The datagram that had this serial number; NULL when it is gone.
+  // The datagram with this serial number; NULL when it is gone.
   [[nodiscard]] Datagram* find(std::uint32_t slot, std::uint32_t serial) noexcept;
   [[nodiscard]] std::uint32_t slot_of(const Datagram& datagram) const noexcept {
     return static_cast<std::uint32_t>(&datagram - slots_.data());
   }
   void forget(Datagram& datagram) noexcept { datagram.serial = 0; }
-  // Every datagram that came in by it.
+  // Forgets every datagram of this ingress port.
   void forget_port(std::uint16_t ingress) noexcept;
 
  private:
-  static constexpr std::uint32_t kWays = 4;
+  static constexpr std::uint32_t kSlotsPerSet = 4;
 
   [[nodiscard]] std::span<Datagram> set_of(const FragmentKey& key) noexcept;
   [[nodiscard]] Datagram& find_or_make(const FragmentKey& key, std::uint32_t now) noexcept;

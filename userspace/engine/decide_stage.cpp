@@ -13,11 +13,11 @@ void DecideStage::run(std::span<Item> burst, std::uint32_t) noexcept {
   }
 }
 
-// A fragment has the facts of its whole datagram by now, so it is decided as if it were no fragment.
+// The reassembly stage has given each fragment the facts of its datagram: a fragment is decided like a whole packet.
 void DecideStage::decide(Item& item) noexcept {
   constexpr __u32 kFragment = DP_PACKET_FRAGMENT | DP_PACKET_FIRST_FRAGMENT;
   dp_packet& packet = item.context.packet;
-  // The port may have gone, or be in another zone now, since the packet was read: it may have waited.
+  // A packet that was held may have come in by a port that is gone now, or that is in another zone.
   const dp_port* port = dp_env_port(&env_, packet.ingress);
   if (port == nullptr || (port->flags & DP_PORT_PRESENT) == 0) return item.drop(DP_STALE_STEER);
   packet.zone = port->zone;
@@ -29,7 +29,7 @@ void DecideStage::decide(Item& item) noexcept {
   if (item.context.match.rule != 0 && !item.again) counters_.rules[item.context.match.rule].add(item.frame.length);
   const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(item.reason));
   if (verdict == DP_DROP) item.fate = Fate::drop;
-  // The kernel passes what is the host's. Here it means that the tables have changed since the packet was steered.
+  // The kernel datapath passes packets for the host by itself. One found here was steered under older tables.
   if (verdict == DP_PASS) item.drop(DP_STALE_STEER);
 }
 

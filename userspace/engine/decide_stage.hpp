@@ -1,5 +1,5 @@
-// decide_stage.hpp - the shared decision (common/decide) about a packet. An ICMP error takes the decision on the flow that it
-// quotes (related.hpp). Thread: the engine's; see stage.hpp for what a stage may do.
+// decide_stage.hpp - the shared decision (common/decide) about a packet. An ICMP error is decided by the flow of the
+// packet that it quotes (related.hpp). Thread: the engine's; see stage.hpp for what a stage may do.
 #pragma once
 
 #include "engine/counters.hpp"

@@ -1,5 +1,6 @@
-// egress_queue.hpp - the queue of an egress port by which a frame leaves that came in by `ingress_queue`: flows keep their
-// order. The header completes struct dp_env: for source files.
+// egress_queue.hpp - the egress port's queue for a frame that came in by `ingress_queue`. All packets of a flow come in
+// by one queue, so they leave by one queue and keep their order. Includes env.hpp, which completes struct dp_env:
+// include it from source files only.
 #pragma once
 
 #include "engine/env.hpp"

@@ -15,11 +15,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kIdle{100};    // longest sleep: commands and stop() end it earlier
 constexpr std::chrono::milliseconds kWaiting{10};  // with packets held
-constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, when nobody says that neighbours changed
+constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, without a neighbours_changed command
 constexpr std::size_t kDepartingMax = 65536;
 constexpr std::uint32_t kHandOverSeconds = 1;  // longer than any transmit ring takes
 constexpr std::uint32_t kBurstsPerFlush = 4;
-constexpr std::uint32_t kTalliesPerSecond = 50;
+constexpr std::uint32_t kTallyFlushesPerSecond = 50;
 constexpr std::uint32_t kFragmentsWaiting = 512;
 
 }  // namespace
@@ -58,9 +58,9 @@ void Engine::stop() noexcept {
   io_.wake();
 }
 
-// Held packets are all that changed neighbours concern: nothing is woken for them while none is held.
+// Changed neighbours concern held packets only: while none is held, the command does not wake the engine.
 std::uint64_t Engine::post(EngineCommand command) noexcept {
-  while (posted_ - answered_ >= kCommandsMax) (void)next_reply();
+  while (posted_ - replied_ >= kCommandsMax) (void)next_reply();
   command.sequence = ++posted_;
   (void)commands_.push(command);  // has room, since unanswered commands are bounded
   if (command.kind != EngineCommandKind::neighbours_changed || held() != 0) io_.wake();
@@ -79,7 +79,7 @@ EngineReply Engine::next_reply() noexcept {
   if (!threaded_) serve_commands();
   for (;;) {
     if (const auto reply = replies_.pop()) {
-      answered_ = reply->sequence;
+      replied_ = reply->sequence;
       return *reply;
     }
     replies_.wait();
@@ -145,7 +145,7 @@ void Engine::forget_port(std::uint16_t port) noexcept {
   const std::uint32_t now = clock_.now();
   release_fragments(now);
   retry_ = true;
-  retry_held(now);  // decides what waits again, and drops what came in by a port that is none
+  retry_held(now);  // decides held packets again, and drops those of a port that is gone
 }
 
 bool Engine::turn() noexcept {
@@ -168,7 +168,8 @@ bool Engine::turn() noexcept {
   release_fragments(now);
   held_.store(static_cast<std::uint32_t>(chain_.hold().queue().size() + chain_.reassembly().size()),
               std::memory_order_relaxed);
-  // While more waits, several bursts leave together: a call to send costs the same for few packets and for many.
+  // While more packets wait to be received, several bursts are flushed together: the system call that sends costs the
+  // same for few packets and for many.
   const bool drained = frames.size() < afxdp::kBurstMax;
   if (drained || ++unsent_bursts_ == kBurstsPerFlush) {
     io_.flush();
@@ -183,8 +184,8 @@ void Engine::finish_all(std::span<Item> items, std::uint32_t now) noexcept {
   for (Item& item : items) finish(item, now);
 }
 
-// Decides every held packet again. Those whose neighbour is resolved or has failed, and those that have waited too long,
-// leave the queue in the order they came; the others stay where they are, ahead of all that comes later.
+// Decides every held packet again. Packets whose neighbour is resolved or has failed, and packets that have waited too
+// long, leave the queue in the order they came. The others keep their place in the queue, ahead of later packets.
 void Engine::retry_held(std::uint32_t now) noexcept {
   HoldStage& hold = chain_.hold();
   if (hold.queue().empty()) return;
@@ -202,7 +203,7 @@ void Engine::retry_held(std::uint32_t now) noexcept {
     if (item.fate == Fate::undecided && item.reason == DP_STEER_NEIGHBOUR) {
       if (!expired && !hold.newly_failed(waiting)) {
         item.fate = Fate::held;
-        hold.ask_again(waiting, now);
+        hold.request_again(waiting, now);
         return false;
       }
       item.drop(DP_NEIGHBOUR_FAILED);
@@ -215,7 +216,7 @@ void Engine::retry_held(std::uint32_t now) noexcept {
   if (!again_.empty()) io_.flush_paced();
 }
 
-// Fragments that came before their first, behind the burst that brought it.
+// Fragments that came before their first fragment: they leave behind the burst that brought it.
 void Engine::release_fragments(std::uint32_t now) noexcept {
   ReassemblyStage& reassembly = chain_.reassembly();
   if (reassembly.empty()) return;
@@ -244,7 +245,8 @@ void Engine::send(Item& item, std::uint32_t now) noexcept {
   account(item, now);
 }
 
-// Its last frame is in the ring: counts the packet on its flow and notes when the flow may be let go.
+// Called when all frames of the packet are in the ring: counts the packet on its flow and notes when the flow may be
+// handed over.
 void Engine::account(const Item& item, std::uint32_t now) noexcept {
   const dp_context& context = item.context;
   if (item.related) return;
@@ -261,12 +263,12 @@ void Engine::drop(const Item& item) noexcept {
 }
 
 void Engine::flush_counts(std::uint32_t now) noexcept {
-  if (tally_.empty() || now - last_flush_ < clock_.per_second() / kTalliesPerSecond + 1) return;
-  tally_.settle();
+  if (tally_.empty() || now - last_flush_ < clock_.per_second() / kTallyFlushesPerSecond + 1) return;
+  tally_.flush();
   last_flush_ = now;
 }
 
-// `drained`: nothing was left to receive. Otherwise more packets of these flows, steered meanwhile, may stand in line.
+// `drained`: no frame was left to receive. Otherwise steered packets of these flows may still wait in the RX rings.
 void Engine::hand_over(std::uint32_t now, bool drained) noexcept {
   if (departing_.empty()) return;
   const std::uint32_t limit = kHandOverSeconds * clock_.per_second();
@@ -275,7 +277,8 @@ void Engine::hand_over(std::uint32_t now, bool drained) noexcept {
     const bool gone = io_.sent(flow.port, flow.queue).completed >= flow.until;
     if (!overdue && !(gone && drained)) return false;
     const HoldQueue& held = chain_.hold().queue();
-    if (!held.empty() && held.waits_for_flow(flow.family, flow.slot)) return true;  // that packet will hand it over
+    if (!held.empty() && held.waits_for_flow(flow.family, flow.slot))
+      return true;  // the held packet hands the flow over when it is sent
     dp_flow_change_flags(&env_, flow.family, flow.slot, flow.control, 0, DP_FLOW_HELD);
     return true;
   });

@@ -1,17 +1,18 @@
 // engine.hpp - the user datapath's worker: bursts of frames through the stages, in one thread.
 //
 // Handing over  A pair the engine installs is HELD: the kernel steers its packets here until the engine's own packet of
-//               that flow has left the socket and nothing else waits to be received. Only then is the flow handed over to
-//               the kernel, so later packets do not overtake the first. Bounded: a flow is handed over kHandOverSeconds
-//               after its packet was queued, whatever became of it (the port gone, the link down). A HELD flow whose
-//               packet was dropped is handed over by the next packet that is sent; until then there is no packet to be
-//               overtaken, and once the daemon is dead the kernel ignores the flag.
-// Frames        Each one received is, at every moment, in a burst, held by the hold or the reassembly stage, or finished: sent,
-//               or released under a reason.
-// Commands      (engine_command.hpp) are carried out between two bursts: on the engine's thread while there is one, else
+//               that flow has left the socket and no other frame waits to be received. Only then is the flow handed
+//               over to the kernel, so later packets do not overtake the first. Bounded: a flow is handed over
+//               kHandOverSeconds after its packet was queued, whatever became of the packet (port gone, link down). A
+//               HELD flow whose packet was dropped is handed over by the next packet of it that is sent; until then
+//               there is no packet that could be overtaken. The kernel ignores the flag once the daemon is dead.
+// Frames        Each one received is, at every moment, in a burst, held by the hold or the reassembly stage, or
+//               finished: sent, or released under a reason.
+// Commands      (engine_command.hpp) are executed between two bursts: on the engine's thread while there is one, else
 //               by the caller of call().
-// Counters      of flows are in the table within a fiftieth of a second (flow_tally.hpp).
-// Owner         the daemon. Thread: run() is the engine's; post(), call() and set_threaded() the control thread's; stop() any.
+// Counters      of flows reach the flow table within a fiftieth of a second (flow_tally.hpp).
+// Owner         the daemon. Thread: run() is the engine's; post(), call() and set_threaded() the control thread's;
+//               stop() any.
 #pragma once
 
 #include <atomic>
@@ -33,7 +34,7 @@ namespace twinpath {
 struct EngineLimits {
   std::uint32_t hold_total = 4096;
   std::uint32_t hold_per_neighbour = 64;
-  std::uint32_t hold_timeout_ms = 3500;  // Linux gives a neighbour up after three probes, a second apart
+  std::uint32_t hold_timeout_ms = 3500;  // Linux fails a neighbour after three probes, a second apart
 };
 
 class Engine {
@@ -46,15 +47,16 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   void run() noexcept;  // until stop()
-  // One burst, and what has waited long enough. False when there was nothing to do. run() is this in a loop, with sleep.
+  // Processes one burst, retries held packets and releases fragments. False: no frame was received. run() calls it in a
+  // loop and sleeps in between.
   bool turn() noexcept;
   void stop() noexcept;
 
-  // Leaves a command for the engine; answers its sequence number. Waits while kCommandsMax commands are unanswered.
+  // Queues a command for the engine; returns its sequence number. Waits while kCommandsMax commands have no reply.
   std::uint64_t post(EngineCommand command) noexcept;
-  // The same, and waits for the reply.
+  // Queues a command and waits for its reply.
   EngineReply call(const EngineCommand& command) noexcept;
-  // Whether a thread is in run(), or about to be: then it carries commands out. At first there is none.
+  // Whether a thread is in run(), or about to be: that thread then executes the commands. False at first.
   void set_threaded(bool threaded) noexcept { threaded_ = threaded; }
 
   [[nodiscard]] const EngineCounters& counters() const noexcept { return *counters_; }
@@ -107,11 +109,11 @@ class Engine {
   std::uint32_t last_flush_ = 0;
   std::uint32_t unsent_bursts_ = 0;
 
-  bool retry_ = false;  // held packets, in the next turn
+  bool retry_ = false;  // retry held packets in the next turn
 
-  // The control thread's: what has been posted and answered.
+  // The control thread's: sequence numbers of the last command posted and of the last one replied to.
   std::uint64_t posted_ = 0;
-  std::uint64_t answered_ = 0;
+  std::uint64_t replied_ = 0;
   bool threaded_ = false;
 
   ValueRing<EngineCommand, kCommandsMax> commands_;

@@ -1,7 +1,7 @@
-// engine_command.hpp - everything that the control side asks of an engine and of its I/O driver, and what it is told back.
+// engine_command.hpp - the commands of the control thread to an engine and its I/O driver, and the replies.
 //
-// Values   numbers and file descriptors, no pointer, no function: a command could come from another process.
-// Order    commands are carried out in the order in which they were posted, between two bursts, and each is answered once.
+// Values   numbers and file descriptors; no pointers and no functions, so a command could come from another process.
+// Order    commands are executed in the order in which they were posted, between two bursts. Each gets one reply.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,20 @@
 namespace twinpath {
 
 enum class EngineCommandKind : std::uint8_t {
-  quiet_point,         // answered when no burst works on tables that it read before the command was posted
-  neighbours_changed,  // held packets are tried again
-  set_addresses,       // the gateway's addresses on port `number`: replies are sent from them
-  forget_rule,         // the counters of rule `number` start at zero: another rule has the number now
-  clear_port,          // the counters of port `number` start at zero
-  forget_port,         // port `number` is gone: what came in by it and waits here is dropped
-  open_socket,    // of port `number`; answered with fd and mode, or with EBUSY at once while a dead owner has the queue
-  close_sockets,  // all of port `number`
-  set_redirects,  // whether the device of port `number` takes XDP redirects
+  quiet_point,         // does nothing: after its reply no burst uses what it read from the tables before the command
+  neighbours_changed,  // held packets are decided again
+  set_addresses,       // the gateway's addresses on port `number`: source addresses of its ICMP errors
+  forget_rule,         // sets the counters of rule `number` to zero: another rule has the number now
+  clear_port,          // sets the counters of port `number` to zero
+  forget_port,         // port `number` is gone: held packets that came in by it are dropped
+  open_socket,         // one of port `number`; the reply has fd and mode, or EBUSY while a former owner has the queue
+  close_sockets,       // all of port `number`
+  set_redirects,       // whether the device of port `number` takes XDP redirects
 };
 
 struct EngineCommand {
   EngineCommandKind kind = EngineCommandKind::quiet_point;
-  bool has_v4 = false, has_v6 = false;  // set_addresses: which of the two there are
+  bool has_v4 = false, has_v6 = false;  // set_addresses: which of `v4` and `v6` are set
   bool takes_redirects = false;
   std::uint16_t number = 0;  // of a port or of a rule
   std::uint16_t queue = 0;   // open_socket
@@ -43,7 +43,7 @@ struct EngineReply {
   int status = 0;              // errno; 0: done
   int fd = -1;                 // open_socket: stays the driver's
   afxdp::SocketMode mode = afxdp::SocketMode::copy;
-  char text[192] = {};  // what failed; with status 0, why not zero-copy; cut off where it is too long
+  char text[192] = {};  // what failed; with status 0, why not zero-copy; truncated to the array
 };
 static_assert(std::is_trivially_copyable_v<EngineReply>);
 

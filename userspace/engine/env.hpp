@@ -1,7 +1,7 @@
-// env.hpp - the lookups of common/env.h, answered by the mappings of the very tables the kernel datapath uses.
+// env.hpp - the lookups of common/env.h, over mappings of the tables that the kernel datapath uses.
 //
 // Thread   one dp_env per engine thread. The mappings are shared with the kernel and the control thread, which publish
-//          by single words; routes and neighbours are asked of their maps by system call, once per new flow.
+//          by single words. Routes and neighbours are looked up in their maps by a system call, once per new flow.
 // Owner    the daemon; spans point into mappings that outlive the engine.
 #pragma once
 
@@ -22,7 +22,7 @@ struct BudgetWindow {
   std::uint32_t used = 0;
 };
 
-// The tables that both datapaths read, mapped. Banked ones hold all their banks, one behind the other.
+// The tables that both datapaths read, mapped. Banked tables hold all their banks, one behind the other.
 struct SharedTables {
   const dp_settings* settings = nullptr;
   std::span<const dp_zone_pair> zone_pairs;
@@ -36,14 +36,14 @@ struct SharedTables {
   std::span<dp_flow_cold> flows6_cold;
 };
 
-// Maps that are no arrays, by file descriptor.
+// File descriptors of the maps that are not arrays and cannot be mapped.
 struct RouteMaps {
   std::array<int, DP_BANKS> routes4{};
   std::array<int, DP_BANKS> routes6{};
   int neighbours = -1;
 };
 
-// Of an object that maps each table in a member of the table's name (MapMemory of userspace/kernel/bpf_map.hpp).
+// Tables of an object that maps each table in a member of the table's name (MapMemory of userspace/kernel/bpf_map.hpp).
 template <class Mapped>
 [[nodiscard]] SharedTables tables_of(const Mapped& mapped) {
   return {&mapped.settings[0],         mapped.zone_pairs.values(), mapped.rules.values(),  mapped.paths.values(),
@@ -61,10 +61,10 @@ struct dp_env : twinpath::SharedTables, twinpath::RouteMaps {
   dp_env(const twinpath::SharedTables& tables, const twinpath::RouteSource& source)
       : SharedTables(tables), routing(&source) {}
 
-  const twinpath::RouteSource* routing = nullptr;  // answers instead of the maps when it is set
-  // Answers of the last route lookups: a caller may hold two at once.
-  std::array<dp_route, 4> route_answers{};
-  std::uint32_t next_answer = 0;
+  const twinpath::RouteSource* routing = nullptr;  // used instead of the maps when it is set
+  // Copies of the last routes found: a caller may use two at once.
+  std::array<dp_route, 4> found_routes{};
+  std::uint32_t next_found = 0;
   std::array<twinpath::BudgetWindow, DP_BUDGETS> budgets{};
 };
 
@@ -93,13 +93,13 @@ DP_INLINE const dp_path* dp_env_path(dp_env* env, __u32 bank, __u32 index) {
 
 DP_INLINE const dp_route* dp_env_route(dp_env* env, __u32 bank, __u8 family, const dp_address* address) {
   if (env->routing != nullptr) return env->routing->route(bank, family, *address);
-  dp_route& answer = env->route_answers[env->next_answer++ % env->route_answers.size()];
+  dp_route& found = env->found_routes[env->next_found++ % env->found_routes.size()];
   if (family == DP_FAMILY_V4) {
     const dp_route_key4 key{32, address->word[0]};
-    return bpf_map_lookup_elem(env->routes4[bank & 1], &key, &answer) == 0 ? &answer : nullptr;
+    return bpf_map_lookup_elem(env->routes4[bank & 1], &key, &found) == 0 ? &found : nullptr;
   }
   const dp_route_key6 key{128, *address};
-  return bpf_map_lookup_elem(env->routes6[bank & 1], &key, &answer) == 0 ? &answer : nullptr;
+  return bpf_map_lookup_elem(env->routes6[bank & 1], &key, &found) == 0 ? &found : nullptr;
 }
 
 DP_INLINE const dp_port* dp_env_port(dp_env* env, __u32 port) { return twinpath::env_detail::at(env->ports, port); }

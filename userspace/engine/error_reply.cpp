@@ -40,7 +40,7 @@ TypeAndCode code_of(ErrorReplyKind kind, std::uint8_t family) noexcept {
   }
 }
 
-// Writes front to back and remembers whether everything fitted.
+// Writes into `out` from front to back and remembers whether all of it fitted.
 class Writer {
  public:
   explicit Writer(std::span<std::uint8_t> out) noexcept : out_(out) {}
@@ -64,7 +64,7 @@ class Writer {
   bool overflow_ = false;
 };
 
-// Ethernet with the tags of the packet answered, addresses swapped.
+// The received packet's Ethernet header with its tags, MAC addresses swapped.
 void put_link(Writer& writer, std::span<const std::uint8_t> frame, const dp_packet& packet) noexcept {
   writer.append(frame.subspan(6, 6));
   writer.append(frame.subspan(0, 6));
@@ -99,18 +99,18 @@ void put_ip(Writer& writer, const dp_packet& packet, const dp_address& from, std
   writer.put(ip);
 }
 
-// Finishes the transport checksum of what was written: the verbs know frames by their facts.
-void finish(std::span<std::uint8_t> out, std::uint32_t used, const dp_packet& answered, const dp_address& from,
-            std::uint8_t protocol) noexcept {
+// Computes the transport checksum of the reply that was written.
+void fill_checksum(std::span<std::uint8_t> out, std::uint32_t used, const dp_packet& received, const dp_address& from,
+                   std::uint8_t protocol) noexcept {
   dp_packet facts{};
-  facts.family = answered.family;
+  facts.family = received.family;
   facts.protocol = protocol;
   facts.source = from;
-  facts.destination = answered.source;
-  facts.l3_offset = answered.l3_offset;
-  const std::uint32_t header = ip_bytes(answered.family);
-  facts.l4_offset = static_cast<std::uint16_t>(answered.l3_offset + header);
-  facts.l3_bytes = static_cast<std::uint16_t>(used - answered.l3_offset);
+  facts.destination = received.source;
+  facts.l3_offset = received.l3_offset;
+  const std::uint32_t header = ip_bytes(received.family);
+  facts.l4_offset = static_cast<std::uint16_t>(received.l3_offset + header);
+  facts.l3_bytes = static_cast<std::uint16_t>(used - received.l3_offset);
   dp_checksum_l4(out.data(), out.data() + used, &facts);
 }
 
@@ -124,14 +124,14 @@ std::uint32_t write_error(ErrorReplyKind kind, std::span<const std::uint8_t> fra
   const TypeAndCode code = code_of(kind, packet.family);
   // type, code, checksum; then 32 bits: zero, the MTU in the lower half (RFC 1191), or the MTU (RFC 4443)
   std::uint8_t icmp[DP_ICMP_BYTES] = {code.type, code.code};
-  const std::uint16_t told = dp_htons(kind == ErrorReplyKind::too_big ? mtu : 0);
-  std::memcpy(icmp + 6, &told, sizeof(told));
+  const std::uint16_t mtu_field = dp_htons(kind == ErrorReplyKind::too_big ? mtu : 0);
+  std::memcpy(icmp + 6, &mtu_field, sizeof(mtu_field));
   Writer writer(out);
   put_link(writer, frame, packet);
   put_ip(writer, packet, from, protocol, DP_ICMP_BYTES + quoted);
   writer.put(icmp);
   writer.append(frame.subspan(packet.l3_offset, quoted));
-  if (writer.used() != 0) finish(out, writer.used(), packet, from, protocol);
+  if (writer.used() != 0) fill_checksum(out, writer.used(), packet, from, protocol);
   return writer.used();
 }
 
@@ -148,17 +148,17 @@ std::uint32_t write_reset(std::span<const std::uint8_t> frame, const dp_packet& 
     dp_tcp received;
     std::memcpy(&received, frame.data() + packet.l4_offset, sizeof(received));
     const std::uint32_t header = (received.data_offset >> 4) * 4U;
-    std::uint32_t taken = packet.l3_bytes - (packet.l4_offset - packet.l3_offset) - header;
-    taken += (packet.tcp_flags & DP_TCP_SYN) != 0 ? 1 : 0;
-    taken += (packet.tcp_flags & DP_TCP_FIN) != 0 ? 1 : 0;
-    reset.acknowledgement = dp_htonl(dp_ntohl(packet.tcp_sequence) + taken);
+    std::uint32_t sequence_bytes = packet.l3_bytes - (packet.l4_offset - packet.l3_offset) - header;
+    sequence_bytes += (packet.tcp_flags & DP_TCP_SYN) != 0 ? 1 : 0;
+    sequence_bytes += (packet.tcp_flags & DP_TCP_FIN) != 0 ? 1 : 0;
+    reset.acknowledgement = dp_htonl(dp_ntohl(packet.tcp_sequence) + sequence_bytes);
     reset.flags = DP_TCP_RST | DP_TCP_ACK;
   }
   Writer writer(out);
   put_link(writer, frame, packet);
   put_ip(writer, packet, packet.destination, DP_PROTOCOL_TCP, sizeof(reset));
   writer.put(reset);
-  if (writer.used() != 0) finish(out, writer.used(), packet, packet.destination, DP_PROTOCOL_TCP);
+  if (writer.used() != 0) fill_checksum(out, writer.used(), packet, packet.destination, DP_PROTOCOL_TCP);
   return writer.used();
 }
 

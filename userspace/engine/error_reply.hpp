@@ -1,8 +1,8 @@
-// error_reply.hpp - what the gateway says to a sender whose packet it will not forward: ICMP errors and TCP resets.
+// error_reply.hpp - writes the ICMP error or the TCP reset for a packet that the gateway refuses to forward.
 //
 // Source   RFC 792, 1122, 1812 (ICMP), RFC 4443 (ICMPv6), RFC 9293 3.10.7 (resets), RFC 1191 and 8201 (too big).
-// Shape    the answer is written into a frame of its own, complete with checksums, from `packet`'s destination MAC back
-//          to its source MAC: it leaves by the port it came in by.
+// Shape    the reply is a frame of its own, complete with checksums, from the refused packet's destination MAC to its
+//          source MAC. It leaves by the port that the refused packet came in by.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace twinpath {
 
-// Addresses the gateway speaks from on a port; absent where it has none of that family.
+// The gateway's own addresses on a port, used as source of ICMP errors; absent where it has none of that family.
 struct PortAddresses {
   std::optional<dp_address> v4;
   std::optional<dp_address> v6;
@@ -21,18 +21,19 @@ struct PortAddresses {
 
 enum class ErrorReplyKind : std::uint8_t {
   time_exceeded,
-  too_big,  // IPv4: fragmentation needed; `mtu` is told
+  too_big,  // IPv4: fragmentation needed; with the MTU
   no_route,
-  host_unreachable,  // the neighbour does not answer
-  prohibited,        // a rule says reject, not TCP
-  reset,             // a rule says reject, TCP
+  host_unreachable,  // Linux could not resolve the neighbour
+  prohibited,        // by a rule that rejects; other protocols than TCP
+  reset,             // by a rule that rejects; TCP
 };
 
-// RFC 1122 3.2.2, RFC 4443 2.4: no error about an error, a later fragment, a group or an unusable source.
+// RFC 1122 3.2.2, RFC 4443 2.4: no error about an error, a later fragment, a packet to a group address or one from
+// a source that names no single host.
 [[nodiscard]] bool may_reply(const dp_packet& packet, ErrorReplyKind kind) noexcept;
 
-// Writes the answer to the packet in `frame` into `out`; bytes written, 0 when `out` is too small or the gateway has no
-// address to speak from.
+// Writes the reply to the packet in `frame` into `out`. Returns the bytes written; 0 when `out` is too small or the
+// gateway has no address of the packet's family on the port.
 [[nodiscard]] std::uint32_t write_error_reply(ErrorReplyKind kind, std::span<const std::uint8_t> frame,
                                               const dp_packet& packet, const PortAddresses& addresses,
                                               std::uint16_t mtu, std::span<std::uint8_t> out) noexcept;

@@ -43,9 +43,9 @@ void ErrorReplyStage::reply(const Item& item, ErrorReplyKind kind, std::uint32_t
   const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
   afxdp::Frame made = io_.allocate();
   if (!made) return;
-  constexpr std::size_t kRoom = 1536;  // frames have 2048 bytes at least, 256 of them headroom
+  constexpr std::size_t kReplyBytesMax = 1536;  // frames have 2048 bytes at least, 256 of them headroom
   made.length = write_error_reply(kind, {item.frame.data, item.frame.length}, packet, addresses_[packet.ingress],
-                                  hop != nullptr ? hop->mtu : 0, {made.data, kRoom});
+                                  hop != nullptr ? hop->mtu : 0, {made.data, kReplyBytesMax});
   if (made.length == 0 || !io_.transmit(made, packet.ingress, item.frame.queue)) {
     io_.release(made.index);
     return;

@@ -1,5 +1,5 @@
-// error_reply_stage.hpp - refused packets get their reply: an ICMP error or a TCP reset (error_reply.hpp), out of the port
-// they came in by. Thread: the engine's; see stage.hpp for what a stage may do.
+// error_reply_stage.hpp - replies to refused packets with an ICMP error or a TCP reset (error_reply.hpp), which leaves
+// by the port the packet came in by. Thread: the engine's; see stage.hpp for what a stage may do.
 #pragma once
 
 #include <array>

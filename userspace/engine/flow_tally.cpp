@@ -7,45 +7,45 @@
 namespace twinpath {
 namespace {
 
-constexpr std::uint32_t kPlaces = 16384;          // 384 KiB: of a thousand flows thirty share a place
-constexpr std::uint32_t kPacketsMost = 1U << 20;  // far from what dp_flow_count can add at a time
+constexpr std::uint32_t kEntries = 16384;        // 384 KiB: of a thousand flows about thirty share an entry
+constexpr std::uint32_t kPacketsMax = 1U << 20;  // far below what one call of dp_flow_count can add
 
-// Version and family in a word. States and families are below 8.
-std::uint32_t mark(std::uint8_t family, std::uint32_t control) noexcept {
+// The version of a control word, with the family in place of the state. States and families are below 8.
+std::uint32_t tag_of(std::uint8_t family, std::uint32_t control) noexcept {
   return (control & DP_FLOW_VERSION_MASK) | family;
 }
 
 }  // namespace
 
-FlowTally::FlowTally(dp_env& env) : env_(env), places_(kPlaces) {}
+FlowTally::FlowTally(dp_env& env) : env_(env), entries_(kEntries) {}
 
 void FlowTally::count(std::uint8_t family, const dp_flow_view& view, std::uint32_t bytes, std::uint32_t now) noexcept {
-  Place& place = places_[view.slot % kPlaces];
-  const std::uint32_t control = mark(family, view.control);
-  if (place.slot != view.slot || place.control != control || place.packets >= kPacketsMost) {
-    settle(place);
-    place.slot = view.slot;
-    place.control = control;
+  Entry& entry = entries_[view.slot % kEntries];
+  const std::uint32_t control = tag_of(family, view.control);
+  if (entry.slot != view.slot || entry.control != control || entry.packets >= kPacketsMax) {
+    flush(entry);
+    entry.slot = view.slot;
+    entry.control = control;
   }
-  ++place.packets;
-  place.bytes += bytes;
-  place.seen = now;
+  ++entry.packets;
+  entry.bytes += bytes;
+  entry.seen = now;
   empty_ = false;
 }
 
-void FlowTally::settle() noexcept {
+void FlowTally::flush() noexcept {
   if (empty_) return;
-  for (Place& place : places_) settle(place);
+  for (Entry& entry : entries_) flush(entry);
   empty_ = true;
 }
 
-void FlowTally::settle(Place& place) noexcept {
-  if (place.packets == 0) return;
-  const auto family = static_cast<std::uint8_t>(place.control & DP_FLOW_STATE_MASK);
-  if (dp_flow_still(&env_, family, place.slot, place.control) != 0)
-    dp_flow_count(&env_, family, place.slot, place.packets, place.bytes, place.seen);
-  place.packets = 0;
-  place.bytes = 0;
+void FlowTally::flush(Entry& entry) noexcept {
+  if (entry.packets == 0) return;
+  const auto family = static_cast<std::uint8_t>(entry.control & DP_FLOW_STATE_MASK);
+  if (dp_flow_still(&env_, family, entry.slot, entry.control) != 0)
+    dp_flow_count(&env_, family, entry.slot, entry.packets, entry.bytes, entry.seen);
+  entry.packets = 0;
+  entry.bytes = 0;
 }
 
 }  // namespace twinpath

@@ -1,4 +1,5 @@
-// forward_stage.hpp - what both datapaths do last with a packet that leaves: common/edit/forward.h.
+// forward_stage.hpp - rewrites a packet that leaves: translation, TTL, MAC addresses and tag, by common/edit/forward.h,
+// which the kernel datapath uses too.
 // Thread: the engine's; see stage.hpp for what a stage may do.
 #pragma once
 

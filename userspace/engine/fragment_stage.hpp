@@ -18,7 +18,8 @@ class FragmentStage final : public Stage {
 
  private:
   void fragment(Item& item) noexcept;
-  // Sends all or, when the ring is full in between, the first of them. False: not all.
+  // Transmits the fragments. False: the ring became full in between; the fragments before that are sent, the rest
+  // released.
   [[nodiscard]] bool send(std::span<const afxdp::Frame> fragments, const Item& item) noexcept;
 
   dp_env& env_;

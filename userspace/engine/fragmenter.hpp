@@ -1,8 +1,8 @@
-// fragmenter.hpp - IPv4 packets that are too big for the way out and may be cut into fragments.
+// fragmenter.hpp - splits an IPv4 packet that is too big for the egress MTU into fragments.
 //
 // Source   RFC 791 section 3.2 (procedure, copied options), RFC 1812 section 4.2.2.7: as few fragments as possible,
-//          in order. A fragment may be cut again.
-// Shape    pure: from the rewritten frame to one fragment at a time.
+//          in order. A fragment may be fragmented again.
+// Shape    reads the rewritten frame and writes one fragment at a time; no state outside the object.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ class Ipv4Fragmenter {
   // A packet at `l3_offset` of `frame`, whose headers have been checked; `mtu` bytes fit, its header included.
   Ipv4Fragmenter(std::span<const std::uint8_t> frame, std::uint32_t l3_offset, std::uint32_t mtu) noexcept;
 
-  // False when not even eight bytes fit behind the header: RFC 791 promises 68.
+  // False when not even eight bytes fit behind the header: RFC 791 requires an MTU of 68 at least.
   [[nodiscard]] bool possible() const noexcept { return possible_; }
   [[nodiscard]] bool done() const noexcept { return offset_ >= payload_.size(); }
-  // Writes the next fragment, link header first; its bytes, 0 when `out` is too small.
+  // Writes the next fragment, link header first. Returns its bytes; 0 when `out` is too small.
   [[nodiscard]] std::uint32_t next(std::span<std::uint8_t> out) noexcept;
 
  private:

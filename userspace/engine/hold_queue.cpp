@@ -8,7 +8,7 @@
 namespace twinpath {
 namespace {
 
-constexpr std::uint32_t kTotalMax = UINT16_MAX;  // what a flow mark can count
+constexpr std::uint32_t kTotalMax = UINT16_MAX;  // a flow counter has 16 bits
 
 std::size_t hash_of(const AwaitedNeighbour& neighbour) noexcept {
   const auto& word = neighbour.address.word;
@@ -18,8 +18,8 @@ std::size_t hash_of(const AwaitedNeighbour& neighbour) noexcept {
   return dp_hash_end(hash);
 }
 
-std::size_t mark_of(std::uint8_t family, std::uint32_t slot, std::size_t marks) noexcept {
-  return dp_hash_end(dp_hash_add(family, slot)) & (marks - 1);
+std::size_t count_index_of(std::uint8_t family, std::uint32_t slot, std::size_t counts) noexcept {
+  return dp_hash_end(dp_hash_add(family, slot)) & (counts - 1);
 }
 
 bool is_of_flow(const Item& item, std::uint8_t family, std::uint32_t slot) noexcept {
@@ -39,21 +39,21 @@ HoldQueue::HoldQueue(std::uint32_t total, std::uint32_t per_neighbour)
 HoldQueue::NeighbourCount& HoldQueue::count_of(const AwaitedNeighbour& neighbour) noexcept {
   std::size_t at = hash_of(neighbour);
   for (;; ++at) {
-    NeighbourCount& place = neighbours_[at & (neighbours_.size() - 1)];
-    if (place.count == 0) place.neighbour = neighbour;
-    if (place.neighbour == neighbour) return place;
+    NeighbourCount& entry = neighbours_[at & (neighbours_.size() - 1)];
+    if (entry.count == 0) entry.neighbour = neighbour;
+    if (entry.neighbour == neighbour) return entry;
   }
 }
 
 void HoldQueue::count(const Waiting& waiting) noexcept {
   ++count_of(waiting.neighbour).count;
   const dp_context& context = waiting.item.context;
-  if (context.known != 0) ++flow_marks_[mark_of(context.packet.family, context.view.slot, kFlowMarks)];
+  if (context.known != 0) ++flow_counts_[count_index_of(context.packet.family, context.view.slot, kFlowCounts)];
 }
 
 void HoldQueue::count_again() noexcept {
   std::fill(neighbours_.begin(), neighbours_.end(), NeighbourCount{});
-  flow_marks_.fill(0);
+  flow_counts_.fill(0);
   for (const Waiting& waiting : waiting_) count(waiting);
 }
 
@@ -65,7 +65,7 @@ bool HoldQueue::hold(const Item& item, const AwaitedNeighbour& neighbour, std::u
 }
 
 bool HoldQueue::waits_for_flow(std::uint8_t family, std::uint32_t slot) const noexcept {
-  if (flow_marks_[mark_of(family, slot, kFlowMarks)] == 0) return false;
+  if (flow_counts_[count_index_of(family, slot, kFlowCounts)] == 0) return false;
   return std::any_of(waiting_.begin(), waiting_.end(),
                      [&](const Waiting& waiting) { return is_of_flow(waiting.item, family, slot); });
 }

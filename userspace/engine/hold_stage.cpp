@@ -34,16 +34,16 @@ AwaitedNeighbour HoldStage::awaited(const Item& item) noexcept {
 
 void HoldStage::hold(Item& item, std::uint32_t now) noexcept {
   const AwaitedNeighbour neighbour = awaited(item);
-  requests_.ask(neighbour);
+  requests_.request(neighbour);
   if (!queue_.hold(item, neighbour, now, has_failed(neighbour.next_hop))) return item.drop(DP_HOLD_FULL);
   if (!item.again) counters_.held.add(item.frame.length);
   item.fate = Fate::held;
 }
 
-void HoldStage::ask_again(Waiting& waiting, std::uint32_t now) noexcept {
-  if (now - waiting.asked < env_.settings->ticks_per_second) return;
-  waiting.asked = now;
-  requests_.ask(awaited(waiting.item));  // its next hop may be another by now
+void HoldStage::request_again(Waiting& waiting, std::uint32_t now) noexcept {
+  if (now - waiting.requested < env_.settings->ticks_per_second) return;
+  waiting.requested = now;
+  requests_.request(awaited(waiting.item));  // the packet may have another next hop by now
 }
 
 bool HoldStage::has_failed(std::uint16_t next_hop) noexcept {

@@ -1,4 +1,4 @@
-// hold_stage.hpp - packets whose neighbour is not resolved yet are held, and with them the later ones of their flows.
+// hold_stage.hpp - holds packets whose neighbour is not resolved yet, and the later packets of their flows.
 // Thread: the engine's; see stage.hpp for what a stage may do.
 #pragma once
 
@@ -19,10 +19,10 @@ class HoldStage final : public Stage {
   [[nodiscard]] std::string_view name() const noexcept override { return "hold"; }
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
   [[nodiscard]] HoldQueue& queue() noexcept { return queue_; }
-  // Asks once more for the neighbour of a packet that still waits: a request may have been lost.
-  void ask_again(Waiting& waiting, std::uint32_t now) noexcept;
-  // Has resolution of the neighbour failed since the packet came, or since the last call? A failure from before does not
-  // count: the packet has made Linux try anew. The packet has just been decided again.
+  // Requests the neighbour of a packet that still waits once more, after a second: a request may be lost.
+  void request_again(Waiting& waiting, std::uint32_t now) noexcept;
+  // Whether the neighbour has failed since the packet came, or since the last call. An earlier failure does not count:
+  // the packet has made Linux try again. Precondition: the packet has just been decided again.
   [[nodiscard]] bool newly_failed(Waiting& waiting) noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// item.hpp - one frame on its way through the stages, with what is known and decided of it.
+// item.hpp - one frame in the stages: its facts, and what was decided about it.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace twinpath {
 
-// What is to happen to the frame when the burst leaves the last stage. Exactly one of them, always.
+// What the engine does with the frame after the last stage.
 enum class Fate : std::uint8_t {
   undecided,   // later stages still work on it
   send,        // ready to leave by `egress`
@@ -22,8 +22,8 @@ struct Item {
   dp_context context;
   int reason = DP_NONE;  // enum dp_reason
   Fate fate = Fate::undecided;
-  bool related = false;      // an ICMP error about the flow in context.view: travels with it, is no packet of it
-  bool again = false;        // has been held: was counted when it first passed
+  bool related = false;      // an ICMP error about the flow in context.view: takes its next hop, is not counted on it
+  bool again = false;        // has been held: rule and hold counters have counted it before
   std::uint16_t egress = 0;  // port number
 
   [[nodiscard]] bool undecided() const noexcept { return fate == Fate::undecided; }

@@ -1,4 +1,4 @@
-// neighbour_requests.hpp - how the engine asks for a neighbour it has packets for.
+// neighbour_requests.hpp - the engine's requests to resolve neighbours that packets wait for.
 #pragma once
 
 #include "engine/hold_queue.hpp"
@@ -10,7 +10,7 @@ namespace twinpath {
 class NeighbourRequests {
  public:
   virtual ~NeighbourRequests() = default;
-  virtual void ask(const AwaitedNeighbour& neighbour) noexcept = 0;
+  virtual void request(const AwaitedNeighbour& neighbour) noexcept = 0;
 };
 
 }  // namespace twinpath

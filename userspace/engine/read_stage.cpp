@@ -11,7 +11,8 @@
 namespace twinpath {
 namespace {
 
-// The port as XDP saw it. Metadata is our own program's; a frame without it came while no program steered.
+// The ingress port from the metadata; 0 when the frame has no valid metadata: it was steered by another program or an
+// older version.
 std::uint16_t ingress_of(const afxdp::Frame& frame) noexcept {
   dp_metadata metadata;
   std::memcpy(&metadata, frame.data - sizeof(metadata), sizeof(metadata));

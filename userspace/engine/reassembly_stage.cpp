@@ -24,8 +24,8 @@ void ReassemblyStage::admit(Item& item, std::uint32_t now) noexcept {
   const auto part = read_fragment({item.frame.data, item.frame.length}, packet);
   if (!part) return item.drop(DP_BAD_FRAGMENT);
   const auto [datagram, fate] = table_.admit(*part, now);
-  if (fate == PartFate::scattered) return item.drop(DP_FRAGMENT_TIMEOUT);
-  if (fate != PartFate::fits) return item.drop(DP_BAD_FRAGMENT);
+  if (fate == FragmentFate::scattered) return item.drop(DP_FRAGMENT_TIMEOUT);
+  if (fate != FragmentFate::fits) return item.drop(DP_BAD_FRAGMENT);
   if ((packet.flags & DP_PACKET_FIRST_FRAGMENT) != 0) {
     datagram->facts = facts_of(packet);
     datagram->known = true;
@@ -45,10 +45,10 @@ void ReassemblyStage::wait(Item& item, Datagram& datagram, std::uint32_t now) no
   waiting_.push_back({item, table_.slot_of(datagram), datagram.serial, now});
 }
 
-// A datagram that is gone, or spoiled meanwhile, has nothing left to wait for.
+// False also when the datagram is gone or was discarded meanwhile.
 bool ReassemblyStage::still_waits(const Waiting& waiting, std::uint32_t now) noexcept {
   const Datagram* datagram = table_.find(waiting.slot, waiting.serial);
-  if (datagram == nullptr || datagram->known || datagram->spoiled) return false;
+  if (datagram == nullptr || datagram->known || datagram->discarded) return false;
   return now - waiting.since <= limits_.hold_ticks;
 }
 
@@ -58,7 +58,7 @@ void ReassemblyStage::leave(Waiting& waiting) noexcept {
   item.fate = Fate::undecided;
   if (datagram == nullptr) return item.drop(DP_FRAGMENT_TIMEOUT);
   --datagram->waiting;
-  if (datagram->spoiled) return item.drop(DP_BAD_FRAGMENT);
+  if (datagram->discarded) return item.drop(DP_BAD_FRAGMENT);
   if (!datagram->known) return item.drop(DP_FRAGMENT_TIMEOUT);
   apply(datagram->facts, item.context.packet);
   if (datagram->waiting == 0 && datagram->complete()) table_.forget(*datagram);

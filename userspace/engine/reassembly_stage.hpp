@@ -1,11 +1,13 @@
-// reassembly_stage.hpp - fragments, before they are judged: gives each the facts of its datagram's first fragment.
+// reassembly_stage.hpp - gives each later fragment the transport facts of its datagram's first fragment, before it is
+// decided.
 //
-// Judging   a later fragment is then judged like the first one, by the same rules, flow and route: what the policy says
-//           of the datagram reaches each of its fragments, also when it changes between two of them. Nothing is
-//           reassembled; each fragment is forwarded as it came.
-// Waiting   a later fragment that comes before its first waits, and those behind it wait with it, so that a datagram's
-//           fragments leave in the order they came. Bounds: `per_datagram`, `total`, `hold_ticks` ticks; beyond them the
-//           fragment is dropped (fragment_timeout). Reordering in a network lasts milliseconds: a second is plenty.
+// Decision  a later fragment is decided like the first one, by the same rules, flow and route. A policy that changes
+//           between two fragments applies to those that come after. Nothing is reassembled; each fragment is forwarded
+//           as it came.
+// Waiting   a later fragment that comes before the first one waits, and so do the fragments behind it: the fragments of
+//           a datagram leave in the order they came, behind the first. Bounds: `waiting_per_datagram`, `waiting_total`
+//           and `hold_ticks`; beyond them the fragment is dropped (fragment_timeout). Reordering in a network lasts
+//           milliseconds; `hold_ticks` is one second by default.
 // Thread    the engine's; see stage.hpp for what a stage may do.
 #pragma once
 
@@ -23,7 +25,7 @@ struct ReassemblyLimits {
   std::uint32_t datagrams = 4096;
   std::uint32_t waiting_total = 512;
   std::uint32_t waiting_per_datagram = 64;  // a full datagram in packets of 1,024 bytes
-  std::uint32_t hold_ticks = 0;             // ticks
+  std::uint32_t hold_ticks = 0;             // 0: one second
 };
 
 class ReassemblyStage final : public Stage {
@@ -35,11 +37,11 @@ class ReassemblyStage final : public Stage {
   [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
 
-  // Fragments that came in by this port have nothing to wait for any more: release() hands them out as dropped.
+  // Forgets the datagrams of a port that is gone: release() hands their waiting fragments out as dropped.
   void forget_port(std::uint16_t port) noexcept { table_.forget_port(port); }
 
-  // Hands out, in order of arrival, every fragment whose wait is over: undecided with its facts, or dropped. `take` gets
-  // it with its frame.
+  // Hands out, in order of arrival, every fragment whose wait is over: undecided with its facts, or dropped. `take`
+  // gets the item and owns its frame.
   template <class Take>
   void release(std::uint32_t now, Take&& take) {
     std::size_t kept = 0;

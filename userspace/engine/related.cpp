@@ -8,8 +8,8 @@
 namespace twinpath {
 namespace {
 
-// The packet that would answer `quoted`, as it would come in where the error came in.
-dp_packet answer_to(const dp_packet& quoted, const dp_packet& error) noexcept {
+// A packet in the opposite direction of `quoted`, as it would come in by the port where the error came in.
+dp_packet reply_to(const dp_packet& quoted, const dp_packet& error) noexcept {
   dp_packet packet = error;
   packet.source = quoted.destination;
   packet.destination = quoted.source;
@@ -21,7 +21,7 @@ dp_packet answer_to(const dp_packet& quoted, const dp_packet& error) noexcept {
   return packet;
 }
 
-// An error from an address that this port's packets cannot have is forged.
+// The error's own source address must pass the source check of the port.
 int check_source(dp_env& env, const dp_context& error) noexcept {
   dp_route_query back{};
   dp_route_query_reverse(env.settings, &error, &back);
@@ -29,14 +29,15 @@ int check_source(dp_env& env, const dp_context& error) noexcept {
   return dp_source_valid(&env, &error, &back);
 }
 
-// Finds the half that answers go by, and its route. Refreshes what is stale of it, as one of its packets would.
-int follow(dp_env& env, dp_context& answer) noexcept {
-  if (dp_flow_find(&env, &answer.packet, &answer.view) == 0) return DP_UNSOLICITED_ICMP;
-  if ((answer.view.link & DP_FLOW_REWRITE) != 0) return DP_UNSOLICITED_ICMP;
-  dp_operation_clear(&answer.operation);
-  int reason = dp_look_along(&env, &answer);
-  if (reason == DP_LOOK_NEW) reason = DP_UNSOLICITED_ICMP;  // leads into another zone: the pair is over
-  return dp_commit_flow(&env, &answer, reason);
+// Finds the half of the flow's opposite direction and its route. Refreshes a stale half, as a packet of it would.
+int follow(dp_env& env, dp_context& reply) noexcept {
+  if (dp_flow_find(&env, &reply.packet, &reply.view) == 0) return DP_UNSOLICITED_ICMP;
+  if ((reply.view.link & DP_FLOW_REWRITE) != 0) return DP_UNSOLICITED_ICMP;
+  dp_operation_clear(&reply.operation);
+  int reason = dp_look_along(&env, &reply);
+  // The route leads into another zone: the pair is no longer valid.
+  if (reason == DP_LOOK_NEW) reason = DP_UNSOLICITED_ICMP;
+  return dp_commit_flow(&env, &reply, reason);
 }
 
 }  // namespace
@@ -51,11 +52,11 @@ int relate(dp_env& env, Item& item) noexcept {
   if (dp_is_later_fragment(&quoted) || dp_address_equal(&quoted.source, &error.packet.destination) == 0)
     return DP_UNSOLICITED_ICMP;
   if (const int reason = check_source(env, error); reason != DP_NONE) return reason;
-  dp_context answer = error;
-  answer.packet = answer_to(quoted, error.packet);
-  const int reason = follow(env, answer);
-  error.view = answer.view;
-  error.next_hop = answer.next_hop;
+  dp_context reply = error;
+  reply.packet = reply_to(quoted, error.packet);
+  const int reason = follow(env, reply);
+  error.view = reply.view;
+  error.next_hop = reply.next_hop;
   error.known = dp_engine_sends(&error.packet, reason) != 0 ? 1 : 0;
   return reason;
 }

@@ -1,13 +1,14 @@
-// related.hpp - ICMP errors from the network: each goes to the sender of the packet it speaks of, if that packet's flow is
-// live, and nowhere else.
+// related.hpp - ICMP errors from the network: each is forwarded to the sender of the packet that it quotes, if that
+// packet belongs to a live flow, and to no other address.
 //
-// Match     The quoted packet, turned round, is a packet of the flow's other direction: that half's key, with the zone
-//           the error came from, must be in the table. So an error about a flow of this zone pair only, on the far side
-//           of the flow only, and only to the address that sent the packet (nf_conntrack's RELATED).
-// Way       The error takes that half's next hop. It is not counted on the flow and does not keep it alive: anybody on
-//           the path can make one.
-// Refused   a quote that cannot be read, a fragment, a half that rewrites addresses (the quote inside would have to be
-//           translated too): unsolicited_icmp.
+// Match     The quoted packet with source and destination swapped has the key of the flow's opposite half. That key,
+//           with the zone of the error's ingress port, must be in the flow table, and the error must be addressed to
+//           the sender of the quoted packet. So the error can come from the far side of the flow only (nf_conntrack's
+//           RELATED).
+// Next hop  that of the opposite half. The error is not counted on the flow and does not keep it alive, because any
+//           router on the path can send one.
+// Refused   as unsolicited_icmp: a quote that cannot be read, a fragment, a half that rewrites addresses (its quote
+//           would have to be translated too).
 // Source    RFC 5508 section 4.2, RFC 1122 section 3.2.2.
 #pragma once
 
@@ -17,8 +18,8 @@ struct dp_env;
 
 namespace twinpath {
 
-// Answers what dp_decide would: DP_NONE or another reason under which the engine sends, with the item's view and next
-// hop set, or why the error goes nowhere.
+// Returns a reason as dp_decide does: DP_NONE or another one under which the engine sends, with the item's view and
+// next hop set; or the reason why the error is dropped.
 [[nodiscard]] int relate(dp_env& env, Item& item) noexcept;
 
 }  // namespace twinpath

@@ -1,4 +1,4 @@
-// route_source.hpp - where the engine's route and neighbour lookups are answered when not by the kernel's maps.
+// route_source.hpp - routes and neighbours for an engine that does not read the kernel's maps.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace twinpath {
 class RouteSource {
  public:
   virtual ~RouteSource() = default;
-  // Longest prefix match; NULL when there is none. The answer stays good for one packet.
+  // Longest prefix match; NULL when there is none. The pointer is valid for one packet.
   [[nodiscard]] virtual const dp_route* route(std::uint32_t bank, std::uint8_t family,
                                               const dp_address& address) const noexcept = 0;
   // Index of the next hop, 0 when the neighbour is not known.

@@ -10,7 +10,8 @@
 namespace twinpath {
 
 // Works on the undecided items of a burst. It owns no frame, keeps no pointer after run() returns, never blocks and
-// never allocates. A frame it cannot handle gets a drop reason; run() itself cannot fail. One virtual call per burst.
+// never allocates. An item that it cannot process gets a drop reason; run() itself cannot fail. One virtual call per
+// burst.
 class Stage {
  public:
   virtual ~Stage() = default;

@@ -1,14 +1,15 @@
-// stage_chain.hpp - the stages of the user datapath in the order in which a burst passes them. The order stands here only.
+// stage_chain.hpp - the stages of the user datapath, in the order in which a burst passes them. Only this file says the
+// order.
 //
 //   read         facts of the packet, ingress port
-//   reassembly   facts of the first fragment for the later ones; those that came before it wait
-//   decide       the shared decision; an ICMP error takes that on the flow it quotes
+//   reassembly   facts of the first fragment for the later ones; later fragments that came before the first wait
+//   decide       the shared decision; an ICMP error is decided by the flow that it quotes
 //   hold         packets without a resolved neighbour wait
 //   error_reply  ICMP errors and resets for refused packets
 //   forward      translation, TTL, MAC addresses and tag
 //   fragment     IPv4 packets that are too big for their egress port
 //
-// Owner    the engine, whose thread it is. Stages are addressed by each other: the chain is neither copied nor moved.
+// Owner    the engine; its thread. The chain holds pointers to its own stages, so it is neither copied nor moved.
 #pragma once
 
 #include <array>
@@ -38,7 +39,7 @@ class StageChain {
 
   [[nodiscard]] std::span<Stage* const> stages() const noexcept { return stages_; }
   void run(std::span<Item> items, std::uint32_t now) noexcept { run(stages_, items, now); }
-  // For items that have waited in `stage`: what comes behind it.
+  // Runs the stages behind `stage`, for items that have waited in it.
   void run_behind(const Stage& stage, std::span<Item> items, std::uint32_t now) noexcept;
 
   [[nodiscard]] ReassemblyStage& reassembly() noexcept { return reassembly_; }

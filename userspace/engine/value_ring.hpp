@@ -1,8 +1,8 @@
-// value_ring.hpp - a queue of plain values from one thread to another, without locks: it could as well lie in memory that two
-// processes share.
+// value_ring.hpp - a lock-free queue of plain values from one thread to another. It has no pointers, so it can lie in
+// memory that two processes share.
 //
-// Threads  one pushes, one pops.
-// Order    what the pushing thread wrote before push() is seen by whoever has popped the value.
+// Threads  one calls push(), one calls pop() and wait().
+// Order    what the pushing thread wrote before push() is visible to the popping thread after pop() (release, acquire).
 #pragma once
 
 #include <array>
@@ -35,7 +35,7 @@ class ValueRing {
     popped_.store(popped + 1, std::memory_order_release);
     return value;
   }
-  // Sleeps until there is something to pop.
+  // Sleeps until the ring is not empty.
   void wait() const noexcept { pushed_.wait(popped_.load(std::memory_order_relaxed), std::memory_order_acquire); }
 
  private:

@@ -12,7 +12,7 @@ Result<std::unique_ptr<NeighbourRequestQueue>> NeighbourRequestQueue::create() {
   return std::unique_ptr<NeighbourRequestQueue>(new NeighbourRequestQueue(std::move(wake)));
 }
 
-void NeighbourRequestQueue::ask(const AwaitedNeighbour& neighbour) noexcept {
+void NeighbourRequestQueue::request(const AwaitedNeighbour& neighbour) noexcept {
   const std::uint64_t at = written_.load(std::memory_order_relaxed);
   const std::uint64_t read = read_.load(std::memory_order_acquire);
   if (at - read >= kSlots) return;  // the engine asks again while packets wait

@@ -2,7 +2,7 @@
 //
 // The engine's thread puts requests into a bounded ring; the control thread takes them out, gives the neighbour a next
 // hop and asks Linux. Asking again for a neighbour within a second does nothing.
-// Threads  ask(): the engine's. Everything else: the control thread's.
+// Threads  request(): the engine's. Everything else: the control thread's.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ class NeighbourRequestQueue final : public NeighbourRequests {
  public:
   [[nodiscard]] static Result<std::unique_ptr<NeighbourRequestQueue>> create();
 
-  void ask(const AwaitedNeighbour& neighbour) noexcept override;
+  void request(const AwaitedNeighbour& neighbour) noexcept override;
 
   // Readable when somebody asked.
   [[nodiscard]] int fd() const { return wake_.get(); }
