@@ -29,8 +29,8 @@ RoutePlan one_route(std::uint32_t network, std::uint16_t port) {
   return plan;
 }
 
-PolicyImage image_with(std::uint8_t default_action) {
-  PolicyImage image;
+TableImage image_with(std::uint8_t default_action) {
+  TableImage image;
   dp_zone_pair pair{};
   pair.default_action = default_action;
   image.zone_pairs.assign(std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX, pair);

@@ -89,13 +89,13 @@ class Control final : public rest::Gateway {
   void close_all();
   [[nodiscard]] TableView table(std::uint8_t family);
   [[nodiscard]] SnapshotSources sources();
-  [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
+  [[nodiscard]] Status zero_fresh_rules(const TableImage& image);
   // control_reload.cpp
   EngineReply ask_engine(const EngineCommand& command);
   [[nodiscard]] ReloadBase reload_base() const;
   [[nodiscard]] Result<rest::ConfigAnswer> finish_put(ReloadPlan plan, bool dry_run);
   [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
-  [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);
+  [[nodiscard]] Status publish_change(const TableImage& image, bool ports_change);
   void finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones);
   [[nodiscard]] nlohmann::json changes_of(const ReloadPlan& plan) const;
   void delete_flows_of_zones(const std::vector<std::uint8_t>& zones);
@@ -116,7 +116,7 @@ class Control final : public rest::Gateway {
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   Journal journal_;
   std::string pins_;
-  PolicyImage image_;
+  TableImage image_;
   std::vector<std::uint8_t> reassigned_zones_;  // numbers that meant another zone in the tables that were adopted
   PortSet ports_;
   std::unique_ptr<Tables> tables_;

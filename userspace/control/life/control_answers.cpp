@@ -36,7 +36,7 @@ std::string Control::metrics() { return prometheus_text(take_metrics(sources()))
 
 namespace {
 
-PolicyNames names_of(const PolicyImage& image, Tables& tables, const TickClock& clock) {
+PolicyNames names_of(const TableImage& image, Tables& tables, const TickClock& clock) {
   return {.zones = image.zone_names,
           .ports = image.port_names,
           .rules = image.rule_names,
@@ -98,7 +98,7 @@ Result<std::size_t> Control::remove_policies(const rest::PolicyQuery& query) {
   return removed;
 }
 
-Status Control::zero_fresh_rules(const PolicyImage& image) {
+Status Control::zero_fresh_rules(const TableImage& image) {
   const std::vector<dp_counter> zeros(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
   for (const std::uint32_t rule : image.fresh_rules) {
     if (bpf_map_update_elem(tables_->maps().rule_hits, &rule, zeros.data(), BPF_ANY) != 0)

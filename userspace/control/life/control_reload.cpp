@@ -50,7 +50,7 @@ tl::expected<void, Fault> Control::apply(ReloadPlan plan) {
 }
 
 // On failure the tables in force are as they were.
-Status Control::publish_change(const PolicyImage& image, bool ports_change) {
+Status Control::publish_change(const TableImage& image, bool ports_change) {
   if (auto zeroed = zero_fresh_rules(image); !zeroed) return zeroed;
   if (!ports_change) return publisher_->publish(image);
   changer_->hold_back(image);

@@ -57,7 +57,7 @@ std::vector<Port> PortChanger::after(const ReloadPlan& plan) const {
   return ports;
 }
 
-void PortChanger::hold_back(const PolicyImage& image) {
+void PortChanger::hold_back(const TableImage& image) {
   const std::span<const dp_port> written = parts_.tables.memory().ports.values();
   for (std::uint16_t number = 1; number < DP_PORTS_MAX; ++number) {
     const dp_port& port = written[number];
@@ -72,7 +72,7 @@ void PortChanger::hold_back(const PolicyImage& image) {
   }
 }
 
-void PortChanger::release(const PolicyImage& image) {
+void PortChanger::release(const TableImage& image) {
   for (const Port& port : parts_.ports.ports())
     set_trust(parts_.tables, port.number,
               {image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)});

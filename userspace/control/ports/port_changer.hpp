@@ -48,8 +48,8 @@ class PortChanger {
   // Ports that are none any more, or are to be in another zone, are of no zone until release(). A check of sources that is
   // loosened stays as it is until then; one that is tightened comes first. What is published next waits until no packet
   // that was read before is still being judged.
-  void hold_back(const PolicyImage& image);
-  void release(const PolicyImage& image);
+  void hold_back(const TableImage& image);
+  void release(const TableImage& image);
 
   // Takes the port off its device, which is then as it was found.
   void close(const Port& port);

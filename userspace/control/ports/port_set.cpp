@@ -37,7 +37,7 @@ Result<Port> survey_port(const PortConfig& config, std::uint16_t number, std::ui
 
 }  // namespace
 
-Result<PortSet> PortSet::survey(const Config& config, const PolicyImage& image, const std::string& pins) {
+Result<PortSet> PortSet::survey(const Config& config, const TableImage& image, const std::string& pins) {
   PortSet set;
   for (const PortConfig& wanted : config.ports) {
     auto port = survey(wanted, image.port(wanted.name), config.engine.frame_bytes, pins);
@@ -56,7 +56,7 @@ Result<Port> PortSet::survey(const PortConfig& wanted, std::uint16_t number, std
   return port;
 }
 
-Status PortSet::open(PortOpener& opener, const PolicyImage& image) {
+Status PortSet::open(PortOpener& opener, const TableImage& image) {
   for (Port& port : ports_) {
     const PortTrust trust{image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)};
     if (auto prepared = opener.prepare(port, trust); !prepared)

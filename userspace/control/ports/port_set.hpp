@@ -23,13 +23,13 @@ class PortSet {
  public:
   // Looks every configured device up and checks it: presence, kind, MTU, queues, XDP hook free or ours by a link in
   // `pins`. Touches nothing.
-  [[nodiscard]] static Result<PortSet> survey(const Config& config, const PolicyImage& image, const std::string& pins);
+  [[nodiscard]] static Result<PortSet> survey(const Config& config, const TableImage& image, const std::string& pins);
 
   // One device of it.
   [[nodiscard]] static Result<Port> survey(const PortConfig& wanted, std::uint16_t number, std::uint32_t frame_bytes,
                                            const std::string& pins);
 
-  [[nodiscard]] Status open(PortOpener& opener, const PolicyImage& image);
+  [[nodiscard]] Status open(PortOpener& opener, const TableImage& image);
   // Ends what an adopted datapath has on devices that are no ports any more.
   void retire_others(Tables& tables, XdpHook& hook);
   // Takes over what Linux now says of the links; `hops` learns what matters for frames that leave.

@@ -24,19 +24,19 @@ class Publisher {
   Publisher(Tables& tables, SettingsWriter& settings, GracePeriod grace, std::function<void()> wait_for_engines);
 
   // An error leaves the tables in force as they were. Raises the generation.
-  [[nodiscard]] Status publish(const PolicyImage& image);
+  [[nodiscard]] Status publish(const TableImage& image);
   // Raises the route epoch.
   [[nodiscard]] Status publish_routes(const RoutePlan& routes);
   // Both, for a change of ports. Nothing is put in force before both are written. Routes come first: a packet may be judged
   // by the old policy over the new routes for a moment.
-  [[nodiscard]] Status publish(const PolicyImage& image, const RoutePlan& routes);
+  [[nodiscard]] Status publish(const TableImage& image, const RoutePlan& routes);
   // Waits until no program and no engine still works on what it read before this call.
   [[nodiscard]] Status wait_for_readers();
 
   [[nodiscard]] std::uint16_t generation() const { return settings_.generation(); }
 
  private:
-  void write_policy(const PolicyImage& image);
+  void write_policy(const TableImage& image);
   [[nodiscard]] Status write_routes(const RoutePlan& plan);
   void flip_policy();
   void flip_routes();

@@ -18,7 +18,7 @@ namespace twinpath {
 
 struct ReloadPlan {
   Config next;
-  PolicyImage image;
+  TableImage image;
   PortPlan ports;
   std::vector<Port> added;  // surveyed, in the order of ports.added
 
