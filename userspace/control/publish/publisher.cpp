@@ -93,7 +93,7 @@ void Publisher::write_policy(const TableImage& image) {
               memory.rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX));
 }
 
-// Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
+// Writes only the differences to the bank's contents: a change of one route among many thousand is two system calls.
 Status Publisher::write_routes(const RoutePlan& plan) {
   const std::uint32_t bank = idle_route_bank();
   const std::span<dp_path> paths =
