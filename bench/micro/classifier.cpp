@@ -14,7 +14,7 @@ namespace twinpath::bench {
 namespace {
 
 // What the last rule of the image is for.
-dp_packet packet_for_last(const PolicyImage& image) {
+dp_packet packet_for_last(const TableImage& image) {
   const dp_rule& rule = image.rules.back();
   dp_packet packet{};
   packet.family = DP_FAMILY_V4;

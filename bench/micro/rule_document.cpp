@@ -47,7 +47,7 @@ Result<Config> config_of(const std::string& document) {
   return std::move(*config);
 }
 
-Result<PolicyImage> rule_image(std::uint32_t compiled, Differ differ) {
+Result<TableImage> rule_image(std::uint32_t compiled, Differ differ) {
   const auto config = config_of(rule_document(compiled, differ));
   if (!config) return pass_on(config.error());
   auto image = compile(*config, NumberAllocation{});

@@ -17,7 +17,7 @@ enum class Differ : std::uint8_t { port, source };
 [[nodiscard]] std::string rule_document(std::uint32_t compiled, Differ differ);
 
 // The same compiled, numbers from 1 on.
-[[nodiscard]] Result<PolicyImage> rule_image(std::uint32_t compiled, Differ differ);
+[[nodiscard]] Result<TableImage> rule_image(std::uint32_t compiled, Differ differ);
 
 // The configuration that `document` is; it is one of the above, so it has no faults.
 [[nodiscard]] Result<Config> config_of(const std::string& document);

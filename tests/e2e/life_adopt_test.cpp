@@ -1,5 +1,5 @@
-// Starts over what an earlier daemon left: taken over where it fits, refused where it does not, and a datapath that
-// forwards goes on forwarding whatever the start comes to.
+// Starts over the pins of an earlier daemon: they are adopted where they fit and refused where they do not, and a
+// datapath that forwards continues to forward whether the start succeeds or fails.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -68,7 +68,7 @@ TEST_CASE("a start that is refused leaves a forwarding datapath as it is") {
   CHECK(lab.policies("protocol=udp").size() == 1);
 }
 
-TEST_CASE("a datapath in another network namespace is not taken over") {
+TEST_CASE("a datapath in another network namespace is not adopted") {
   if (!require_root()) return;
   GatewayLab lab{"lifens"};
   lab.start(lab.config(kRules));
@@ -83,7 +83,7 @@ TEST_CASE("a datapath in another network namespace is not taken over") {
   CHECK(has_xdp(lab, "lan0"));
 }
 
-TEST_CASE("a device that was made anew while nobody was home is attached anew") {
+TEST_CASE("a device that was recreated while no daemon ran is attached again") {
   if (!require_root()) return;
   GatewayLab lab{"lifenew"};
   CAPTURE(lab.log());
@@ -99,7 +99,7 @@ TEST_CASE("a device that was made anew while nobody was home is attached anew") 
   CHECK(eventually([&] { return replies(lab); }));
 }
 
-TEST_CASE("a port that the new configuration has no more is let go") {
+TEST_CASE("a port that is not in the new configuration is closed") {
   if (!require_root()) return;
   GatewayLab lab{"lifefewer"};
   CAPTURE(lab.log());

@@ -1,4 +1,4 @@
-// Configurations that have to be confirmed: what becomes of those that are, and of those that are not.
+// Commit-confirm: confirmed configurations stay, unconfirmed ones are undone.
 #include <bpf/bpf.h>
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -25,7 +25,7 @@ json udp_rule(const char* name, int port) {
           {"protocol", "udp"}, {"destination_port", port}, {"action", "allow"}};
 }
 
-// Lets UDP to these ports pass, when somebody confirms it within so many seconds; 0: nobody needs to.
+// Allows UDP to these ports, and has to be confirmed within `confirm_s` seconds; 0: needs no confirmation.
 json config_of(const GatewayLab& lab, int confirm_s, std::initializer_list<int> ports = {7000}) {
   json config = lab.config();
   for (const int port : ports) config["rules"].push_back(udp_rule(("to-" + std::to_string(port)).c_str(), port));
@@ -44,7 +44,7 @@ bool waits(const GatewayLab& lab) { return status(lab)["confirm"]["waiting"].get
 std::uint32_t generation(const GatewayLab& lab) { return status(lab)["generation"].get<std::uint32_t>(); }
 bool has_xdp(const GatewayLab& lab) { return has(lab.gateway.run("ip link show lan0"), "xdp"); }
 
-// Not reaped: end_daemon() still gives its status.
+// The process is not reaped: end_daemon() returns its status.
 bool ends_by_itself(const GatewayLab& lab) {
   return eventually(
       [&] {
@@ -71,7 +71,7 @@ struct DownAtEnd {
 
 }  // namespace
 
-TEST_CASE("a start that nobody confirms is undone: the host is as it was found, and the daemon ends and says why") {
+TEST_CASE("an unconfirmed start is undone: the host is as it was found, and the daemon ends and logs why") {
   if (!require_root()) return;
   GatewayLab lab{"confnone"};
   CAPTURE(lab.log());
@@ -110,7 +110,7 @@ TEST_CASE(
   std::ofstream(lab.config_file()) << config_of(lab, 6);
   const CommandOutput reload = command(lab, "reload -c " + lab.config_file());
   CHECK(reload.status == 0);
-  CHECK(has(reload.output, "in 6 s the configuration from before is put back, unless you keep it"));
+  CHECK(has(reload.output, "in 6 s the previous configuration is restored, unless you keep it"));
   const int reloaded_at = status(lab)["uptime_s"].get<int>();
   const std::uint32_t reloaded = generation(lab);
   CHECK(lab.request("POST", "/v1/confirm").status == 200);
@@ -122,7 +122,7 @@ TEST_CASE(
   CHECK(goes.received() == stopped_at);
 }
 
-TEST_CASE("a reload that nobody confirms is put back under a new number, and its traffic passes again") {
+TEST_CASE("an unconfirmed reload is rolled back as a new generation, and the earlier traffic passes again") {
   if (!require_root()) return;
   GatewayLab lab{"confback"};
   CAPTURE(lab.log());
@@ -151,12 +151,12 @@ TEST_CASE("a reload that nobody confirms is put back under a new number, and its
   CHECK(lab.get("/v1/config") == document);
   CHECK(goes.flows());
   CHECK(stays.missing() == 0);
-  CHECK(has(lab.log(), "not confirmed within 5 s: the configuration from before is in force again"));
+  CHECK(has(lab.log(), "not confirmed within 5 s: the previous configuration is in force again"));
   CHECK(lab.request("POST", "/v1/confirm").status == 409);
   put(lab, config_of(lab, 0));  // nothing is in the way any more
 }
 
-TEST_CASE("a port that an unconfirmed reload took out comes back") {
+TEST_CASE("a port that an unconfirmed reload removed is opened again") {
   if (!require_root()) return;
   GatewayLab lab{"confport"};
   CAPTURE(lab.log());
@@ -171,13 +171,13 @@ TEST_CASE("a port that an unconfirmed reload took out comes back") {
   CHECK(stays.flows());
 }
 
-TEST_CASE("when what was before cannot be published again, that is said and the new configuration stays") {
+TEST_CASE("when the rollback fails, the log says so and the new configuration stays") {
   if (!require_root()) return;
   GatewayLab lab{"confstuck"};
   CAPTURE(lab.log());
   lab.start(config_of(lab, 0, {7000, 7001}));
   json next = config_of(lab, 8);
-  next["ports"][0]["source_check"] = "loose";  // a change of ports: going back writes routes, too
+  next["ports"][0]["source_check"] = "loose";  // a change of ports: the rollback writes routes, too
   put(lab, next);
   const auto epoch = status(lab)["epoch"].get<int>();
   lab.gateway.run("ip route add 198.51.100.0/24 via 10.2.0.2");
@@ -188,7 +188,7 @@ TEST_CASE("when what was before cannot be published again, that is said and the 
   }
   REQUIRE(waits(lab));
   const std::uint32_t tried = generation(lab);
-  CHECK(eventually([&] { return has(lab.log(), "CANNOT BE PUT BACK"); }, kPatience));
+  CHECK(eventually([&] { return has(lab.log(), "CANNOT BE RESTORED"); }, kPatience));
   CHECK(generation(lab) == tried);
   CHECK(lab.get("/v1/config")["rules"].size() == 1);
   CHECK_FALSE(waits(lab));
@@ -196,7 +196,7 @@ TEST_CASE("when what was before cannot be published again, that is said and the 
   CHECK(stays.flows());
 }
 
-TEST_CASE("kill -9 confirms nothing: the next start waits anew, and what was confirmed needs it no second time") {
+TEST_CASE("kill -9 confirms nothing: the next start waits again, unless its configuration was confirmed before") {
   if (!require_root()) return;
   GatewayLab lab{"confkill"};
   CAPTURE(lab.log());
@@ -221,11 +221,11 @@ TEST_CASE("kill -9 confirms nothing: the next start waits anew, and what was con
 
   lab.start(config_of(lab, 600));
   lab.end_daemon(SIGKILL);
-  lab.start(config_of(lab, 0));  // this one does not ask
+  lab.start(config_of(lab, 0));  // does not have to be confirmed
   CHECK_FALSE(waits(lab));
 }
 
-TEST_CASE("a start over a confirmed gateway goes back to that when nobody confirms it") {
+TEST_CASE("an unconfirmed start over a confirmed configuration restores the confirmed one") {
   if (!require_root()) return;
   GatewayLab lab{"confover"};
   CAPTURE(lab.log());
@@ -238,15 +238,15 @@ TEST_CASE("a start over a confirmed gateway goes back to that when nobody confir
   CHECK(eventually([&] { return !waits(lab); }, kPatience));
   CHECK(lab.get("/v1/config")["rules"].size() == 2);
   CHECK(goes.flows());
-  CHECK(has(lab.log(), "not confirmed within 3 s: the configuration from before is in force again"));
-  // And the next start is that of a confirmed configuration.
+  CHECK(has(lab.log(), "not confirmed within 3 s: the previous configuration is in force again"));
+  // The next start has a confirmed configuration.
   lab.end_daemon(SIGKILL);
   lab.start(config_of(lab, 600, {7000, 7001}));
   CHECK_FALSE(waits(lab));
   CHECK(goes.flows());
 }
 
-TEST_CASE("ending the daemon in order is no confirmation: what waits is undone before") {
+TEST_CASE("a daemon that ends in order undoes an unconfirmed change before") {
   if (!require_root()) return;
   GatewayLab lab{"confterm"};
   CAPTURE(lab.log());
@@ -262,7 +262,7 @@ TEST_CASE("ending the daemon in order is no confirmation: what waits is undone b
   leaving["safety"]["on_exit"] = "detach";
   put(lab, leaving);
   lab.end_daemon(SIGTERM);
-  CHECK(has_xdp(lab));  // as the configuration says that was put back
+  CHECK(has_xdp(lab));  // as the restored configuration says
   CHECK(goes.flows());
   lab.start(config_of(lab, 0, {7000, 7001}));
   put(lab, config_of(lab, 600));

@@ -1,4 +1,4 @@
-// The daemon dies; what it decided goes on, and the next start takes over.
+// The daemon is killed: decided flows continue, and the next start adopts them.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -81,7 +81,7 @@ TEST_CASE("kill -9 of the daemon costs decided flows no packet, and the next sta
   CHECK(only_pair(lab, "protocol=udp")["forward"]["packets"].get<std::uint64_t>() == udp.received());
 }
 
-TEST_CASE("with nobody home for many timeouts, expired flows make room for several tables of new ones") {
+TEST_CASE("without a daemon, expired flows are replaced by new ones, several times the size of the table") {
   if (!require_root()) return;
   constexpr int kRounds = 4;
   constexpr std::uint16_t kFlows = 1000;

@@ -1,4 +1,4 @@
-// While the control thread is busy for longer than the heartbeat may be old, the datapaths go on believing in the daemon.
+// When the control thread is busy for longer than the heartbeat limit, the datapaths still count the daemon as alive.
 #include <bpf/bpf.h>
 #include <doctest/doctest.h>
 #include <net/if.h>
@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint16_t kQueues = 3;
 constexpr std::chrono::milliseconds kQueueBusy = 1300ms;  // each; together more than the heartbeat may be old
 
-// The queues of a device, taken by somebody else; one after the other comes free.
+// Sockets of another owner on the queues of a device; one after the other is closed.
 class BusyQueues {
  public:
   BusyQueues(const GatewayLab& lab, const char* device) {
@@ -53,7 +53,7 @@ class BusyQueues {
   std::thread releaser_;
 };
 
-// Watches the pinned settings: how long the heartbeat was ever the same.
+// Watches the pinned settings for the longest time in which the heartbeat did not change.
 class HeartbeatWatch {
  public:
   explicit HeartbeatWatch(const GatewayLab& lab)

@@ -1,4 +1,4 @@
-// Ports and zones that come, go and change while packets pass.
+// Ports and zones are added, removed and changed while packets pass.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -71,7 +71,7 @@ bool tcp_works(const GatewayLab& lab, const TestNamespace& server, const std::st
   return noise_arrives(client.get(), accepted.get(), 2) && noise_arrives(accepted.get(), client.get(), 2);
 }
 
-// Does a datagram get there? With patience for first tries that wait for a neighbour; what came earlier does not count.
+// Does a datagram arrive? Repeated, since the first ones may wait for a neighbour; earlier datagrams are not counted.
 bool arrives(const TestNamespace& from, const Place& here, int server, const Place& there, int tries = 50) {
   const UniqueFd client = udp_at(from, here);
   const std::vector<std::uint8_t> payload(32);
@@ -112,7 +112,7 @@ json base(const GatewayLab& lab) {
 
 }  // namespace
 
-TEST_CASE("a port comes by reload, works by both datapaths and goes again, and others lose no packet") {
+TEST_CASE("a reload adds a port that works in both datapaths, another removes it, and other ports lose no packet") {
   if (!require_root()) return;
   GatewayLab lab{"ports"};
   const ThirdHost dmz{lab};
@@ -155,7 +155,7 @@ TEST_CASE("a port comes by reload, works by both datapaths and goes again, and o
   CHECK(user.missing() == 0);
 }
 
-TEST_CASE("flows that lead out by a port that went stop with the next packet, and go on when it is back") {
+TEST_CASE("flows to a removed port stop with the next packet, and continue when the port is added again") {
   if (!require_root()) return;
   GatewayLab lab{"portsgone"};
   const ThirdHost dmz{lab};
@@ -169,7 +169,7 @@ TEST_CASE("flows that lead out by a port that went stop with the next packet, an
 
   json less = more;
   less["ports"].erase(2);
-  less["zones"]["dmz"] = json::object();  // rules go on naming it
+  less["zones"]["dmz"] = json::object();  // rules still name it
   reload(lab, less);
   CHECK_FALSE(arrives(lab.client, {"10.1.0.2", 6000}, server.get(), {"10.3.0.2", 7200}, 5));
   CHECK(lab.drops("egress_not_a_port") >= before + 5);
@@ -179,7 +179,7 @@ TEST_CASE("flows that lead out by a port that went stop with the next packet, an
   CHECK(arrives(lab.client, {"10.1.0.2", 6000}, server.get(), {"10.3.0.2", 7200}));
 }
 
-TEST_CASE("a port that moves to another zone is judged by that zone's rules, and others lose no packet") {
+TEST_CASE("a port that moves to another zone is subject to that zone's rules, and other ports lose no packet") {
   if (!require_root()) return;
   GatewayLab lab{"portsmove"};
   const ThirdHost dmz{lab};
@@ -194,7 +194,7 @@ TEST_CASE("a port that moves to another zone is judged by that zone's rules, and
 
   json moved = config;
   moved["ports"][2]["zone"] = "inside";
-  moved["zones"]["dmz"] = json::object();  // rules go on naming it
+  moved["zones"]["dmz"] = json::object();  // rules still name it
   reload(lab, moved);
   CHECK(arrives(dmz, {"10.3.0.2", 5000}, server.get(), {"10.2.0.2", 7002}));
   const json zones = lab.get("/v1/zones")["zones"];
@@ -206,8 +206,8 @@ TEST_CASE("a port that moves to another zone is judged by that zone's rules, and
   CHECK(stream.missing() == 0);
 }
 
-// A denies what comes from the client's port in zone "guest" and would allow it from "inside"; B has the port there, and
-// denies that. The new zone under the old rules would allow, and so would the old zone under the new rules.
+// A denies what comes from the client's port in zone "guest" and would allow it from "inside"; B has the port there,
+// and denies that. The new zone under the old rules would allow, and so would the old zone under the new rules.
 TEST_CASE("no packet sees its port's zone of one configuration and the rules of another") {
   if (!require_root()) return;
   GatewayLab lab{"portsflip"};
@@ -275,7 +275,7 @@ TEST_CASE("a reload with one good new port and one bad device changes nothing") 
   } cases[] = {
       {"nosuch0", "there is no device nosuch0"},
       {"lo", "loopback"},
-      {"br0", "br0"},  // takes no native XDP, which is seen when the good one has been attached
+      {"br0", "br0"},  // has no native XDP, which is found out after the good port was attached
   };
   for (const auto& c : cases) {
     CAPTURE(c.device);
@@ -293,13 +293,13 @@ TEST_CASE("a reload with one good new port and one bad device changes nothing") 
     CHECK(ledger_adds_up(lab));
     CHECK(eventually([&] { return frames_out(lab) == frames; }));
   }
-  reload(lab, with_dmz(config));  // and the good one alone can still come
+  reload(lab, with_dmz(config));  // the good port alone can still be added
   CHECK(tcp_works(lab, dmz, "10.3.0.2", 80));
   CHECK(stream.flows());
   CHECK(stream.missing() == 0);
 }
 
-TEST_CASE("what a port was opened with is refused by the name of its key") {
+TEST_CASE("a change of a setting that a port was opened with is refused by the name of its key") {
   if (!require_root()) return;
   GatewayLab lab{"portskey"};
   CAPTURE(lab.log());
@@ -358,7 +358,7 @@ TEST_CASE("a port keeps its flows and counters under another name; its name on a
   CHECK(tcp_works(lab, dmz, "10.3.0.2", 80));
 }
 
-TEST_CASE("after kill -9 the next start takes over a port that came by reload") {
+TEST_CASE("after kill -9 the next start adopts a port that a reload added") {
   if (!require_root()) return;
   GatewayLab lab{"portskill"};
   const ThirdHost dmz{lab};
@@ -378,28 +378,28 @@ TEST_CASE("after kill -9 the next start takes over a port that came by reload") 
   CHECK(arrives(lab.client, {"10.1.0.2", 6000}, server.get(), {"10.3.0.2", 7200}));
   CHECK(tcp_works(lab, dmz, "10.3.0.2", 80));
 
-  lab.end_daemon(SIGKILL);  // and one that is started without it leaves the device as it was
+  lab.end_daemon(SIGKILL);  // a start without the port restores its device
   lab.start(config);
   CHECK(difference(found, dmz.state()) == "");
 }
 
-TEST_CASE("a port that came by a reload nobody confirms goes again") {
+TEST_CASE("a port that an unconfirmed reload added is removed by the rollback") {
   if (!require_root()) return;
-  GatewayLab lab{"portstrial"};
+  GatewayLab lab{"portsback"};
   const ThirdHost dmz{lab};
   CAPTURE(lab.log());
   const std::string found = dmz.state();
   const json config = base(lab);
   lab.start(config);
-  json trial = with_dmz(config);
-  trial["safety"] = {{"confirm_s", 2}};
-  reload(lab, trial);
+  json unconfirmed = with_dmz(config);
+  unconfirmed["safety"] = {{"confirm_s", 2}};
+  reload(lab, unconfirmed);
   CHECK(dmz.has_xdp());
   CHECK(eventually([&] { return port_names(lab).size() == 2; }));
   CHECK(difference(found, dmz.state()) == "");
 }
 
-TEST_CASE("a dry run names the ports and zones that would come, go and change") {
+TEST_CASE("a dry run names the ports and zones that would be added, removed and changed") {
   if (!require_root()) return;
   GatewayLab lab{"portsdry"};
   const ThirdHost dmz{lab};

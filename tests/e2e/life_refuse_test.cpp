@@ -48,7 +48,7 @@ struct BadDocument {
   const char* said;
 };
 
-// A program that passes everything, on a device of the gateway.
+// Another owner's XDP program on a device of the gateway; it passes all packets.
 class StrangerOnDevice {
  public:
   StrangerOnDevice(const GatewayLab& lab, const std::string& device) : lab_(lab), device_(device) {
@@ -162,7 +162,7 @@ TEST_CASE("without privilege up says so") {
   std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("a second gateway of the same name or on the same device is refused, and the first goes on") {
+TEST_CASE("a second gateway of the same name or on the same device is refused, and the first continues") {
   if (!require_root()) return;
   GatewayLab lab{"lifetwice"};
   CAPTURE(lab.log());
@@ -209,7 +209,7 @@ TEST_CASE("an up that fails at the second port undoes what it did to the first")
   lab.gateway.run("ip link add br0 type bridge && ip link set br0 up");
   const std::string before = host_state(lab);
   json config = lab.config(kRules);
-  config["ports"][1]["device"] = "br0";  // takes no native XDP, which is seen when the first port has been attached
+  config["ports"][1]["device"] = "br0";  // has no native XDP, which is found out after the first port was attached
   const CommandOutput ran = up(lab, config.dump());
   CAPTURE(ran.output);
   CHECK(ran.status == 1);

@@ -1,4 +1,5 @@
-// Starts over pins that a version with other tables left: flows go on wherever their own tables are the same.
+// Starts over the pins of a version with other tables: flows are kept whenever the layout of the flow tables is the
+// same.
 #include <bpf/bpf.h>
 #include <doctest/doctest.h>
 
@@ -103,7 +104,7 @@ TEST_CASE("adoption over counters of another version begins them at zero and kee
   CHECK(version_of(lab, DP_GROUP_COUNTERS) == DP_LAYOUT_COUNTERS);
 }
 
-TEST_CASE("adoption over settings, policy, routes or ports of another version makes them anew and keeps the flows") {
+TEST_CASE("adoption over settings, policy, routes or ports of another version recreates those and keeps the flows") {
   if (!require_root()) return;
   GatewayLab lab{"upstate"};
   CAPTURE(lab.log());
@@ -122,7 +123,7 @@ TEST_CASE("adoption over settings, policy, routes or ports of another version ma
   CHECK(flows.udp.missing() == 0);
 }
 
-TEST_CASE("flows of another version are refused, and the datapath that has them goes on") {
+TEST_CASE("flows of another version are refused, and the datapath that has them continues") {
   if (!require_root()) return;
   GatewayLab lab{"upflows"};
   CAPTURE(lab.log());

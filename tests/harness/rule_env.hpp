@@ -15,16 +15,16 @@
 #include "config/compile.hpp"
 
 struct dp_env {
-  std::array<const twinpath::PolicyImage*, DP_BANKS> banks{};
+  std::array<const twinpath::TableImage*, DP_BANKS> banks{};
 };
 
 static inline const dp_zone_pair* dp_env_zone_pair(dp_env* env, __u32 bank, __u32 index) {
-  const twinpath::PolicyImage* image = bank < DP_BANKS ? env->banks[bank] : nullptr;
+  const twinpath::TableImage* image = bank < DP_BANKS ? env->banks[bank] : nullptr;
   return image != nullptr && index < image->zone_pairs.size() ? &image->zone_pairs[index] : nullptr;
 }
 
 static inline const dp_rule* dp_env_rule(dp_env* env, __u32 bank, __u32 index) {
-  const twinpath::PolicyImage* image = bank < DP_BANKS ? env->banks[bank] : nullptr;
+  const twinpath::TableImage* image = bank < DP_BANKS ? env->banks[bank] : nullptr;
   return image != nullptr && index < image->rules.size() ? &image->rules[index] : nullptr;
 }
 
@@ -33,7 +33,7 @@ static inline const dp_rule* dp_env_rule(dp_env* env, __u32 bank, __u32 index) {
 namespace twinpath {
 
 // What the classifier says of `packet` on its way to `to_zone`, with `image` in bank `bank`.
-inline dp_match classify(const PolicyImage& image, const dp_packet& packet, std::uint8_t to_zone, __u32 bank = 0) {
+inline dp_match classify(const TableImage& image, const dp_packet& packet, std::uint8_t to_zone, __u32 bank = 0) {
   dp_env env;
   env.banks.at(bank) = &image;
   dp_match match{};

@@ -213,7 +213,7 @@ const std::string& one_of(Random& random, const std::vector<std::string>& names,
   return names.empty() ? otherwise : names[below(random, static_cast<std::uint32_t>(names.size()))];
 }
 
-void compare(Random& random, const Config& config, const PolicyImage& image, std::size_t& by_rule) {
+void compare(Random& random, const Config& config, const TableImage& image, std::size_t& by_rule) {
   std::string from = kZones[below(random, static_cast<std::uint32_t>(kZones.size()))];
   std::string to = config.zones[below(random, static_cast<std::uint32_t>(config.zones.size()))].name;
   dp_packet packet = random_packet(random);

@@ -9,7 +9,7 @@ using namespace twinpath;
 
 namespace {
 
-PolicyImage image_of(const std::string& rules, const std::string& zones = "{}") {
+TableImage image_of(const std::string& rules, const std::string& zones = "{}") {
   const auto config =
       parse_config(R"({"ports": [{"device": "lan0", "zone": "inside"}, {"device": "wan0", "zone": "outside"}],
                                       "zones": )" +
@@ -32,7 +32,7 @@ struct Facts {
   std::uint8_t icmp_type = 0;
 };
 
-dp_packet packet_of(const PolicyImage& image, const Facts& facts) {
+dp_packet packet_of(const TableImage& image, const Facts& facts) {
   dp_packet packet{};
   const auto source = parse_address(facts.source);
   const auto destination = parse_address(facts.destination);
@@ -48,7 +48,7 @@ dp_packet packet_of(const PolicyImage& image, const Facts& facts) {
 }
 
 // Id of the rule that decides; rules without a name count from 1.
-unsigned decides(const PolicyImage& image, const Facts& facts) {
+unsigned decides(const TableImage& image, const Facts& facts) {
   return classify(image, packet_of(image, facts), image.zone("outside")).rule;
 }
 
@@ -59,7 +59,7 @@ constexpr std::uint8_t kIcmpv6 = 58;
 }  // namespace
 
 TEST_CASE("the first rule that matches decides") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(rule(R"("protocol": "udp", "action": "drop")") + ", " +
                rule(R"("protocol": "tcp", "action": "reject")") + ", " + rule(R"("action": "allow")"));
   CHECK(decides(image, {.protocol = kUdp}) == 1);
@@ -68,7 +68,7 @@ TEST_CASE("the first rule that matches decides") {
 }
 
 TEST_CASE("a match carries the rule's action, place and flags") {
-  const PolicyImage image = image_of(rule(R"("action": "allow", "place": "user", "log": true)"));
+  const TableImage image = image_of(rule(R"("action": "allow", "place": "user", "log": true)"));
   const dp_match match = classify(image, packet_of(image, {}), image.zone("outside"));
   CHECK(match.rule == 1);
   CHECK(match.action == DP_ACTION_ALLOW);
@@ -77,7 +77,7 @@ TEST_CASE("a match carries the rule's action, place and flags") {
 }
 
 TEST_CASE("without a matching rule the zone pair's default decides, as rule 0") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(rule(R"("protocol": "udp", "action": "allow")"), R"({"inside": {"default": "reject"}})");
   const dp_match match = classify(image, packet_of(image, {}), image.zone("outside"));
   CHECK(match.rule == 0);
@@ -86,7 +86,7 @@ TEST_CASE("without a matching rule the zone pair's default decides, as rule 0") 
 }
 
 TEST_CASE("prefixes match at their edges and not beside them") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(rule(R"("source": "192.0.2.64/26", "destination": "198.51.100.1", "action": "allow")"));
   CHECK(decides(image, {.source = "192.0.2.64"}) == 1);
   CHECK(decides(image, {.source = "192.0.2.127"}) == 1);
@@ -100,7 +100,7 @@ TEST_CASE("every prefix length of IPv6 looks at exactly its bits") {
     dp_address base{};
     base.word[(bits - 1) / 32] = dp_htonl(1u << (31 - (bits - 1) % 32));
     const Prefix prefix{{DP_FAMILY_V6, base}, static_cast<std::uint8_t>(bits)};
-    const PolicyImage image = image_of(rule("\"source\": \"" + prefix.text() + "\", \"action\": \"allow\""));
+    const TableImage image = image_of(rule("\"source\": \"" + prefix.text() + "\", \"action\": \"allow\""));
     dp_packet packet = packet_of(image, {.source = "::", .destination = "2001:db8::1"});
     CHECK(classify(image, packet, image.zone("outside")).rule == 0);
     packet.source = base;
@@ -112,14 +112,14 @@ TEST_CASE("every prefix length of IPv6 looks at exactly its bits") {
 }
 
 TEST_CASE("all of IPv4 is not all of IPv6") {
-  const PolicyImage image = image_of(rule(R"("source": "::/0", "action": "allow")") + ", " +
-                                     rule(R"("source": "0.0.0.0/0", "action": "allow")"));
+  const TableImage image = image_of(rule(R"("source": "::/0", "action": "allow")") + ", " +
+                                    rule(R"("source": "0.0.0.0/0", "action": "allow")"));
   CHECK(decides(image, {}) == 2);
   CHECK(decides(image, {.source = "2001:db8::1", .destination = "2001:db8::2"}) == 1);
 }
 
 TEST_CASE("of all 65536 ports exactly those of the range match") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(rule(R"("protocol": "tcp", "source_port": "1-1023", "action": "drop")") + ", " +
                rule(R"("protocol": "tcp", "destination_port": [80, "8000-8080"], "action": "allow")"));
   dp_packet packet = packet_of(image, {});
@@ -135,21 +135,21 @@ TEST_CASE("of all 65536 ports exactly those of the range match") {
 }
 
 TEST_CASE("a rule for any protocol matches protocols without ports") {
-  const PolicyImage image = image_of(rule(R"("action": "allow")"));
+  const TableImage image = image_of(rule(R"("action": "allow")"));
   for (unsigned protocol = 0; protocol < 256; ++protocol)
     CHECK(decides(image, {.protocol = static_cast<std::uint8_t>(protocol), .source_port = 0, .destination_port = 0}) ==
           1);
 }
 
 TEST_CASE("protocol 255 is a protocol and not `any`") {
-  const PolicyImage image = image_of(rule(R"("protocol": 255, "action": "allow")"));
+  const TableImage image = image_of(rule(R"("protocol": 255, "action": "allow")"));
   CHECK(decides(image, {.protocol = 255}) == 1);
   CHECK(decides(image, {.protocol = 254}) == 0);
 }
 
 TEST_CASE("ICMP rules look at the type of their own protocol") {
-  const PolicyImage image = image_of(rule(R"("protocol": "icmp", "icmp_type": [8, "13-14"], "action": "allow")") +
-                                     ", " + rule(R"("protocol": "icmpv6", "icmp_type": 128, "action": "allow")"));
+  const TableImage image = image_of(rule(R"("protocol": "icmp", "icmp_type": [8, "13-14"], "action": "allow")") + ", " +
+                                    rule(R"("protocol": "icmpv6", "icmp_type": 128, "action": "allow")"));
   for (unsigned type = 0; type < 256; ++type) {
     const auto icmp_type = static_cast<std::uint8_t>(type);
     const bool four = type == 8 || type == 13 || type == 14;
@@ -163,7 +163,7 @@ TEST_CASE("ICMP rules look at the type of their own protocol") {
 }
 
 TEST_CASE("the identifier of an echo request is no port") {
-  const PolicyImage image = image_of(rule(R"("protocol": "icmp", "action": "allow")"));
+  const TableImage image = image_of(rule(R"("protocol": "icmp", "action": "allow")"));
   CHECK(decides(image, {.protocol = kIcmp, .source_port = 0xbeef, .destination_port = 0x0800, .icmp_type = 8}) == 1);
 }
 
@@ -174,15 +174,15 @@ TEST_CASE("runs of every length up to three strides are walked to their end and 
       rules +=
           rule("\"protocol\": \"tcp\", \"destination_port\": " + std::to_string(i) + ", \"action\": \"drop\"") + ", ";
     rules += R"({"from": "outside", "to": "inside", "action": "allow"})";
-    const PolicyImage image = image_of(rules);
+    const TableImage image = image_of(rules);
     for (std::uint16_t port = 1; port <= count; ++port) CHECK(decides(image, {.destination_port = port}) == port);
     CHECK(decides(image, {.destination_port = static_cast<std::uint16_t>(count + 1)}) == 0);
   }
 }
 
 TEST_CASE("each bank has its own rules") {
-  const PolicyImage allow = image_of(rule(R"("action": "allow")"));
-  const PolicyImage drop = image_of(rule(R"("action": "reject")"));
+  const TableImage allow = image_of(rule(R"("action": "allow")"));
+  const TableImage drop = image_of(rule(R"("action": "reject")"));
   dp_env env;
   env.banks = {&allow, &drop};
   const dp_packet packet = packet_of(allow, {});
@@ -192,7 +192,7 @@ TEST_CASE("each bank has its own rules") {
 }
 
 TEST_CASE("tables that contradict themselves drop and say so") {
-  PolicyImage image = image_of(rule(R"("action": "allow")"));
+  TableImage image = image_of(rule(R"("action": "allow")"));
   dp_env env;
   env.banks = {&image};
   dp_packet packet = packet_of(image, {});

@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(Fixture, "what has to be confirmed is said with the time that 
   server.gateway.confirm_within_s = 30;
   CHECK(run("-n edge1 reload -c " + document(good_document)).out ==
         "edge1: generation 8 in force\n"
-        "edge1: in 30 s the configuration from before is put back, unless you keep it: twinpath -n edge1 confirm\n");
+        "edge1: in 30 s the previous configuration is restored, unless you keep it: twinpath -n edge1 confirm\n");
   server.gateway.status_answer["confirm"] = {{"waiting", true}, {"seconds_left", 29}, {"undo", "down"}};
   CHECK(has(run("status").out, "edge1: in 29 s everything is undone, unless you keep it: twinpath -n edge1 confirm\n"));
   server.gateway.status_answer["confirm"] = {{"waiting", false}};

@@ -22,17 +22,17 @@ Config config_of(const std::string& members) {
   return *config;
 }
 
-PolicyImage image_of(const std::string& members, const NumberAllocation& previous = {}) {
+TableImage image_of(const std::string& members, const NumberAllocation& previous = {}) {
   auto image = compile(config_of(members), previous);
   REQUIRE_MESSAGE(image.has_value(), image.error().text);
   return *image;
 }
 
-dp_zone_pair pair_of(const PolicyImage& image, std::string_view from, std::string_view to) {
+dp_zone_pair pair_of(const TableImage& image, std::string_view from, std::string_view to) {
   return image.zone_pairs.at(zone_pair_index(image.zone(from), image.zone(to)));
 }
 
-std::vector<std::string> names_of(const PolicyImage& image, std::string_view from, std::string_view to) {
+std::vector<std::string> names_of(const TableImage& image, std::string_view from, std::string_view to) {
   const dp_zone_pair pair = pair_of(image, from, to);
   std::vector<std::string> names;
   for (unsigned i = 0; i < pair.count; ++i) names.push_back(image.rule_names.at(image.rules.at(pair.first + i).id));
@@ -50,7 +50,7 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("the default of a zone pair is the origin's, the host's towards the host, allow from the host") {
-  const PolicyImage image = image_of(
+  const TableImage image = image_of(
       R"("zones": {"inside": {"default": "reject"}, "outside": {"default": "allow"}, "host": {"default": "drop"}})");
   CHECK(pair_of(image, "inside", "outside").default_action == DP_ACTION_REJECT);
   CHECK(pair_of(image, "outside", "inside").default_action == DP_ACTION_ALLOW);
@@ -60,7 +60,7 @@ TEST_CASE("the default of a zone pair is the origin's, the host's towards the ho
 }
 
 TEST_CASE("pairs of zones that do not exist drop and have no rules") {
-  const PolicyImage image = image_of(R"("rules": [{"from": "any", "to": "any", "action": "allow"}])");
+  const TableImage image = image_of(R"("rules": [{"from": "any", "to": "any", "action": "allow"}])");
   REQUIRE(image.zone_pairs.size() == DP_ZONES_MAX * DP_ZONES_MAX);
   for (std::uint8_t other : {0, 4, 31}) {
     CHECK(image.zone_pairs[zone_pair_index(other, image.zone("inside"))].default_action == DP_ACTION_DROP);
@@ -69,7 +69,7 @@ TEST_CASE("pairs of zones that do not exist drop and have no rules") {
 }
 
 TEST_CASE("numbers start behind the reserved ones and follow the document") {
-  const PolicyImage image = image_of(R"("rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"}])");
+  const TableImage image = image_of(R"("rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"}])");
   CHECK(image.zone("host") == DP_ZONE_HOST);
   CHECK(image.zone("inside") == 2);
   CHECK(image.zone("outside") == 3);
@@ -81,13 +81,13 @@ TEST_CASE("numbers start behind the reserved ones and follow the document") {
 }
 
 TEST_CASE("names keep their numbers across reloads, even after a time of absence") {
-  const PolicyImage first =
+  const TableImage first =
       image_of(R"("zones": {"alpha": {}}, "rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"},
                                                                             {"name": "b", "from": "any", "to": "any", "action": "drop"}])");
-  const PolicyImage second = image_of(R"("rules": [{"name": "c", "from": "any", "to": "any", "action": "drop"},
+  const TableImage second = image_of(R"("rules": [{"name": "c", "from": "any", "to": "any", "action": "drop"},
                             {"name": "b", "from": "any", "to": "any", "action": "drop"}])",
-                                      first.numbers);
-  const PolicyImage third =
+                                     first.numbers);
+  const TableImage third =
       image_of(R"("rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"}])", second.numbers);
   CHECK(second.zone("inside") == first.zone("inside"));
   CHECK(second.zone("alpha") == 0);
@@ -143,7 +143,7 @@ TEST_CASE("a name keeps its number even when a lower one is free") {
 }
 
 TEST_CASE("a number allocation survives a restart of the daemon") {
-  const PolicyImage image = image_of(R"("rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"}])");
+  const TableImage image = image_of(R"("rules": [{"name": "a", "from": "any", "to": "any", "action": "drop"}])");
   const auto allocation = number_allocation_from_json(to_json(image.numbers));
   REQUIRE(allocation.has_value());
   CHECK(to_json(*allocation) == to_json(image.numbers));
@@ -169,7 +169,7 @@ TEST_CASE("a damaged number allocation is refused") {
 }
 
 TEST_CASE("rules of a pair keep the operator's order, and other pairs do not see them") {
-  const PolicyImage image = image_of(R"("rules": [
+  const TableImage image = image_of(R"("rules": [
     {"name": "z", "from": "inside", "to": "outside", "action": "drop"},
     {"name": "y", "from": ["outside", "inside"], "to": "inside", "action": "drop"},
     {"name": "x", "from": "any", "to": "outside", "action": "drop"},
@@ -184,7 +184,7 @@ TEST_CASE("rules of a pair keep the operator's order, and other pairs do not see
 }
 
 TEST_CASE("a rule becomes the cross product of its lists, without mixing address families") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(R"("rules": [{"from": "inside", "to": "outside", "protocol": "tcp", "action": "allow",
     "source": ["10.0.0.0/8", "2001:db8::/32"], "destination": ["0.0.0.0/0", "192.0.2.1", "2001:db8:1::/48"],
     "destination_port": [80, "8000-8080"]}])");
@@ -196,7 +196,7 @@ TEST_CASE("a rule becomes the cross product of its lists, without mixing address
 }
 
 TEST_CASE("a compiled rule carries what the operator wrote") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(R"("rules": [{"name": "r", "from": "inside", "to": "outside", "protocol": "udp", "action": "reject",
     "source": "10.1.0.0/16", "source_port": "1024-65535", "destination_port": 53, "place": "user", "log": true}])");
   REQUIRE(image.rules.size() == 1);
@@ -217,7 +217,7 @@ TEST_CASE("a compiled rule carries what the operator wrote") {
 }
 
 TEST_CASE("icmp is IPv4 and icmpv6 is IPv6, by word and by number") {
-  const PolicyImage image = image_of(R"("rules": [
+  const TableImage image = image_of(R"("rules": [
     {"from": "inside", "to": "outside", "protocol": "icmp", "icmp_type": [8, "13-14"], "action": "allow"},
     {"from": "inside", "to": "outside", "protocol": 58, "action": "allow"}])");
   REQUIRE(image.rules.size() == 3);
@@ -229,7 +229,7 @@ TEST_CASE("icmp is IPv4 and icmpv6 is IPv6, by word and by number") {
 }
 
 TEST_CASE("towards the host no rule asks for the engine") {
-  const PolicyImage image =
+  const TableImage image =
       image_of(R"("rules": [{"from": "inside", "to": "any", "action": "allow", "place": "user"}])");
   CHECK(image.rules.at(pair_of(image, "inside", "outside").first).place == DP_PLACE_USER);
   CHECK(image.rules.at(pair_of(image, "inside", "host").first).place == DP_PLACE_AUTO);
@@ -237,7 +237,7 @@ TEST_CASE("towards the host no rule asks for the engine") {
 
 TEST_CASE("pairs of zones with the same rules share them, so that `any` does not fill the table") {
   const std::string zones = "\"zones\": {" + numbered("\"z{}\": {{}}", 28) + "}";
-  const PolicyImage image =
+  const TableImage image =
       image_of(zones + R"(, "rules": [{"from": "any", "to": "any", "protocol": "tcp", "destination_port": [)" +
                numbered("{}", 6).substr(3) + R"(], "action": "allow"}])");
   CHECK(image.rules.size() == 5);
@@ -280,7 +280,7 @@ TEST_CASE("lists whose product is beyond any number are refused without being mu
 TEST_CASE("exactly as many rules as there is room for are compiled") {
   const std::string full = "\"source\": [" + numbered("\"10.0.{}.0/24\"", 256) + "], \"destination\": [" +
                            numbered("\"10.1.{}.0/24\"", 8) + "]";
-  const PolicyImage image =
+  const TableImage image =
       image_of(R"("rules": [{"from": "inside", "to": "outside", "action": "allow", )" + full + "}]");
   CHECK(image.rules.size() == DP_RULES_MAX);
   CHECK(pair_of(image, "inside", "outside").count == DP_RULES_MAX);
@@ -296,20 +296,20 @@ TEST_CASE("timeouts become ticks and stay below half of 32 bits") {
 }
 
 TEST_CASE("a reload that changes nothing has an empty diff") {
-  const PolicyImage before = image_of(R"("rules": [{"name": "a", "from": "any", "to": "host", "action": "drop"}])");
-  const PolicyImage after = image_of(
+  const TableImage before = image_of(R"("rules": [{"name": "a", "from": "any", "to": "host", "action": "drop"}])");
+  const TableImage after = image_of(
       R"("rules": [{"name": "a", "from": ["inside", "outside"], "to": "host", "source": [], "action": "drop"}])",
       before.numbers);
   CHECK(diff(before, after).empty());
 }
 
 TEST_CASE("a diff names what was added, removed, changed, moved, and the defaults") {
-  const PolicyImage before = image_of(R"("rules": [
+  const TableImage before = image_of(R"("rules": [
     {"name": "gone", "from": "inside", "to": "outside", "action": "drop"},
     {"name": "one", "from": "inside", "to": "outside", "protocol": "tcp", "action": "drop"},
     {"name": "two", "from": "inside", "to": "outside", "protocol": "udp", "action": "drop"},
     {"name": "log", "from": "outside", "to": "inside", "action": "drop"}])");
-  const PolicyImage after = image_of(R"("zones": {"outside": {"default": "reject"}}, "rules": [
+  const TableImage after = image_of(R"("zones": {"outside": {"default": "reject"}}, "rules": [
     {"name": "two", "from": "inside", "to": "outside", "protocol": "udp", "action": "drop"},
     {"name": "new", "from": "inside", "to": "outside", "action": "drop"},
     {"name": "one", "from": "inside", "to": "outside", "protocol": "tcp", "action": "drop"},
@@ -323,10 +323,9 @@ TEST_CASE("a diff names what was added, removed, changed, moved, and the default
 }
 
 TEST_CASE("a rule that moves to another zone pair has changed") {
-  const PolicyImage before =
+  const TableImage before =
       image_of(R"("rules": [{"name": "a", "from": "inside", "to": "outside", "action": "drop"}])");
-  const PolicyImage after =
-      image_of(R"("rules": [{"name": "a", "from": "outside", "to": "inside", "action": "drop"}])");
+  const TableImage after = image_of(R"("rules": [{"name": "a", "from": "outside", "to": "inside", "action": "drop"}])");
   const PolicyDiff changes = diff(before, after);
   CHECK(changes.changed == Names{"a"});
   CHECK(changes.added.empty());

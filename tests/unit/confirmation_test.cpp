@@ -1,4 +1,4 @@
-// One trial after the other, on a clock of its own.
+// One change after the other waits to be confirmed, in an io_context of the test's own.
 #include "control/life/confirmation.hpp"
 
 #include <doctest/doctest.h>
@@ -13,8 +13,8 @@ namespace {
 
 struct Fixture {
   boost::asio::io_context io;
-  std::vector<Unconfirmed> late;
-  Confirmation confirmation{io, [this](Unconfirmed trial) { late.push_back(std::move(trial)); }};
+  std::vector<PendingChange> timed_out;
+  Confirmation confirmation{io, [this](PendingChange change) { timed_out.push_back(std::move(change)); }};
 
   static Config named(const char* name) {
     Config config;
@@ -25,45 +25,48 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a trial that nobody ends is handed over once, and waits no more") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a change that is not confirmed is handed over once when its time is up, and waits no more") {
   confirmation.begin({1ms, named("before")});
   io.run();
-  REQUIRE(late.size() == 1);
-  CHECK(late[0].within == 1ms);
-  CHECK(late[0].before->name == "before");
+  REQUIRE(timed_out.size() == 1);
+  CHECK(timed_out[0].within == 1ms);
+  CHECK(timed_out[0].before->name == "before");
   CHECK_FALSE(confirmation.waiting());
   CHECK_FALSE(confirmation.end());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a trial that is ended in time gives back what it kept, and is never late") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a change that is ended in time is returned with its previous configuration, and does not time out") {
   confirmation.begin({1h, named("before")});
-  const auto trial = confirmation.end();
-  REQUIRE(trial);
-  CHECK(trial->before->name == "before");
+  const auto change = confirmation.end();
+  REQUIRE(change);
+  CHECK(change->before->name == "before");
   io.run();
-  CHECK(late.empty());
+  CHECK(timed_out.empty());
   CHECK_FALSE(confirmation.end());
 }
 
-// The word comes in the same turn of the loop in which the time has run out: its handler is called first.
-TEST_CASE_FIXTURE(Fixture, "a word that comes when the time has just run out ends this trial and not the next one") {
+// Both timers have expired before the io_context runs, and the handler that calls end() is called first.
+TEST_CASE_FIXTURE(
+    Fixture, "end() at the moment of the timeout ends this change, and the queued timeout does not end the next one") {
   for (const bool another : {false, true}) {
     CAPTURE(another);
-    boost::asio::steady_timer word(io, 1ms);
+    boost::asio::steady_timer confirm(io, 1ms);
     confirmation.begin({2ms, std::nullopt});
-    word.async_wait([&](const boost::system::error_code&) {
+    confirm.async_wait([&](const boost::system::error_code&) {
       CHECK(confirmation.end());
       if (another) confirmation.begin({1h, std::nullopt});
     });
     std::this_thread::sleep_for(20ms);
     io.restart();
     io.run_for(50ms);
-    CHECK(late.empty());
+    CHECK(timed_out.empty());
     CHECK(confirmation.waiting() == another);
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "the report says whether something waits, for how long, and what undoing means") {
+TEST_CASE_FIXTURE(Fixture, "the report says whether a change waits, for how long, and how it would be undone") {
   CHECK(confirmation.report() == json{{"waiting", false}});
   CHECK(confirmation.seconds_left() == 0);
   confirmation.begin({30s, std::nullopt});

@@ -1,4 +1,4 @@
-// The heartbeat goes on while the control thread is held up, but does not speak for one that is stuck.
+// The heartbeat continues while the control thread is busy, and stops when the control thread is stuck.
 #include "control/life/heartbeat.hpp"
 
 #include <doctest/doctest.h>
@@ -37,20 +37,20 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "the heartbeat goes on while the control thread sleeps") {
+TEST_CASE_FIXTURE(Fixture, "the heartbeat continues while the control thread sleeps") {
   Heartbeat heart(writer, clock, [this] { return ask_kernel(); }, {kPeriod, 30s});
   std::this_thread::sleep_for(500ms);  // this is the control thread, which does nothing else
   const std::uint32_t late = clock.now() - heartbeat();
   CHECK(late * 1000 < 250 * clock.per_second());
 }
 
-TEST_CASE_FIXTURE(Fixture, "the heartbeat says the kernel's tick") {
+TEST_CASE_FIXTURE(Fixture, "the heartbeat is the kernel's tick") {
   Heartbeat heart(writer, clock, [this] { return ask_kernel(); }, {kPeriod, 30s});
   REQUIRE(changes_within(5s));
   CHECK(heartbeat() - 1000 < 30 * clock.per_second());
 }
 
-TEST_CASE_FIXTURE(Fixture, "with a kernel that does not answer, the clock goes on as it was") {
+TEST_CASE_FIXTURE(Fixture, "without the kernel's tick the clock continues uncalibrated") {
   clock.calibrate(5000);
   kernel_answers = false;
   Heartbeat heart(writer, clock, [this] { return ask_kernel(); }, {kPeriod, 30s});
@@ -58,7 +58,7 @@ TEST_CASE_FIXTURE(Fixture, "with a kernel that does not answer, the clock goes o
   CHECK(heartbeat() - 5000 < 30 * clock.per_second());
 }
 
-TEST_CASE_FIXTURE(Fixture, "the heartbeat of a control thread that is stuck ends, and goes on with its next sign") {
+TEST_CASE_FIXTURE(Fixture, "the heartbeat stops when the control thread is stuck, and continues when it works again") {
   Heartbeat heart(writer, clock, [this] { return ask_kernel(); }, {kPeriod, 100ms});
   std::this_thread::sleep_for(300ms);
   CHECK_FALSE(changes_within(200ms));

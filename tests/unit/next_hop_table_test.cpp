@@ -1,4 +1,5 @@
-// next_hop_table_test.cpp - indices of next hops: given, kept, given back, and safe when the daemon dies in between.
+// next_hop_table_test.cpp - next-hop indices are assigned, kept, retired and reused, also when the daemon dies in
+// between.
 
 #include "control/follow/next_hop_table.hpp"
 
@@ -35,7 +36,7 @@ netlink::Neighbour in_state(netlink::NeighbourState state) {
   return neighbour;
 }
 
-// The array and the map outlive the book, as they outlive the daemon.
+// The array and the map outlive the NextHopTable, as they outlive the daemon.
 class Tables {
  public:
   Tables()
@@ -44,16 +45,16 @@ class Tables {
     REQUIRE(map_);
     start_daemon();
   }
-  // A new daemon over what the last one left, wherever that died.
+  // A new daemon over the array and the map that the last one left.
   void start_daemon() {
-    book_ = std::make_unique<NextHopTable>(hops, map_.get());
-    book_->set_port(1, {.mtu = 1500, .up = true});
+    table_ = std::make_unique<NextHopTable>(hops, map_.get());
+    table_->set_port(1, {.mtu = 1500, .up = true});
   }
-  NextHopTable* operator->() { return book_.get(); }
+  NextHopTable* operator->() { return table_.get(); }
 
   // 0: refused.
   std::uint16_t give(std::uint32_t number) {
-    const auto index = book_->obtain(host(number));
+    const auto index = table_->obtain(host(number));
     return index ? *index : std::uint16_t{0};
   }
   void give_all() {
@@ -61,14 +62,14 @@ class Tables {
   }
   void resolve(std::uint16_t index) {
     const netlink::Neighbour found = in_state(netlink::NeighbourState::reachable);
-    book_->set_neighbour(index, &found);
+    table_->set_neighbour(index, &found);
   }
-  // Twice: what nobody asked for in between is retired.
+  // Two calls: neighbours that were not obtained in between are retired.
   std::size_t retire(const std::set<std::uint16_t>& gateways = {}) {
-    const std::size_t first = book_->retire_unwanted(gateways).size();
-    return first + book_->retire_unwanted(gateways).size();
+    const std::size_t first = table_->retire_unwanted(gateways).size();
+    return first + table_->retire_unwanted(gateways).size();
   }
-  // What the datapaths find.
+  // The index that a datapath finds for a neighbour; 0: none.
   [[nodiscard]] std::uint32_t found(std::uint32_t number) const {
     dp_neighbour_key key{};
     key.address = host(number).address.address;
@@ -82,12 +83,12 @@ class Tables {
 
  private:
   UniqueFd map_;
-  std::unique_ptr<NextHopTable> book_;
+  std::unique_ptr<NextHopTable> table_;
 };
 
 }  // namespace
 
-TEST_CASE("far more neighbours than indices are served in turn") {
+TEST_CASE("indices are reused for many more neighbours than there are indices") {
   if (!require_root()) return;
   Tables tables;
   for (std::uint32_t i = 1; i <= 20 * kIndices; ++i) {
@@ -97,7 +98,7 @@ TEST_CASE("far more neighbours than indices are served in turn") {
   }
 }
 
-TEST_CASE("an index that is retired is found by nobody, and given to nobody before it is released") {
+TEST_CASE("a retired index is not found, and not assigned again before it is released") {
   if (!require_root()) return;
   Tables tables;
   tables.give_all();
@@ -114,7 +115,7 @@ TEST_CASE("an index that is retired is found by nobody, and given to nobody befo
   CHECK(tables.give(100) != 0);
 }
 
-TEST_CASE("neighbours that are resolved, gateways and what was just asked for keep their index") {
+TEST_CASE("resolved neighbours, gateways and neighbours that were just obtained keep their index") {
   if (!require_root()) return;
   Tables tables;
   tables.give_all();
@@ -124,7 +125,7 @@ TEST_CASE("neighbours that are resolved, gateways and what was just asked for ke
   CHECK(tables.give(4) == 4);
   CHECK(tables->retire_unwanted(gateways).size() == kIndices - 3);
   for (const std::uint32_t kept : {2U, 3U, 4U}) CHECK(tables.found(kept) == kept);
-  CHECK(tables->retire_unwanted(gateways).size() == 1);  // nobody has asked for 4 again
+  CHECK(tables->retire_unwanted(gateways).size() == 1);  // 4 was not obtained again
   CHECK(tables.found(4) == 0);
 }
 
@@ -138,7 +139,8 @@ TEST_CASE("a resolved neighbour that Linux loses can be retired") {
   CHECK(tables.retire() == 1);
 }
 
-TEST_CASE("a daemon that takes over gives out no index that a flow may still hold, wherever the last one died") {
+TEST_CASE(
+    "a daemon that adopts the tables assigns no index that a flow may still hold, wherever the last daemon died") {
   if (!require_root()) return;
   Tables tables;
   tables.give_all();
@@ -161,7 +163,7 @@ TEST_CASE("a daemon that takes over gives out no index that a flow may still hol
     }
     CHECK(tables.give(200) == 0);
   }
-  SUBCASE("behind the release") {
+  SUBCASE("after the release") {
     CHECK(tables.retire() == kIndices - 1);
     tables->release_retired();
     tables.start_daemon();
@@ -171,7 +173,7 @@ TEST_CASE("a daemon that takes over gives out no index that a flow may still hol
   }
 }
 
-TEST_CASE("the book is crowded when more than three quarters are taken") {
+TEST_CASE("the table is crowded when more than three quarters are taken") {
   if (!require_root()) return;
   Tables tables;
   for (std::uint32_t i = 1; i < kIndices; ++i) REQUIRE(tables.give(i) == i);
@@ -180,7 +182,7 @@ TEST_CASE("the book is crowded when more than three quarters are taken") {
   CHECK(tables->crowded());
 }
 
-TEST_CASE("a failure counts until Linux is asked again") {
+TEST_CASE("a failed resolution is forgotten when Linux is asked again") {
   if (!require_root()) return;
   Tables tables;
   REQUIRE(tables.give(1) == 1);

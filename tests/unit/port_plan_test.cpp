@@ -43,7 +43,7 @@ Config two() { return config_of({"lan@lan0:inside", "wan@wan0:outside"}); }
 
 }  // namespace
 
-TEST_CASE("the same document moves nothing, in whatever order its ports stand") {
+TEST_CASE("the order of the ports in the document changes nothing") {
   const Config turned = config_of({"wan@wan0:outside", "lan@lan0:inside"});
   const NumberAllocation allocation = allocation_of(two());
   const PortPlan plan = plan_of(two(), turned, allocation);
@@ -53,14 +53,14 @@ TEST_CASE("the same document moves nothing, in whatever order its ports stand") 
   CHECK(plan.numbers.ports.all() == allocation.ports.all());
 }
 
-TEST_CASE("ports come and go by their device") {
+TEST_CASE("ports are added and removed by their device") {
   const Config next = config_of({"wan@wan0:outside", "dmz@dmz0:dmz"});
   const PortPlan plan = plan_of(two(), next, allocation_of(two()));
   CHECK(plan.added == std::vector<std::size_t>{1});
   CHECK(plan.removed == std::vector<std::size_t>{0});
   CHECK(plan.numbers.ports.find("wan") == 2);
   CHECK(plan.numbers.ports.find("dmz") == 3);
-  CHECK(plan.numbers.ports.find("lan") == 1);  // remembered: there until the change is made
+  CHECK(plan.numbers.ports.find("lan") == 1);  // it exists until the reload is complete
 }
 
 TEST_CASE("a port that is renamed keeps its number, also when two change names") {
@@ -86,7 +86,7 @@ TEST_CASE("a name that moves to another device gets another number, and counters
   CHECK(fresh_ports(plan, next, allocation) == std::vector<std::uint16_t>{3});
 }
 
-TEST_CASE("a port that comes back under its name has its number and its counters again") {
+TEST_CASE("a removed port that is added again under its name has its earlier number and counters") {
   const NumberAllocation allocation = allocation_of(two());
   const Config one = config_of({"lan@lan0:inside"});
   const PortPlan without = plan_of(two(), one, allocation);
@@ -95,7 +95,9 @@ TEST_CASE("a port that comes back under its name has its number and its counters
   CHECK(fresh_ports(back, two(), without.numbers).empty());
 }
 
-TEST_CASE("what comes never has the number of what goes in the same step, and is refused when there is none") {
+TEST_CASE(
+    "an added port never reuses the number of a port that the same reload removes, and is refused when no number is "
+    "left") {
   std::vector<std::string> names;
   for (int i = 0; i < 40; ++i) names.push_back(fmt::format("p{}@p{}:z", i, i));
   const Config before = config_of(names);
@@ -110,10 +112,10 @@ TEST_CASE("what comes never has the number of what goes in the same step, and is
   const auto refused = plan_ports(before, config_of(more), allocation);
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().text ==
-        "24 ports that come beside 40 that are there, and all need a number until the change is made: at most 63");
+        "24 ports are added to 40 that exist, and each needs a number until the reload is complete: at most 63");
 }
 
-TEST_CASE("a move to another zone is seen, and so is a zone that takes the number of another") {
+TEST_CASE("a port that changes zone is found, and so is a zone that gets the number of an earlier zone") {
   const Config moved = config_of({"lan@lan0:outside", "wan@wan0:outside"});
   CHECK(plan_of(two(), moved, allocation_of(two())).kept[0].moves);
 
@@ -123,18 +125,18 @@ TEST_CASE("a move to another zone is seen, and so is a zone that takes the numbe
   allocation = allocation_of(config_of({"lan@lan0:z00"}, many), allocation);
   CHECK(find_reassigned_zones(allocation, allocation_of(config_of({"lan@lan0:z00"}), allocation)).empty());
   const NumberAllocation after = allocation_of(config_of({"lan@lan0:new"}), allocation);
-  const auto strange = find_reassigned_zones(allocation, after);
-  REQUIRE(strange.size() == 1);
-  CHECK(strange[0] == after.zones.find("new"));
+  const auto reassigned = find_reassigned_zones(allocation, after);
+  REQUIRE(reassigned.size() == 1);
+  CHECK(reassigned[0] == after.zones.find("new"));
 }
 
-TEST_CASE("only what a port was opened with is refused, by the name of its key") {
+TEST_CASE("a change is refused only for settings that a port was opened with, by the name of the key") {
   Config next = two();
   next.ports[1].zone = "inside";
   next.ports[1].name = "uplink";
   next.ports[1].workload = true;
   next.ports[1].source_check = DP_SOURCE_CHECK_OFF;
-  next.ports[1].sockets = Sockets::copy;  // what auto is
+  next.ports[1].sockets = Sockets::copy;  // the same as auto
   CHECK(start_only_changes(two(), next).empty());
   next.ports[1].attach = Attach::generic;
   next.ports[1].sockets = Sockets::zerocopy;
@@ -144,7 +146,7 @@ TEST_CASE("only what a port was opened with is refused, by the name of its key")
   for (const Fault& fault : start_only_changes(two(), next)) paths.push_back(fault.path);
   CHECK(paths ==
         std::vector<std::string>{"ports[1].attach", "ports[1].sockets", "ports[1].offloads", "ports[1].queues"});
-  next.ports[1].device = "wan1";  // another port, then
+  next.ports[1].device = "wan1";  // so it is another port
   CHECK(start_only_changes(two(), next).empty());
 }
 
@@ -159,10 +161,10 @@ TEST_CASE("changes of ports and zones are named") {
   CHECK(port_changes(before, before)["changed"].empty());
 }
 
-TEST_CASE("offloads of a port that goes are undone, but not on a device that is a port still") {
+TEST_CASE("offloads of a removed port are restored, except on devices that are still ports") {
   std::vector<netlink::OffloadChange> changes = {
       {"a0", 5, 1, "rx-vlan-hw-parse", true, "a0"},
-      {"b0", 6, 1, "tx-checksum-ip-generic", true, "a0"},  // the other end, a port as well
+      {"b0", 6, 1, "tx-checksum-ip-generic", true, "a0"},  // the other end of a0, also a port
       {"c1", 7, 2, "rx-gro", false, "a0"},
       {"d0", 8, 1, "rx-lro", true, "d0"},
   };

@@ -1,4 +1,4 @@
-// What a publication writes and what it leaves alone, over maps of the kernel.
+// Which tables a publication writes, and which it leaves unchanged, with maps of the kernel.
 #include "control/publish/publisher.hpp"
 
 #include <doctest/doctest.h>
@@ -29,8 +29,8 @@ RoutePlan one_route(std::uint32_t network, std::uint16_t port) {
   return plan;
 }
 
-PolicyImage image_with(std::uint8_t default_action) {
-  PolicyImage image;
+TableImage image_with(std::uint8_t default_action) {
+  TableImage image;
   dp_zone_pair pair{};
   pair.default_action = default_action;
   image.zone_pairs.assign(std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX, pair);
@@ -103,7 +103,7 @@ TEST_CASE("a policy is put in force without a copy of the routes, and routes wit
   CHECK(gateway.default_action() == DP_ACTION_REJECT);
 }
 
-TEST_CASE("what is no longer in the plan is no longer in either bank once both have been written") {
+TEST_CASE("a route that is not in the plan any more is in neither bank after two publications") {
   if (!require_root()) return;
   Fixture gateway;
   REQUIRE(gateway.publisher->publish_routes(one_route(0x0a000000, 7)));
@@ -114,7 +114,7 @@ TEST_CASE("what is no longer in the plan is no longer in either bank once both h
   }
 }
 
-TEST_CASE("nothing is written before the readers of the idle bank are gone") {
+TEST_CASE("the idle bank is not written before its readers are gone") {
   if (!require_root()) return;
   Fixture gateway;
   REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW)));

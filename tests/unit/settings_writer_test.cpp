@@ -1,4 +1,4 @@
-// What the one writer of the settings makes of a configuration.
+// The settings that SettingsWriter writes for a configuration.
 #include "control/publish/settings_writer.hpp"
 
 #include <doctest/doctest.h>
@@ -15,7 +15,7 @@ TEST_CASE("settings are fresh until a daemon has configured them") {
   CHECK_FALSE(writer.fresh());
 }
 
-TEST_CASE("a beginning draws seeds and starts both numbers of the stamp at one") {
+TEST_CASE("begin() sets random seeds, and generation and epoch to one") {
   dp_settings settings{};
   SettingsWriter writer{settings};
   writer.begin();
@@ -25,7 +25,7 @@ TEST_CASE("a beginning draws seeds and starts both numbers of the stamp at one")
   CHECK(settings.ecmp_seed != 0);
 }
 
-TEST_CASE("another configuration changes neither seeds nor numbers") {
+TEST_CASE("another configuration changes neither seeds nor generation nor epoch") {
   dp_settings settings{};
   SettingsWriter writer{settings};
   writer.begin();
@@ -54,7 +54,7 @@ TEST_CASE("seconds and budgets of the document are written in ticks and packets"
   CHECK(settings.v4.max_pairs == config.flows.max_pairs_v4);
 }
 
-TEST_CASE("a crowded table of either family lets writers take expired entries") {
+TEST_CASE("when the table of either family is crowded, writers may replace expired entries") {
   dp_settings settings{};
   SettingsWriter writer{settings};
   writer.set_crowded(false, true);
@@ -65,7 +65,7 @@ TEST_CASE("a crowded table of either family lets writers take expired entries") 
   CHECK(settings.evict_expired == 0);
 }
 
-TEST_CASE("policy and routes are put in force apart, each with its own half of the stamp") {
+TEST_CASE("policy and routes are put in force separately, each with its own half of the stamp") {
   dp_settings settings{};
   SettingsWriter writer{settings};
   writer.begin();

@@ -25,7 +25,9 @@ inline constexpr const char* kBpfFs = "/sys/fs/bpf";
 [[nodiscard]] inline std::string log_path(const std::string& name) {
   return std::string(kRunFolder) + "/" + name + ".log";
 }
-// The directory of its pins (kernel/), in bpffs.
-[[nodiscard]] inline std::string pin_path(const std::string& name) { return std::string(kBpfFs) + "/twinpath/" + name; }
+// The directory of its pins (kernel/pins.hpp), below the mount point of a bpffs.
+[[nodiscard]] inline std::string pin_path(const std::string& name, const std::string& bpffs = kBpfFs) {
+  return bpffs + "/twinpath/" + name;
+}
 
 }  // namespace twinpath

@@ -18,7 +18,7 @@ std::string waiting_text(std::string_view name, const json& confirm) {
   if (const json& waiting = member(confirm, "waiting"); !waiting.is_boolean() || !waiting.get<bool>()) return "";
   const bool rollback = text_cell(member(confirm, "undo")) == "rollback";
   return confirm_hint(name, number_or_zero(member(confirm, "seconds_left")),
-                      rollback ? "the configuration from before is put back" : "everything is undone");
+                      rollback ? "the previous configuration is restored" : "everything is undone");
 }
 
 json find_waiting(const Global& global, const std::string& name) {

@@ -28,7 +28,7 @@ void say_result(const std::string& name, const json& body, bool dry_run) {
                            render_changes(member(body, "changes")), name, count_cell(member(body, "generation"))));
   say(fmt::format("{}: generation {} in force\n", name, count_cell(member(body, "generation"))));
   if (const std::uint64_t within_s = number_or_zero(member(body, "confirm_within_s")); within_s > 0)
-    say(confirm_hint(name, within_s, "the configuration from before is put back"));
+    say(confirm_hint(name, within_s, "the previous configuration is restored"));
 }
 
 }  // namespace

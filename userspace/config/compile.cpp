@@ -37,7 +37,7 @@ std::string bytes_of(const std::vector<dp_rule>& run) {
 
 class Compiler {
  public:
-  Compiler(const Config& config, PolicyImage& image) : config_(config), image_(image) {}
+  Compiler(const Config& config, TableImage& image) : config_(config), image_(image) {}
 
   Status run() {
     image_.zone_pairs.assign(DP_ZONES_MAX * DP_ZONES_MAX, dp_zone_pair{});
@@ -98,11 +98,11 @@ class Compiler {
   }
 
   const Config& config_;
-  PolicyImage& image_;
+  TableImage& image_;
   std::map<std::string, std::size_t> runs_;
 };
 
-Status number_all(const Config& config, PolicyImage& image) {
+Status number_all(const Config& config, TableImage& image) {
   NumberAllocation& allocation = image.numbers;
   if (Status status = number(config.zones, allocation.zones, image.zone_names); !status) return status;
   if (Status status = number(config.ports, allocation.ports, image.port_names); !status) return status;
@@ -111,17 +111,17 @@ Status number_all(const Config& config, PolicyImage& image) {
 
 }  // namespace
 
-std::uint8_t PolicyImage::zone(std::string_view name) const {
+std::uint8_t TableImage::zone(std::string_view name) const {
   if (name == kHostZone) return DP_ZONE_HOST;
   return static_cast<std::uint8_t>(number_in(zone_names, numbers.zones, name));
 }
-std::uint16_t PolicyImage::port(std::string_view name) const {
+std::uint16_t TableImage::port(std::string_view name) const {
   return static_cast<std::uint16_t>(number_in(port_names, numbers.ports, name));
 }
-std::uint32_t PolicyImage::rule(std::string_view name) const { return number_in(rule_names, numbers.rules, name); }
+std::uint32_t TableImage::rule(std::string_view name) const { return number_in(rule_names, numbers.rules, name); }
 
-Result<PolicyImage> compile(const Config& config, const NumberAllocation& previous) {
-  PolicyImage image;
+Result<TableImage> compile(const Config& config, const NumberAllocation& previous) {
+  TableImage image;
   image.numbers = previous;
   image.zone_names.resize(DP_ZONES_MAX);
   image.port_names.resize(DP_PORTS_MAX);
@@ -134,7 +134,7 @@ Result<PolicyImage> compile(const Config& config, const NumberAllocation& previo
   return image;
 }
 
-void write_image(const PolicyImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules) {
+void write_image(const TableImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules) {
   std::ranges::fill(zone_pairs, dp_zone_pair{});
   std::ranges::copy(image.zone_pairs, zone_pairs.begin());
   std::ranges::copy(image.rules, rules.begin());

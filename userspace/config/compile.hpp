@@ -23,7 +23,7 @@
 
 namespace twinpath {
 
-struct PolicyImage {
+struct TableImage {
   std::vector<dp_zone_pair> zone_pairs;  // DP_ZONES_MAX * DP_ZONES_MAX; unused pairs drop
   std::vector<dp_rule> rules;            // at most DP_RULES_MAX
   NumberAllocation numbers;              // for the next compilation
@@ -45,10 +45,10 @@ struct PolicyImage {
 }
 
 // `previous` is the allocation of the image in force, or an empty one. Fails with nothing changed.
-[[nodiscard]] Result<PolicyImage> compile(const Config& config, const NumberAllocation& previous);
+[[nodiscard]] Result<TableImage> compile(const Config& config, const NumberAllocation& previous);
 
 // Writes the image into one bank's tables, which nobody reads meanwhile: all zone pairs, and as many rules as there are.
-void write_image(const PolicyImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules);
+void write_image(const TableImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules);
 
 // Seconds of the document in ticks of the kernel.
 [[nodiscard]] dp_timeouts ticks_of(const TimeoutsConfig& timeouts, std::uint32_t ticks_per_second);

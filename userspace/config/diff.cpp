@@ -16,7 +16,7 @@ template <class T>
 using ByPair = std::map<std::string, T>;
 
 template <class Visit>
-void each_pair(const PolicyImage& image, Visit visit) {
+void each_pair(const TableImage& image, Visit visit) {
   for (std::uint32_t index = 0; index < image.zone_pairs.size(); ++index) {
     const std::string& from = image.zone_names[index / DP_ZONES_MAX];
     const std::string& to = image.zone_names[index % DP_ZONES_MAX];
@@ -27,7 +27,7 @@ void each_pair(const PolicyImage& image, Visit visit) {
 }
 
 // Everything a rule means: for each pair its compiled rules, as bytes.
-std::map<std::string, std::string> meanings(const PolicyImage& image) {
+std::map<std::string, std::string> meanings(const TableImage& image) {
   std::map<std::string, std::string> meaning;
   for (const std::string& name : image.rule_names)
     if (!name.empty()) meaning[name];
@@ -45,7 +45,7 @@ std::map<std::string, std::string> meanings(const PolicyImage& image) {
 }
 
 // Rules of each pair in order, one mention each, of those that are in `kept`.
-ByPair<Names> orders(const PolicyImage& image, const std::map<std::string, std::string>& kept) {
+ByPair<Names> orders(const TableImage& image, const std::map<std::string, std::string>& kept) {
   ByPair<Names> order;
   each_pair(image, [&](const std::string& pair, const dp_zone_pair&, std::span<const dp_rule> run) {
     Names& names = order[pair];
@@ -65,7 +65,7 @@ void keep_common(Names& a, Names& b) {
   std::erase_if(b, [&](const std::string& name) { return !in_a.contains(name); });
 }
 
-ByPair<dp_action> defaults(const PolicyImage& image) {
+ByPair<dp_action> defaults(const TableImage& image) {
   ByPair<dp_action> actions;
   each_pair(image, [&](const std::string& pair, const dp_zone_pair& entry, std::span<const dp_rule>) {
     actions[pair] = static_cast<dp_action>(entry.default_action);
@@ -80,7 +80,7 @@ std::string_view action_word(const ByPair<dp_action>& actions, const std::string
 
 }  // namespace
 
-PolicyDiff diff(const PolicyImage& before, const PolicyImage& after) {
+PolicyDiff diff(const TableImage& before, const TableImage& after) {
   PolicyDiff result;
   const auto old_meaning = meanings(before);
   const auto new_meaning = meanings(after);

@@ -22,6 +22,6 @@ struct PolicyDiff {
   }
 };
 
-[[nodiscard]] PolicyDiff diff(const PolicyImage& before, const PolicyImage& after);
+[[nodiscard]] PolicyDiff diff(const TableImage& before, const TableImage& after);
 
 }  // namespace twinpath

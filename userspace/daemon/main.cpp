@@ -102,7 +102,7 @@ Status run_gateway(const Options& options, const Config& config) {
   server_options.token = *token;
   auto server = rest::Server::open(io, **control, server_options);
   if (!server) {
-    (*control)->give_up();
+    (*control)->abort_start();
     return pass_on(std::move(server.error()));
   }
   spdlog::info("{} is up", config.name);

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/paths.hpp"
+
 namespace twinpath {
 namespace {
 
@@ -31,9 +33,7 @@ Result<UniqueFd> make_memory(const std::string& pin, const std::string& name, st
 
 }  // namespace
 
-std::string pin_directory(const std::string& where, const std::string& instance) {
-  return where + "/twinpath/" + instance;
-}
+std::string pin_directory(const std::string& where, const std::string& instance) { return pin_path(instance, where); }
 
 Result<std::string> make_pin_directory(const std::string& where, const std::string& instance) {
   struct statfs filesystem {};

@@ -29,7 +29,7 @@ std::string end_text(std::uint8_t family, const dp_address& address, std::uint16
 
 }  // namespace
 
-std::string event_line(const dp_event& event, const PolicyImage& image) {
+std::string event_line(const dp_event& event, const TableImage& image) {
   const std::string rule = event.rule == 0 ? std::string("default") : name_at(image.rule_names, event.rule);
   return fmt::format("rule {}: {} {} {} > {} in {}, {} bytes", rule, fate_text(event.reason),
                      protocol_text(event.protocol), end_text(event.family, event.source, event.source_port),
@@ -37,7 +37,7 @@ std::string event_line(const dp_event& event, const PolicyImage& image) {
                      name_at(image.port_names, event.ingress), event.frame_bytes);
 }
 
-Result<std::unique_ptr<EventLog>> EventLog::open(boost::asio::io_context& io, int map, const PolicyImage& image,
+Result<std::unique_ptr<EventLog>> EventLog::open(boost::asio::io_context& io, int map, const TableImage& image,
                                                  std::function<void(const std::string&)> write) {
   auto ring = EventRing::open(map, [&image, write](const dp_event& event) { write(event_line(event, image)); });
   if (!ring) return pass_on(std::move(ring.error()));

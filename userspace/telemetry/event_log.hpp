@@ -16,13 +16,13 @@
 namespace twinpath {
 
 // `image` names rules and ports.
-[[nodiscard]] std::string event_line(const dp_event& event, const PolicyImage& image);
+[[nodiscard]] std::string event_line(const dp_event& event, const TableImage& image);
 
 class EventLog {
  public:
   // `image` must outlive the log; it may change.
   [[nodiscard]] static Result<std::unique_ptr<EventLog>> open(boost::asio::io_context& io, int map,
-                                                              const PolicyImage& image,
+                                                              const TableImage& image,
                                                               std::function<void(const std::string&)> write);
   void stop();
 

@@ -15,7 +15,7 @@ bool in(const std::optional<Prefix>& prefix, std::uint8_t family, const dp_addre
 
 }  // namespace
 
-Result<PolicyFilter> PolicyFilter::make(const rest::PolicyQuery& query, const PolicyImage& image) {
+Result<PolicyFilter> PolicyFilter::make(const rest::PolicyQuery& query, const TableImage& image) {
   PolicyFilter filter;
   filter.query_ = query;
   if (query.zone) {

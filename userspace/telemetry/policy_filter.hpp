@@ -12,7 +12,7 @@ namespace twinpath {
 class PolicyFilter {
  public:
   // Refuses a zone that is not configured.
-  [[nodiscard]] static Result<PolicyFilter> make(const rest::PolicyQuery& query, const PolicyImage& image);
+  [[nodiscard]] static Result<PolicyFilter> make(const rest::PolicyQuery& query, const TableImage& image);
   [[nodiscard]] bool matches(const FlowSnapshot& flow) const;
 
  private:

@@ -6,7 +6,7 @@ namespace twinpath {
 namespace {
 
 constexpr std::chrono::milliseconds kRoutesEvery{100};
-constexpr std::chrono::seconds kUpkeepEvery{5};  // longer than the engine waits for a neighbour before it asks again
+constexpr std::chrono::seconds kUpkeepEvery{5};  // longer than the engine waits before it repeats a neighbour request
 
 bool serves_as_next_hop(const netlink::IpAddress& address) {
   return !dp_address_multicast(address.family, &address.address) &&
@@ -39,15 +39,15 @@ Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver
       complain_(std::move(complain)),
       mirror_events_(parts.io, mirror_.fd()),
       resolver_events_(parts.io, resolver_.fd()),
-      desk_events_(parts.io, parts.requests.fd()),
+      request_events_(parts.io, parts.requests.fd()),
       routes_timer_(parts.io),
       upkeep_timer_(parts.io) {}
 
-// The descriptors are borrowed: whoever opened them closes them.
+// The descriptors are borrowed: the mirror, the resolver and the request queue close them.
 void Follower::stop() {
   routes_timer_.cancel();
   upkeep_timer_.cancel();
-  for (Descriptor* descriptor : {&mirror_events_, &resolver_events_, &desk_events_}) {
+  for (Descriptor* descriptor : {&mirror_events_, &resolver_events_, &request_events_}) {
     if (descriptor->is_open()) descriptor->release();
   }
   if (feature_events_ && feature_events_->is_open()) feature_events_->release();
@@ -56,7 +56,7 @@ void Follower::stop() {
 void Follower::watch() {
   wait_for(mirror_events_, &Follower::on_mirror);
   wait_for(resolver_events_, &Follower::on_resolver);
-  wait_for(desk_events_, &Follower::on_desk);
+  wait_for(request_events_, &Follower::on_requests);
   if (feature_events_) wait_for(*feature_events_, &Follower::on_features);
   schedule_upkeep();
 }
@@ -144,7 +144,7 @@ void Follower::on_mirror() {
 
 void Follower::apply(const netlink::Changes& changes) {
   if (changes.links || changes.addresses) take_over_links();
-  if (changes.links) take_over_neighbours();  // a device that came back has forgotten its managed neighbours
+  if (changes.links) take_over_neighbours();  // a device that came up again has lost its managed neighbours
   for (const netlink::NeighbourKey& key : changes.neighbours) apply_neighbour(key);
   if (!changes.neighbours.empty() || changes.links) {
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
@@ -179,7 +179,7 @@ void Follower::on_resolver() {
   }
 }
 
-void Follower::on_desk() {
+void Follower::on_requests() {
   for (const AwaitedNeighbour& awaited : parts_.requests.take()) {
     NextHopTable::Key key{awaited.port, {awaited.family, awaited.address}};
     if (awaited.next_hop != 0) {
@@ -227,13 +227,13 @@ void Follower::schedule_upkeep() {
   upkeep_timer_.expires_after(kUpkeepEvery);
   upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    give_back_next_hops();
+    reclaim_next_hops();
     schedule_upkeep();
   });
 }
 
-// The steps of next_hop_table.hpp.
-void Follower::give_back_next_hops() {
+// The four steps of next_hop_table.hpp.
+void Follower::reclaim_next_hops() {
   if (!parts_.hops.crowded() && !parts_.hops.has_retired()) return;
   const RoutePlan fresh = plan();
   if (parts_.hops.crowded()) {
@@ -250,7 +250,7 @@ void Follower::give_back_next_hops() {
   parts_.hops.release_retired();
 }
 
-// The first usable address of each family that is not link-local: what ICMP errors are sent from.
+// The source address of ICMP errors is the port's first usable address of each family that is not link-local.
 void Follower::tell_addresses() {
   std::map<std::uint16_t, PortAddresses> found;
   for (const auto& [key, address] : mirror_.addresses()) {

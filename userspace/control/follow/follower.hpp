@@ -1,10 +1,11 @@
 // follower.hpp - keeps the tables in step with Linux: links, addresses, routes, neighbours.
 //
-// Routes       a change is published at most ten times a second, so that a routing daemon at work costs live flows one
-//              look at the route every tenth of a second and no more.
-// Neighbours   a change is one write to a next hop. Whoever has a next hop is kept fresh by Linux (managed neighbours):
-//              traffic over XDP does not refresh Linux's entries, so they would go stale under it.
-//              When most next hops are taken, those of neighbours that nobody needs are given back.
+// Routes       Changes are published at most ten times a second, so that a busy routing daemon costs a live flow at
+//              most ten route lookups a second.
+// Neighbours   A change of a neighbour is one write to its next hop. Linux keeps the entry of every neighbour with a
+//              next hop fresh (managed neighbours): packets that XDP forwards do not refresh it, so it would become
+//              stale. When most next hops are taken, those of neighbours that are not wanted are reclaimed
+//              (next_hop_table.hpp).
 // Thread       the io_context's.
 #pragma once
 
@@ -39,19 +40,22 @@ class Follower {
     NeighbourRequestQueue& requests;
   };
 
-  // Opens everything in the namespace of the calling thread. `complain` gets one line for what goes wrong later.
+  // Opens its sockets in the network namespace of the calling thread. `complain` gets one line for each later error.
   [[nodiscard]] static Result<std::unique_ptr<Follower>> open(const Parts& parts,
                                                               std::function<void(const std::string&)> complain);
 
-  // The whole state as of now, for the first publication; then watch().
+  // Plans all routes that Linux has now, and obtains next hops for their gateways.
   [[nodiscard]] RoutePlan plan();
+  // Writes the state of all links and their addresses, and of all neighbours, to the tables and the engine.
   void take_over_links();
   void take_over_neighbours();
-  // For a reload. Takes in what Linux has announced by now; gives next hops to the neighbours of ports that have come;
-  // takes those of a port that has gone out of use, and leaves its neighbours to Linux's ordinary ageing.
+  // For a reload: processes what Linux has announced by now.
   void catch_up() { on_mirror(); }
+  // For added ports: next hops for the neighbours that Linux has.
   void obtain_next_hops();
+  // For a removed port: its next hops are no longer resolved, and Linux no longer manages its neighbours.
   void forget_port(const Port& port);
+  // Follows changes from now on.
   void watch();
   void stop();
 
@@ -66,7 +70,7 @@ class Follower {
   void wait_for(Descriptor& descriptor, void (Follower::*handler)());
   void on_mirror();
   void on_resolver();
-  void on_desk();
+  void on_requests();
   void on_features();
   void apply(const netlink::Changes& changes);
   void apply_neighbour(const netlink::NeighbourKey& key);
@@ -76,7 +80,7 @@ class Follower {
   [[nodiscard]] std::uint32_t ifindex_of(std::uint16_t port) const;
   void keep_fresh(const NextHopTable::Key& key);
   void schedule_upkeep();
-  void give_back_next_hops();
+  void reclaim_next_hops();
   std::uint16_t gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway);
 
   Parts parts_;
@@ -86,7 +90,7 @@ class Follower {
   std::function<void(const std::string&)> complain_;
   Descriptor mirror_events_;
   Descriptor resolver_events_;
-  Descriptor desk_events_;
+  Descriptor request_events_;
   std::optional<Descriptor> feature_events_;
   boost::asio::steady_timer routes_timer_;
   boost::asio::steady_timer upkeep_timer_;

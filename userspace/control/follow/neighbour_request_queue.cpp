@@ -15,7 +15,7 @@ Result<std::unique_ptr<NeighbourRequestQueue>> NeighbourRequestQueue::create() {
 void NeighbourRequestQueue::request(const AwaitedNeighbour& neighbour) noexcept {
   const std::uint64_t at = written_.load(std::memory_order_relaxed);
   const std::uint64_t read = read_.load(std::memory_order_acquire);
-  if (at - read >= kSlots) return;  // the engine asks again while packets wait
+  if (at - read >= kSlots) return;  // the engine repeats the request while packets wait
   if (at != read && ring_[(at - 1) % kSlots] == neighbour) return;
   ring_[at % kSlots] = neighbour;
   written_.store(at + 1, std::memory_order_release);
@@ -30,8 +30,8 @@ std::vector<AwaitedNeighbour> NeighbourRequestQueue::take() {
   std::uint64_t at = read_.load(std::memory_order_relaxed);
   const std::uint64_t end = written_.load(std::memory_order_acquire);
   for (; at != end; ++at) {
-    const AwaitedNeighbour& asked = ring_[at % kSlots];
-    if (std::find(out.begin(), out.end(), asked) == out.end()) out.push_back(asked);
+    const AwaitedNeighbour& request = ring_[at % kSlots];
+    if (std::find(out.begin(), out.end(), request) == out.end()) out.push_back(request);
   }
   read_.store(end, std::memory_order_release);
   return out;

@@ -1,7 +1,7 @@
-// neighbour_request_queue.hpp - from "the engine has packets for this neighbour" to "Linux has resolved it".
+// neighbour_request_queue.hpp - the engine's requests for neighbours, on their way to the control thread.
 //
-// The engine's thread puts requests into a bounded ring; the control thread takes them out, gives the neighbour a next
-// hop and asks Linux. Asking again for a neighbour within a second does nothing.
+// The engine's thread puts requests into a bounded ring; the control thread takes them out, gives each neighbour a next
+// hop and lets Linux resolve it. A full ring drops requests: the engine repeats them while packets wait.
 // Threads  request(): the engine's. Everything else: the control thread's.
 #pragma once
 
@@ -23,7 +23,7 @@ class NeighbourRequestQueue final : public NeighbourRequests {
 
   void request(const AwaitedNeighbour& neighbour) noexcept override;
 
-  // Readable when somebody asked.
+  // Readable when there are requests.
   [[nodiscard]] int fd() const { return wake_.get(); }
   // All requests since the last call, each neighbour once.
   [[nodiscard]] std::vector<AwaitedNeighbour> take();

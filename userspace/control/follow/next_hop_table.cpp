@@ -134,7 +134,7 @@ void NextHopTable::release_retired() {
   retired_.clear();
 }
 
-// A reader must never send to half an address: while the MAC changes, the hop is not resolved.
+// DP_NEXT_HOP_RESOLVED is cleared while the MAC addresses change, so that no reader sends to a half-written address.
 void NextHopTable::write(std::uint16_t index, const netlink::Mac& mac, bool resolved, bool failed) {
   dp_next_hop& hop = hops_[index];
   const EgressFacts& facts = egress_[keys_[index].port];

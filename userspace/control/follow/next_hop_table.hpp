@@ -1,16 +1,17 @@
-// next_hop_table.hpp - which neighbour has which next-hop index, and what the datapaths know about it.
+// next_hop_table.hpp - assigns a next-hop index to each neighbour, and writes the entries that the datapaths read.
 //
-// Flow entries hold indices, and outlive the daemon; packets on their way hold them too. So an index comes back in steps,
-// and whoever gets it next never receives a packet that was meant for the one before:
-//   1. retire_unwanted() takes neighbours out of the map: nothing new finds their indices.
-//   2. The caller raises the route epoch. An entry that still holds such an index has an older stamp, and the next packet
-//      looks its route up before the index is used; what a slower program installs meanwhile has the older stamp too.
-//   3. The caller waits until no program and no engine works on what it read before (Publisher::wait_for_readers).
+// Reuse    Flow entries and packets in flight hold indices, and flow entries outlive the daemon. So an index is reused
+//          in four steps, and no packet for the old neighbour is sent to the new one:
+//   1. retire_unwanted() removes neighbours from the map: no lookup finds their indices any more.
+//   2. The caller raises the route epoch. A flow entry that holds a retired index has an older stamp, so its next
+//      packet looks up the route again before the index is used; so has an entry that the slow program installs
+//      meanwhile.
+//   3. The caller waits until no program and no engine uses what it read before (Publisher::wait_for_readers).
 //   4. release_retired() makes the indices free.
-// Crash    a free entry of the array names no port. What names one and is not in the map was retired by a daemon that has
-//          died between 1 and 4: the next one counts it as retired, and does 2 to 4. An index is never free before.
-// Wanted   neighbours that Linux resolves, gateways of routes, and what was asked for lately. Only when most indices are
-//          taken are others retired; a flow that still needs one asks for it again.
+// Crash    A free entry of the array has port 0. An entry with a port that is not in the map was retired by a daemon
+//          that died between steps 1 and 4: the next daemon counts it as retired and does steps 2 to 4.
+// Wanted   are neighbours that Linux has resolved, gateways of routes, and those that obtain() was called for recently.
+//          Others are retired only when most indices are taken; a flow that still needs one requests it again.
 // Thread   the control thread's. The datapaths read `next_hops` and `neighbours` meanwhile.
 #pragma once
 
@@ -27,7 +28,7 @@
 
 namespace twinpath {
 
-// What of a port matters for the frames that leave by it.
+// The properties of a port that its next hops copy.
 struct EgressFacts {
   netlink::Mac mac{};
   std::uint16_t mtu = 0;
@@ -49,23 +50,24 @@ class NextHopTable {
   // `map` is the fd of `neighbours`. Reads back what is in it.
   NextHopTable(std::span<dp_next_hop> hops, int map);
 
-  // The index of a neighbour, given now if it has none; it is wanted for a while. Refused when all are taken.
+  // The index of a neighbour; assigns one if it has none, and marks it as wanted. Refused when all indices are taken.
   [[nodiscard]] Result<std::uint16_t> obtain(const Key& key);
   [[nodiscard]] std::uint16_t find(const Key& key) const;
   [[nodiscard]] const Key* key_of(std::uint16_t index) const;
 
   void set_port(std::uint16_t port, const EgressFacts& facts);
-  // `neighbour` null: Linux knows nothing of it any more.
+  // `neighbour` null: Linux has no entry for it.
   void set_neighbour(std::uint16_t index, const netlink::Neighbour* neighbour);
-  // Linux was asked to resolve it anew: a failure of before says nothing any more.
+  // Clears DP_NEXT_HOP_FAILED, when Linux has been asked to resolve the neighbour again.
   void forget_failure(std::uint16_t index);
 
-  // More than three quarters are taken.
+  // More than three quarters of the indices are taken.
   [[nodiscard]] bool crowded() const { return free_.size() < (hops_.size() - 1) / 4; }
-  // Retires neighbours that are neither resolved nor in `gateways` nor asked for since the last call but one.
+  // Retires neighbours that are not resolved, not in `gateways`, and that obtain() was not called for since the call
+  // before the last one. Returns them.
   std::vector<Key> retire_unwanted(const std::set<std::uint16_t>& gateways);
   [[nodiscard]] bool has_retired() const { return !retired_.empty(); }
-  // Steps 2 and 3 are done for everything that was retired.
+  // Step 4. Precondition: steps 2 and 3 are done for all retired indices.
   void release_retired();
   [[nodiscard]] const std::map<Key, std::uint16_t>& all() const { return indices_; }
 
@@ -80,9 +82,9 @@ class NextHopTable {
   std::map<Key, std::uint16_t> indices_;
   std::map<std::uint16_t, Key> keys_;
   std::map<std::uint16_t, EgressFacts> egress_;
-  std::vector<std::uint16_t> free_;     // the next one to give last
-  std::vector<std::uint16_t> retired_;  // taken by nobody, and not free yet
-  std::set<std::uint16_t> unwanted_;    // at the last retire_unwanted(), and not asked for since
+  std::vector<std::uint16_t> free_;     // a stack: the last one is assigned next
+  std::vector<std::uint16_t> retired_;  // no neighbour has them, and they are not free yet
+  std::set<std::uint16_t> unwanted_;    // as of the last retire_unwanted(), without those obtained since
 };
 
 }  // namespace twinpath

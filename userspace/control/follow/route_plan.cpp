@@ -14,28 +14,29 @@ using netlink::Path;
 using netlink::Route;
 using netlink::RouteKind;
 
-struct Way {
+struct WeightedHop {
   std::uint16_t next_hop;
   std::uint16_t port;
   std::uint32_t weight;
 };
 
-// Repeats each way by its share: by the weight itself where that fits, else scaled down, once at least.
-void append_ways(const std::vector<Way>& ways, std::vector<dp_path>& paths) {
+// Appends each next hop as often as its weight says. Weights whose sum exceeds DP_ROUTE_PATHS_MAX are scaled down, to
+// at least one path each.
+void append_weighted(const std::vector<WeightedHop>& hops, std::vector<dp_path>& paths) {
   std::uint32_t divisor = 0;
   std::uint32_t sum = 0;
-  for (const Way& way : ways) {
-    divisor = std::gcd(divisor, way.weight);
-    sum += way.weight;
+  for (const WeightedHop& hop : hops) {
+    divisor = std::gcd(divisor, hop.weight);
+    sum += hop.weight;
   }
   divisor = std::max(divisor, 1U);
-  const std::uint32_t room = DP_ROUTE_PATHS_MAX;
-  for (const Way& way : ways) {
-    std::uint32_t times = way.weight / divisor;
-    if (sum / divisor > room)
+  const std::uint32_t paths_max = DP_ROUTE_PATHS_MAX;
+  for (const WeightedHop& hop : hops) {
+    std::uint32_t times = hop.weight / divisor;
+    if (sum / divisor > paths_max)
       times = std::max<std::uint32_t>(
-          1, static_cast<std::uint32_t>(std::uint64_t{way.weight} * (room - ways.size()) / sum));
-    paths.insert(paths.end(), times, dp_path{way.next_hop, way.port, 0});
+          1, static_cast<std::uint32_t>(std::uint64_t{hop.weight} * (paths_max - hops.size()) / sum));
+    paths.insert(paths.end(), times, dp_path{hop.next_hop, hop.port, 0});
   }
 }
 
@@ -58,7 +59,7 @@ class Planner {
   void add(const Route& route) {
     const bool link_wide = dp_address_link_local(route.prefix.base.family, &route.prefix.base.address) != 0 ||
                            dp_address_multicast(route.prefix.base.family, &route.prefix.base.address) != 0;
-    // link-local and multicast prefixes exist once per device and are never forwarded; the host's own ones count
+    // Link-local and multicast prefixes exist once per device and are never forwarded; only the host's own are kept.
     if (link_wide && route.kind != RouteKind::local) return;
     dp_route out{};
     out.kind = kind_of(route.kind);
@@ -93,27 +94,26 @@ class Planner {
   }
 
   [[nodiscard]] bool add_gateways(const std::vector<const Path*>& alive, dp_route& out) {
-    std::vector<Way> ways;
+    std::vector<WeightedHop> hops;
     for (const Path* path : alive) {
-      if (path->gateway.family == DP_FAMILY_NONE)
-        continue;  // a multipath route with an on-link part has no meaning here
+      if (path->gateway.family == DP_FAMILY_NONE) continue;  // an on-link path of a multipath route is not supported
       const std::uint16_t port = context_.port_of(path->ifindex);
       const std::uint16_t hop = context_.next_hop_of(port, path->gateway);
-      if (hop != 0) ways.push_back({hop, port, path->weight});
+      if (hop != 0) hops.push_back({hop, port, path->weight});
     }
-    if (ways.empty() || plan_.paths.size() + DP_ROUTE_PATHS_MAX > DP_PATHS_MAX) {
+    if (hops.empty() || plan_.paths.size() + DP_ROUTE_PATHS_MAX > DP_PATHS_MAX) {
       out.kind = DP_ROUTE_UNREACHABLE;
       return true;
     }
     out.kind = DP_ROUTE_VIA;
-    share_paths(ways, out);
+    share_paths(hops, out);
     return true;
   }
 
-  // Thousands of routes go by the same few gateways: equal runs of paths are kept once.
-  void share_paths(const std::vector<Way>& ways, dp_route& out) {
+  // Thousands of routes share a few gateways: equal runs of paths are stored once.
+  void share_paths(const std::vector<WeightedHop>& hops, dp_route& out) {
     std::vector<dp_path> run;
-    append_ways(ways, run);
+    append_weighted(hops, run);
     const auto same = [](const dp_path& a, const dp_path& b) { return a.next_hop == b.next_hop && a.port == b.port; };
     auto at = std::search(plan_.paths.begin(), plan_.paths.end(), run.begin(), run.end(), same);
     out.first_path = static_cast<std::uint16_t>(at - plan_.paths.begin());

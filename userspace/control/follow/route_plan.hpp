@@ -1,9 +1,10 @@
-// route_plan.hpp - Linux's routes as the datapaths look them up.
+// route_plan.hpp - makes the datapaths' routes and paths from Linux's routes.
 //
-// Local    table 255 gives the host's own and the broadcast addresses; main (254) the rest. Local wins for an equal prefix.
-// Devices  a path over a device that is no port makes the route "not a port": such packets are dropped, never handed to
-//          Linux. A route with some paths over ports uses those alone.
-// Weights  are expressed by repetition, reduced to DP_ROUTE_PATHS_MAX entries.
+// Local    The host's own and the broadcast addresses come from table local (255), other routes from main (254). For
+//          equal prefixes, local wins.
+// Devices  A route without a usable path over a port becomes DP_ROUTE_NOT_A_PORT: its packets are dropped, never passed
+//          to Linux. A route with some paths over ports uses only those.
+// Weights  A path of weight n is repeated n times, scaled down to DP_ROUTE_PATHS_MAX entries in all.
 // Thread   pure.
 #pragma once
 
@@ -24,7 +25,7 @@ struct RoutePlan {
   std::vector<dp_path> paths;
 };
 
-// What the plan asks about its surroundings.
+// The lookups that plan_routes() needs.
 struct RoutePlanContext {
   std::function<std::uint16_t(std::uint32_t ifindex)> port_of;  // 0: no port
   // Next hop of a gateway on a port; 0 when there are no more.

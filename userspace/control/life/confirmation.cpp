@@ -5,23 +5,23 @@
 
 namespace twinpath {
 
-Confirmation::Confirmation(boost::asio::io_context& io, std::function<void(Unconfirmed)> late)
-    : timer_(io), late_(std::move(late)) {}
+Confirmation::Confirmation(boost::asio::io_context& io, std::function<void(PendingChange)> on_timeout)
+    : timer_(io), on_timeout_(std::move(on_timeout)) {}
 
-void Confirmation::begin(Unconfirmed trial) {
+void Confirmation::begin(PendingChange change) {
   assert(!waiting());
-  trial_ = std::move(trial);
-  ++round_;
-  timer_.expires_after(trial_->within);
-  timer_.async_wait([this, round = round_](const boost::system::error_code& error) {
-    if (error || round != round_) return;
-    if (auto late = end()) late_(std::move(*late));
+  pending_ = std::move(change);
+  ++begin_count_;
+  timer_.expires_after(pending_->within);
+  timer_.async_wait([this, begun = begin_count_](const boost::system::error_code& error) {
+    if (error || begun != begin_count_) return;
+    if (auto change = end()) on_timeout_(std::move(*change));
   });
 }
 
-std::optional<Unconfirmed> Confirmation::end() {
+std::optional<PendingChange> Confirmation::end() {
   if (waiting()) timer_.cancel();
-  return std::exchange(trial_, std::nullopt);
+  return std::exchange(pending_, std::nullopt);
 }
 
 std::uint32_t Confirmation::seconds_left() const {
@@ -33,7 +33,7 @@ std::uint32_t Confirmation::seconds_left() const {
 
 nlohmann::json Confirmation::report() const {
   if (!waiting()) return {{"waiting", false}};
-  return {{"waiting", true}, {"seconds_left", seconds_left()}, {"undo", trial_->before ? "rollback" : "down"}};
+  return {{"waiting", true}, {"seconds_left", seconds_left()}, {"undo", pending_->before ? "rollback" : "down"}};
 }
 
 }  // namespace twinpath

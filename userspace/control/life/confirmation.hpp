@@ -1,9 +1,11 @@
-// confirmation.hpp - a configuration on trial: in force, and undone unless somebody confirms it in time.
+// confirmation.hpp - the change that waits to be confirmed: its time limit, and the configuration that undoing it
+// restores.
 //
-// Unconfirmed    one at a time. It ends by end(), or when its time is up: then `late` is called, once, and nothing waits any more.
-// Clock    steady: setting the host's time makes a trial neither shorter nor longer.
-// Owner    what is put back lies here; undoing is the caller's. Where it ends with a process, see control_commit_confirm.cpp.
-// Thread   the io_context's.
+// Limit    One change at a time. It stops waiting by end(), or when its time is up: then `on_timeout` is called once
+//          with it.
+// Clock    Steady: setting the host's time makes the limit neither shorter nor longer.
+// Owner    Keeps the previous configuration; the caller undoes the change (control_commit_confirm.cpp).
+// Thread   The io_context's.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,31 +19,31 @@
 
 namespace twinpath {
 
-struct Unconfirmed {
+struct PendingChange {
   std::chrono::milliseconds within{0};
-  std::optional<Config> before;  // to be put back; absent: the whole gateway goes
+  std::optional<Config> before;  // the configuration to restore; absent: undoing the change is `down`
 };
 
 class Confirmation {
  public:
-  Confirmation(boost::asio::io_context& io, std::function<void(Unconfirmed)> late);
+  Confirmation(boost::asio::io_context& io, std::function<void(PendingChange)> on_timeout);
 
-  // Nothing may wait already.
-  void begin(Unconfirmed trial);
-  // The trial that waited, which is over now; absent: none did.
-  [[nodiscard]] std::optional<Unconfirmed> end();
+  // Precondition: no change waits.
+  void begin(PendingChange change);
+  // Stops waiting and returns the change that waited; absent: none did.
+  [[nodiscard]] std::optional<PendingChange> end();
 
-  [[nodiscard]] bool waiting() const { return trial_.has_value(); }
-  // Rounded up; 0 when nothing waits.
+  [[nodiscard]] bool waiting() const { return pending_.has_value(); }
+  // Rounded up; 0 when no change waits.
   [[nodiscard]] std::uint32_t seconds_left() const;
   // {"waiting": false}, or {"waiting": true, "seconds_left": N, "undo": "down" | "rollback"}.
   [[nodiscard]] nlohmann::json report() const;
 
  private:
   boost::asio::steady_timer timer_;
-  std::function<void(Unconfirmed)> late_;
-  std::optional<Unconfirmed> trial_;
-  std::uint64_t round_ = 0;  // of trials: a timer that had run out when its trial ended must not end the next one
+  std::function<void(PendingChange)> on_timeout_;
+  std::optional<PendingChange> pending_;
+  std::uint64_t begin_count_ = 0;  // tells a timeout that was queued before end() from one of the next change
 };
 
 }  // namespace twinpath

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRecoveryWait{100};
 
-// Beside the kernel's, so that what users are shown goes on counting when the daemon is started anew.
+// The engine's counters are pinned beside the kernel's, so that the sums that users see continue after a restart.
 Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
   auto memory = open_pinned_memory(pins, "engine_counters", sizeof(EngineCounters));
   if (!memory) return pass_on(std::move(memory.error()));
@@ -29,7 +29,7 @@ Result<std::unique_ptr<Control>> Control::start(boost::asio::io_context& io, con
                                                 ControlOptions options) {
   std::unique_ptr<Control> control(new Control(io, config, std::move(options)));
   if (auto begun = control->begin(); !begun) {
-    control->give_up();
+    control->abort_start();
     return pass_on(std::move(begun.error()));
   }
   return control;
@@ -40,13 +40,13 @@ Control::Control(boost::asio::io_context& io, const Config& config, ControlOptio
       config_(config),
       options_(std::move(options)),
       timer_(io),
-      confirmation_(io, [this](Unconfirmed trial) { not_confirmed(std::move(trial)); }),
+      confirmation_(io, [this](PendingChange change) { confirmation_timed_out(std::move(change)); }),
       worker_(io),
       exit_(config.safety.on_exit) {}
 
 Control::~Control() { stop(exit_); }
 
-// Refusals first: nothing of the host is touched before load_tables().
+// Checks come first: nothing on the host is changed before load_tables().
 Status Control::begin() {
   pins_ = pin_directory(kBpfFs, config_.name);
   adopting_ = !pinned_devices(pins_).empty();
@@ -61,14 +61,14 @@ Status Control::begin() {
   if (auto zeroed = zero_fresh_rules(image_); !zeroed) return zeroed;
   if (auto published = publish_first(); !published) return published;
   if (auto opened = ports_.open(changer_->opener(), image_); !opened) {
-    changer_->release(image_);  // a datapath that goes on has these tables now
+    changer_->apply_trust(image_);  // the adopted datapath keeps forwarding, by these tables
     return opened;
   }
   ports_.retire_others(*tables_, *hook_);
   hook_->release_others();
   changer_->restore_others();
   engine_->set_threaded(true);
-  engine_thread_ = std::thread([this] { engine_->run(); });  // from here on the driver is that thread's
+  engine_thread_ = std::thread([this] { engine_->run(); });  // from here on only that thread uses the driver
   follower_->take_over_links();
   follower_->take_over_neighbours();
   follower_->watch();
@@ -77,8 +77,8 @@ Status Control::begin() {
   return {};
 }
 
-// The numbers in the tables of a datapath that is still forwarding mean what its journal says; without it they mean
-// nothing, and what was changed on the host cannot be undone.
+// An adopted datapath needs its journal: the journal says which zone, port and rule each number in the tables means,
+// and which changes to the host have to be undone.
 Status Control::take_over_journal() {
   auto saved = load_journal(config_.name);
   if (!saved) return pass_on(std::move(saved.error()));
@@ -91,7 +91,7 @@ Status Control::take_over_journal() {
         "\"twinpath -n {} down\" first",
         (*saved)->netns, options_.netns, config_.name);
   if (*saved) journal_ = std::move(**saved);
-  if (!adopting_) journal_.confirmed = nullptr;  // it is in force no more: nothing to go back to
+  if (!adopting_) journal_.confirmed = nullptr;  // no longer in force, so nothing can be rolled back to it
   journal_.name = config_.name;
   journal_.netns = options_.netns;
   journal_.socket = config_.api.unix_path;
@@ -113,7 +113,7 @@ Status Control::survey() {
 
 Status Control::load_tables() {
   touched_ = true;
-  if (!adopting_) remove_pins(pins_);  // tables that nothing reads: of a start that was cut off
+  if (!adopting_) remove_pins(pins_);  // tables of an interrupted start, which no program reads
   if (auto pins = make_pin_directory(kBpfFs, config_.name); !pins) return pass_on(std::move(pins.error()));
   auto tables = Tables::open(pins_, config_.flows.max_pairs_v4, config_.flows.max_pairs_v6);
   if (!tables) return pass_on(std::move(tables.error()));
@@ -166,7 +166,7 @@ Status Control::open_engine() {
   return {};
 }
 
-// Without it everything leaves through the sockets: slower, and no reason to refuse.
+// When it is not available, all packets leave through the sockets: slower, but not a reason to refuse the start.
 void Control::enable_bursts() {
   auto transmit = LiveTransmit::create(tables_->maps().tx_ports);
   if (transmit)
@@ -186,14 +186,14 @@ Status Control::open_follower() {
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(
       PortChanger::Parts{*tables_, *hook_, *engine_, *follower_, ports_, journal_},
-      [this](const EngineCommand& command) { return ask_engine(command); }, options_.complain);
+      [this](const EngineCommand& command) { return call_engine(command); }, options_.complain);
   return {};
 }
 
-// Ports of an adopted datapath that are to be in another zone wait for their tables.
+// Adopted ports that change zone forward nothing until ports_.open() writes them, when the new tables are in force.
 Status Control::publish_first() {
   const std::vector<dp_port> before(tables_->memory().ports.values().begin(), tables_->memory().ports.values().end());
-  changer_->hold_back(image_);
+  changer_->restrict_trust(image_);
   ports_.follow(follower_->mirror(), *tables_, *hops_);
   const RoutePlan routes = follower_->plan();
   auto published = publisher_->publish(image_, routes);
@@ -233,7 +233,7 @@ TableView Control::table(std::uint8_t family) {
   return {family, {}, memory.flows6.values(), memory.flows6_cold.values(), settings.v6};
 }
 
-void Control::give_up() {
+void Control::abort_start() {
   if (!touched_) stopped_ = true;
   stop(adopting_ ? OnExit::keep : OnExit::detach);
 }
@@ -255,7 +255,7 @@ void Control::stop(OnExit how) {
   if (auto cleaned = clean_up(config_.name); !cleaned) options_.complain(cleaned.error().text);
 }
 
-// Users before what they use.
+// Each object is destroyed before the objects that it refers to.
 void Control::close_all() {
   event_log_.reset();
   changer_.reset();

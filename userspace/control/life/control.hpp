@@ -1,12 +1,13 @@
-// control.hpp - one gateway from start to end: brings it up, keeps it running, answers what users ask.
+// control.hpp - one gateway from start to end: starts it, follows Linux, and answers the requests of the REST server.
 //
-// start()   refuses before anything is touched where that is possible; what it has touched when it fails later is undone
-//           by give_up(). A datapath that was forwarding before goes on, whatever fails.
-// Keeping   forwarding does not depend on this process. stop(keep) leaves programs, links and maps pinned; the next
+// Start     start() checks whatever it can before it changes the host. When it fails later, abort_start() undoes its
+//           changes. A datapath that was forwarding before continues to forward, whatever fails.
+// Keeping   Forwarding does not depend on this process. stop(keep) leaves programs, links and maps pinned, and the next
 //           start() adopts them. stop(detach) leaves the host as it was found.
-// Reload    another configuration, ports and zones included, in one transaction (control_reload.cpp).
-// Unconfirmed     a configuration that has to be confirmed is undone when it is not (control_commit_confirm.cpp).
-// Thread    the io_context's, except for the engine's own thread.
+// Reload    Replaces the configuration, ports and zones included, in one transaction (control_reload.cpp).
+// Confirm   A configuration that has to be confirmed is undone when it is not confirmed in time
+//           (control_commit_confirm.cpp).
+// Thread    The io_context's. The engine has a thread of its own.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -37,8 +38,8 @@ struct ControlOptions {
   std::string netns;                              // name, for the journal and status; the process is in it already
   bool named = false;                             // the command line gave the name: it replaces that of every document
   std::optional<std::uint32_t> confirm_within_s;  // of the command line: for the start, instead of safety.confirm_s
-  std::function<void(const std::string&)> complain;  // one line for what went wrong and did not stop it
-  std::function<void(const std::string&)> note;  // one line for a packet whose rule says log, or for a trial's course
+  std::function<void(const std::string&)> complain;  // one line for each error that does not end the gateway
+  std::function<void(const std::string&)> note;  // one line for a packet whose rule has log, and for each confirmation
 };
 
 class Control final : public rest::Gateway {
@@ -47,10 +48,10 @@ class Control final : public rest::Gateway {
                                                               ControlOptions options);
   ~Control() override;
 
-  // Ends everything as `safety.on_exit` or the last shut_down() said. What waits to be confirmed is undone before.
+  // Ends everything as `safety.on_exit` or the last shut_down() said. Undoes an unconfirmed change before that.
   void stop();
-  // Undoes a start that cannot be completed.
-  void give_up();
+  // Undoes a start that cannot be completed; an adopted datapath stays.
+  void abort_start();
   [[nodiscard]] const Config& configuration() const { return config_; }
 
   [[nodiscard]] nlohmann::json status() override;
@@ -89,24 +90,25 @@ class Control final : public rest::Gateway {
   void close_all();
   [[nodiscard]] TableView table(std::uint8_t family);
   [[nodiscard]] SnapshotSources sources();
-  [[nodiscard]] Status zero_fresh_rules(const PolicyImage& image);
+  [[nodiscard]] Status zero_fresh_rules(const TableImage& image);
   // control_reload.cpp
-  EngineReply ask_engine(const EngineCommand& command);
+  EngineReply call_engine(const EngineCommand& command);
   [[nodiscard]] ReloadBase reload_base() const;
   [[nodiscard]] Result<rest::ConfigAnswer> finish_put(ReloadPlan plan, bool dry_run);
   [[nodiscard]] tl::expected<void, Fault> apply(ReloadPlan plan);
-  [[nodiscard]] Status publish_change(const PolicyImage& image, bool ports_change);
+  [[nodiscard]] Status publish_change(const TableImage& image, bool ports_change);
   void finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones);
   [[nodiscard]] nlohmann::json changes_of(const ReloadPlan& plan) const;
   void delete_flows_of_zones(const std::vector<std::uint8_t>& zones);
   void begin_pickup_grace();
   [[nodiscard]] std::optional<Config> confirmed_before() const;
   void await_start_confirmation();
-  // What has been published stays at once (0), or when it is confirmed; else `before`, or nothing, takes its place.
-  void settle(std::uint32_t within_s, std::optional<Config> before);
+  // The published configuration counts as confirmed at once (within_s 0), or waits to be confirmed. When it is not,
+  // `before` is restored; without `before`, everything is undone as by `down`.
+  void await_confirmation(std::uint32_t within_s, std::optional<Config> before);
   void note_confirmed();
-  void not_confirmed(Unconfirmed trial);
-  void undo(Unconfirmed trial, const std::string& why);
+  void confirmation_timed_out(PendingChange change);
+  void undo(PendingChange change, const std::string& why);
   [[nodiscard]] Status rollback(Config before);
 
   boost::asio::io_context& io_;
@@ -116,8 +118,8 @@ class Control final : public rest::Gateway {
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   Journal journal_;
   std::string pins_;
-  PolicyImage image_;
-  std::vector<std::uint8_t> reassigned_zones_;  // numbers that meant another zone in the tables that were adopted
+  TableImage image_;
+  std::vector<std::uint8_t> reassigned_zones_;  // zone numbers that mean another zone in the adopted tables
   PortSet ports_;
   std::unique_ptr<Tables> tables_;
   std::unique_ptr<XdpHook> hook_;
@@ -141,8 +143,8 @@ class Control final : public rest::Gateway {
   FlowExpiry expiry4_;
   FlowExpiry expiry6_;
   OnExit exit_ = OnExit::keep;
-  bool adopting_ = false;  // a datapath of this name was forwarding already: a failed start must leave it so
-  bool touched_ = false;   // start() has changed something outside this process
+  bool adopting_ = false;  // a datapath of this name was forwarding already: a failed start leaves it
+  bool touched_ = false;   // start() has changed the host
   bool stopped_ = false;
 };
 

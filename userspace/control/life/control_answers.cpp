@@ -1,4 +1,4 @@
-// What users ask of a running gateway, and the replacement of its configuration.
+// The requests of rest::Gateway, the replacement of the configuration among them.
 #include <algorithm>
 #include <cerrno>
 
@@ -36,7 +36,7 @@ std::string Control::metrics() { return prometheus_text(take_metrics(sources()))
 
 namespace {
 
-PolicyNames names_of(const PolicyImage& image, Tables& tables, const TickClock& clock) {
+PolicyNames names_of(const TableImage& image, Tables& tables, const TickClock& clock) {
   return {.zones = image.zone_names,
           .ports = image.port_names,
           .rules = image.rule_names,
@@ -57,7 +57,8 @@ Result<rest::PolicyPage> Control::policies(const rest::PolicyQuery& query) {
   const auto collect = [&](const FlowSnapshot& flow) {
     if (filter->matches(flow)) page.pairs.push_back(policy_json(flow, names));
   };
-  // A rare match must not hold the thread for a whole table: a page ends after so many pairs looked at, perhaps empty.
+  // A filter with few matches must not occupy the thread for a whole table: a page ends after kLookMost pairs have been
+  // looked at, and may be empty.
   std::size_t looked = 0;
   while (!cursor->done() && page.pairs.size() < query.limit && looked < PolicyCursor::kLookMost) {
     const TableView view = table(cursor->family);
@@ -98,7 +99,7 @@ Result<std::size_t> Control::remove_policies(const rest::PolicyQuery& query) {
   return removed;
 }
 
-Status Control::zero_fresh_rules(const PolicyImage& image) {
+Status Control::zero_fresh_rules(const TableImage& image) {
   const std::vector<dp_counter> zeros(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
   for (const std::uint32_t rule : image.fresh_rules) {
     if (bpf_map_update_elem(tables_->maps().rule_hits, &rule, zeros.data(), BPF_ANY) != 0)
@@ -108,7 +109,7 @@ Status Control::zero_fresh_rules(const PolicyImage& image) {
   return {};
 }
 
-// What is not named otherwise is about rules.
+// Members other than `ports` and `zones` are about rules and defaults.
 nlohmann::json Control::changes_of(const ReloadPlan& plan) const {
   const PolicyDiff rules = diff(image_, plan.image);
   return {{"added", rules.added},
@@ -134,7 +135,7 @@ ReloadBase Control::reload_base() const { return {config_, image_.numbers, pins_
 
 void Control::put_config(std::string_view text, bool dry_run, ConfigDone done) {
   rest::ConfigAnswer answer;
-  // Which of two would be undone, and to what? The operator decides, by confirming or by waiting.
+  // Only one change can wait to be confirmed: the operator first confirms it or waits for its rollback.
   if (confirmation_.waiting() && !dry_run) {
     answer.waiting_s = std::max(confirmation_.seconds_left(), 1U);
     return done(answer);
@@ -164,7 +165,7 @@ Result<rest::ConfigAnswer> Control::finish_put(ReloadPlan plan, bool dry_run) {
       if (applied.error().path.empty()) return refuse("{}", applied.error().text);
       return refuse_all({applied.error()});
     }
-    settle(config_.safety.confirm_s, std::move(before));
+    await_confirmation(config_.safety.confirm_s, std::move(before));
     answer.confirm_within_s = config_.safety.confirm_s;
   }
   answer.generation = publisher_->generation() + (dry_run ? 1U : 0U);
@@ -172,7 +173,7 @@ Result<rest::ConfigAnswer> Control::finish_put(ReloadPlan plan, bool dry_run) {
 }
 
 void Control::shut_down(bool detach) {
-  if (detach) (void)confirmation_.end();  // everything goes anyway
+  if (detach) (void)confirmation_.end();  // nothing to roll back: `down` removes everything
   exit_ = detach ? OnExit::detach : exit_;
   io_.stop();
 }

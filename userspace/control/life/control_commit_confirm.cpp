@@ -1,10 +1,11 @@
-// What becomes of a configuration that has to be confirmed (safety.confirm_s, --confirm-within).
+// Commit-confirm: a configuration that is undone unless it is confirmed in time (safety.confirm_s, --confirm-within).
 //
-// Undone    a reload: the configuration in force before it is published again, by the same path. A start: the gateway goes,
-//           as by `down`; or, when a datapath was forwarding already under a configuration that had been confirmed and a
-//           reload can return to, that one is put back.
-// Process   ending in order undoes what waits, since nobody would be left to do it. After a kill -9 the kernel goes on with
-//           what was in force; the journal has only what was confirmed, so the next start of anything else waits anew.
+// Rollback  An unconfirmed reload is undone by a reload of the previous configuration. An unconfirmed start is undone
+//           as by `down`; except when it adopted a datapath whose configuration was confirmed and a reload can return
+//           to that one: then that configuration is restored.
+// Process   A daemon that ends in order undoes an unconfirmed change before it ends. After a kill -9 the kernel
+//           continues with the configuration in force. The journal has only the confirmed one, so the next start with
+//           another configuration waits to be confirmed again.
 #include "config/document.hpp"
 #include "control/life/control.hpp"
 #include "control/life/start_only.hpp"
@@ -12,8 +13,8 @@
 namespace twinpath {
 namespace {
 
-// What a document asks for, but for how long it waits: to wait longer is not another configuration.
-nlohmann::json asked_for(const Config& config) {
+// Two documents that differ only in how long they wait to be confirmed count as the same configuration.
+nlohmann::json without_confirm_s(const Config& config) {
   nlohmann::json document = to_json(config);
   document["safety"].erase("confirm_s");
   return document;
@@ -21,7 +22,7 @@ nlohmann::json asked_for(const Config& config) {
 
 }  // namespace
 
-// Absent, too, when only down and up could bring it back.
+// The configuration that was confirmed last. Absent also when a reload cannot restore it, only down and up.
 std::optional<Config> Control::confirmed_before() const {
   if (journal_.confirmed.is_null()) return std::nullopt;
   auto before = parse_config(journal_.confirmed.dump());
@@ -29,21 +30,23 @@ std::optional<Config> Control::confirmed_before() const {
   return std::move(*before);
 }
 
-// A daemon that is started anew after a crash finds nobody to confirm again what has been confirmed.
+// A start with the configuration that was confirmed already does not wait again: a service manager that restarts a
+// crashed daemon cannot confirm it.
 void Control::await_start_confirmation() {
   const std::uint32_t within_s = options_.confirm_within_s.value_or(config_.safety.confirm_s);
   auto before = confirmed_before();
-  const bool confirmed_already = before && asked_for(*before) == asked_for(config_);
-  if (!confirmed_already) return settle(within_s, std::move(before));
-  settle(options_.confirm_within_s ? within_s : 0, std::nullopt);
+  const bool confirmed_already = before && without_confirm_s(*before) == without_confirm_s(config_);
+  if (!confirmed_already) return await_confirmation(within_s, std::move(before));
+  await_confirmation(options_.confirm_within_s ? within_s : 0, std::nullopt);
 }
 
-void Control::settle(std::uint32_t within_s, std::optional<Config> before) {
+void Control::await_confirmation(std::uint32_t within_s, std::optional<Config> before) {
   if (within_s == 0) return note_confirmed();
-  const bool goes = !before;
+  const bool has_previous = before.has_value();
   confirmation_.begin({std::chrono::seconds{within_s}, std::move(before)});
   options_.note(fmt::format("in {} s {}, unless this comes before: twinpath -n {} confirm", within_s,
-                            goes ? "everything is undone" : "the configuration from before is put back", config_.name));
+                            has_previous ? "the previous configuration is restored" : "everything is undone",
+                            config_.name));
 }
 
 void Control::note_confirmed() {
@@ -65,26 +68,26 @@ Status Control::rollback(Config before) {
   return {};
 }
 
-void Control::undo(Unconfirmed trial, const std::string& why) {
-  if (!trial.before) {
+void Control::undo(PendingChange change, const std::string& why) {
+  if (!change.before) {
     options_.complain(fmt::format("{}: everything is undone, as by down", why));
     return shut_down(true);
   }
-  if (auto back = rollback(std::move(*trial.before)); back)
-    options_.complain(fmt::format("{}: the configuration from before is in force again, generation {}", why,
-                                  publisher_->generation()));
+  if (auto restored = rollback(std::move(*change.before)); restored)
+    options_.complain(
+        fmt::format("{}: the previous configuration is in force again, generation {}", why, publisher_->generation()));
   else
-    options_.complain(fmt::format("{}, but the configuration from before CANNOT BE PUT BACK: {}; generation {} stays",
-                                  why, back.error().text, publisher_->generation()));
+    options_.complain(fmt::format("{}, but the previous configuration CANNOT BE RESTORED: {}; generation {} stays", why,
+                                  restored.error().text, publisher_->generation()));
 }
 
-void Control::not_confirmed(Unconfirmed trial) {
-  const auto within = std::chrono::duration_cast<std::chrono::seconds>(trial.within);
-  undo(std::move(trial), fmt::format("not confirmed within {} s", within.count()));
+void Control::confirmation_timed_out(PendingChange change) {
+  const auto within = std::chrono::duration_cast<std::chrono::seconds>(change.within);
+  undo(std::move(change), fmt::format("not confirmed within {} s", within.count()));
 }
 
 void Control::stop() {
-  if (auto trial = confirmation_.end()) undo(std::move(*trial), "ended without being confirmed");
+  if (auto change = confirmation_.end()) undo(std::move(*change), "ended without being confirmed");
   stop(exit_);
 }
 

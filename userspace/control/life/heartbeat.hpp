@@ -1,12 +1,12 @@
-// heartbeat.hpp - tells the kernel datapath four times a second that the daemon lives, from a thread of its own.
+// heartbeat.hpp - a thread that writes dp_settings.heartbeat four times a second: the daemon is alive.
 //
-// Why      dp_settings.heartbeat that is older than three seconds makes the datapaths believe that the daemon is gone: the
-//          kernel takes expired entries itself, and no longer hands over flows through the engine. A compilation, a reload
-//          or a queue that stays busy may hold the control thread longer than that.
-// Honest   the heartbeat speaks for the control thread, which expires flows and follows Linux. It ends when the control
-//          thread has given no sign for 30 s (`silence_limit`), and goes on with its next sign. The control thread gives one
-//          each second, and at every step of a reload.
-// Clock    this thread also keeps the TickClock in step with the kernel, once a second.
+// Why      When the heartbeat is older than three seconds, the datapaths act as without a daemon: the kernel replaces
+//          expired entries itself, and no longer hands over flows through the engine. A reload or a queue that stays
+//          busy can occupy the control thread for longer than that.
+// Limit    The heartbeat stands for the control thread, which expires flows and follows Linux. It pauses when the
+//          control thread has not called control_lives() for 30 s (`silence_limit`). The control thread calls it each
+//          second and at the steps of a reload.
+// Clock    Once a second this thread calibrates the TickClock by the kernel's tick.
 // Thread   construction starts the thread, destruction ends it. control_lives(): any.
 #pragma once
 
@@ -31,13 +31,13 @@ struct HeartbeatTimes {
 
 class Heartbeat {
  public:
-  // `kernel_tick` asks the kernel for its tick; absent: it could not be asked, and the clock goes on as it was.
+  // `kernel_tick` returns the kernel's tick; absent: it could not be read, and the clock is not calibrated.
   Heartbeat(SettingsWriter& settings, TickClock& clock, std::function<std::optional<std::uint32_t>()> kernel_tick,
             HeartbeatTimes times = {});
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
-  // The sign of the control thread.
+  // Called by the control thread while it works.
   void control_lives() noexcept { sign_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed); }
 
  private:
@@ -53,7 +53,7 @@ class Heartbeat {
   std::chrono::steady_clock::time_point calibrated_{};
   std::mutex mutex_;
   std::condition_variable_any ended_;
-  std::jthread thread_;  // last: it uses all the others
+  std::jthread thread_;  // last: it uses all other members
 };
 
 }  // namespace twinpath

@@ -12,8 +12,7 @@
 namespace twinpath {
 namespace {
 
-// False when the file was removed by its last holder between our open and our lock: the lock is then on a file that
-// nobody else will ever find.
+// False when the last holder removed the file between our open and our lock: the lock is then on a file without a name.
 bool still_there(const UniqueFd& fd, const std::string& path) {
   struct stat held {};
   struct stat named {};

@@ -1,7 +1,7 @@
 // instance_lock.hpp - one process at a time runs or cleans the gateway of a name.
 //
-// Path    lock_path() of base/paths.hpp. The lock goes with the process, however it ends; the file stays until somebody
-//         who holds the lock removes it.
+// Path    lock_path() of base/paths.hpp. The kernel releases the lock when the process ends; the file stays until a
+//         holder of the lock removes it.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ class InstanceLock {
  public:
   // Refused when another process holds it.
   [[nodiscard]] static Result<InstanceLock> take(const std::string& name);
-  // Removes the file; the lock itself goes with this object. For whoever leaves nothing else behind.
+  // Removes the file; the lock itself is released with this object. For a process that leaves nothing else on the host.
   void remove_file() const;
 
  private:

@@ -46,7 +46,7 @@ Status save_journal(const Journal& journal) {
   const std::string text = to_json(journal).dump(2) + "\n";
   UniqueFd file{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
   if (!file) return fail(errno, "open {}", fresh);
-  errno = ENOSPC;  // what a short write means
+  errno = ENOSPC;  // a short write does not set errno
   if (::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) {
     if (::rename(fresh.c_str(), path.c_str()) == 0) return {};
   }

@@ -1,8 +1,8 @@
-// journal.hpp - what a later process must know to adopt or undo a gateway: one JSON file, replaced whole.
+// journal.hpp - the facts that a later process needs to adopt or undo a gateway: one JSON file, replaced as a whole.
 //
 // Path     journal_path() of base/paths.hpp. The CLI reads `socket` and `netns` from it.
-// Written  before a change to the host is made where that is possible, else right after it; so a kill -9 at any moment
-//          leaves at most one change unknown.
+// Written  before a change to the host where possible, else directly after it: a kill -9 leaves at most one unrecorded
+//          change.
 // Thread   the control thread's.
 #pragma once
 
@@ -20,12 +20,12 @@ namespace twinpath {
 
 struct Journal {
   std::string name;
-  std::string netns;   // as given to --netns; empty: the one twinpath was started in
+  std::string netns;   // of --netns; empty: the network namespace that twinpath was started in
   std::string socket;  // of the REST server
   int pid = 0;
   NumberAllocation numbers;
   std::vector<netlink::OffloadChange> offloads;
-  nlohmann::json confirmed;  // the document that was in force last without waiting to be confirmed; null: none
+  nlohmann::json confirmed;  // the last document that was confirmed or did not have to be; null: none
 };
 
 [[nodiscard]] Status save_journal(const Journal& journal);

@@ -1,5 +1,4 @@
-// live_sender.hpp - the kernel's live-frame transmit as the driver's sender of bursts: two parts that do not know each
-// other.
+// live_sender.hpp - LiveTransmit (kernel/) as the driver's BurstSender (afxdp/): neither folder includes the other.
 #pragma once
 
 #include "afxdp/burst_sender.hpp"

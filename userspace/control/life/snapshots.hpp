@@ -20,7 +20,7 @@ namespace twinpath {
 
 struct SnapshotSources {
   const Config& config;
-  const PolicyImage& image;
+  const TableImage& image;
   const PortSet& ports;
   Tables& tables;
   const afxdp::Driver& driver;

@@ -13,12 +13,12 @@ constexpr const char* kOnlyAtStart = "changes only by down and up";
 
 constexpr const char* kOnlyAnew = "changes only by down and up, or by taking the port out and putting it in again";
 
-// "auto" of sockets is copy, so to say so or not is no change.
+// `sockets` "auto" means copy, so a change between the two is none.
 bool zero_copy(const PortConfig& port) { return port.sockets == Sockets::zerocopy; }
 
 std::string queues_text(const PortConfig& port) { return port.queues == 0 ? "all" : fmt::format("{}", port.queues); }
 
-// What the device of a port that stays was opened with. A port is its device: under another one, it is another port.
+// Compares the settings that a kept port was opened with. Another device means another port (port_plan.hpp).
 void compare_port(const PortConfig& before, const PortConfig& next, const std::string& path, FaultList& faults) {
   const auto must_agree = [&](const char* key, const auto& was, const auto& is) {
     if (was != is) faults.add(member_path(path, key), fmt::format("\"{}\", now \"{}\": {}", is, was, kOnlyAnew));

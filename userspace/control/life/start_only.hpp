@@ -1,4 +1,4 @@
-// start_only.hpp - what of a document takes effect only when a gateway starts.
+// start_only.hpp - the settings that take effect only when a gateway starts.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace twinpath {
 
-// A fault for every setting that `next` has otherwise than `running`, and that a reload cannot change. A reload that took
-// such a document would show a configuration that is not in force.
+// A fault for every setting that differs in `next` and that a reload cannot change. If a reload accepted such a
+// document, GET /v1/config would show settings that are not in force.
 [[nodiscard]] std::vector<Fault> start_only_changes(const Config& running, const Config& next);
 
 }  // namespace twinpath

@@ -1,4 +1,4 @@
-// port.hpp - a device of the gateway as it runs: what was asked for, what came of it.
+// port.hpp - a port of the running gateway: its configuration, its link, and what opening it resulted in.
 #pragma once
 
 #include <cstdint>

@@ -5,10 +5,10 @@
 
 namespace twinpath {
 
-PortChanger::PortChanger(const Parts& parts, PortOpener::AskEngine ask,
+PortChanger::PortChanger(const Parts& parts, PortOpener::CallEngine call_engine,
                          std::function<void(const std::string&)> complain)
     : parts_(parts),
-      opener_(parts.tables, parts.hook, std::move(ask), [this](const auto& changes) { return note(changes); }),
+      opener_(parts.tables, parts.hook, std::move(call_engine), [this](const auto& changes) { return note(changes); }),
       complain_(std::move(complain)) {}
 
 Status PortChanger::note(const std::vector<netlink::OffloadChange>& changes) {
@@ -31,15 +31,15 @@ tl::expected<void, Fault> PortChanger::open(ReloadPlan& plan, const NumberAlloca
     if (opened) continue;
     Fault fault{element_path("ports", plan.ports.added[i]),
                 fmt::format("port {}: {}", plan.added[i].config.name, opened.error().text)};
-    plan.added.resize(i + 1);  // the rest was not touched
-    give_back(plan, running);
+    plan.added.resize(i + 1);  // the ports after it were not opened
+    undo_open(plan, running);
     return tl::unexpected(std::move(fault));
   }
-  for (Port& port : plan.added) opener_.ask_redirects(port);
+  for (Port& port : plan.added) opener_.query_redirects(port);
   return {};
 }
 
-void PortChanger::give_back(const ReloadPlan& plan, const NumberAllocation& running) {
+void PortChanger::undo_open(const ReloadPlan& plan, const NumberAllocation& running) {
   for (auto port = plan.added.rbegin(); port != plan.added.rend(); ++port) close(*port);
   parts_.journal.numbers = running;
   save();
@@ -57,7 +57,7 @@ std::vector<Port> PortChanger::after(const ReloadPlan& plan) const {
   return ports;
 }
 
-void PortChanger::hold_back(const PolicyImage& image) {
+void PortChanger::restrict_trust(const TableImage& image) {
   const std::span<const dp_port> written = parts_.tables.memory().ports.values();
   for (std::uint16_t number = 1; number < DP_PORTS_MAX; ++number) {
     const dp_port& port = written[number];
@@ -72,7 +72,7 @@ void PortChanger::hold_back(const PolicyImage& image) {
   }
 }
 
-void PortChanger::release(const PolicyImage& image) {
+void PortChanger::apply_trust(const TableImage& image) {
   for (const Port& port : parts_.ports.ports())
     set_trust(parts_.tables, port.number,
               {image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)});
@@ -81,12 +81,12 @@ void PortChanger::release(const PolicyImage& image) {
 void PortChanger::close(const Port& port) {
   opener_.close(port);
   parts_.follower.forget_port(port);
-  // What waits in the engine is dropped before the number can mean another port.
+  // The engine drops held packets of this port before the number can be assigned to another port.
   parts_.engine.post(command::forget_port(port.number));
   restore(port.config.device);
 }
 
-// Whoever is killed before the journal is written undoes it once more, which changes nothing.
+// When the daemon is killed before the journal is saved, the next one restores the same offloads again: a no-op.
 void PortChanger::restore(const std::string& device) {
   std::vector<netlink::KeptDevice> kept;
   const auto netns = netlink::own_netns();
@@ -105,11 +105,11 @@ void PortChanger::restore_others() {
   std::set<std::string> devices;
   for (const netlink::OffloadChange& change : parts_.journal.offloads) devices.insert(change.done_for);
   for (const Port& port : parts_.ports.ports()) devices.erase(port.config.device);
-  devices.erase("");  // written by a version that did not say
+  devices.erase("");  // saved by a version that had no `done_for`
   for (const std::string& device : devices) restore(device);
 }
 
-// The engine carries commands out in the order in which they are posted: the port's first packet finds zeros.
+// The engine executes commands in the order of their posting, so the counters are zero before the port's first packet.
 void PortChanger::zero_counters(const std::vector<std::uint16_t>& numbers) {
   for (const std::uint16_t number : numbers) {
     if (auto cleared = clear_port_counters(parts_.tables.maps().port_counters, number); !cleared)

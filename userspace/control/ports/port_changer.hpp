@@ -1,11 +1,11 @@
-// port_changer.hpp - the ports' part of a reload: those that come are opened, those that go are closed, and in between
-// nobody is judged by the wrong zone.
+// port_changer.hpp - the ports' part of a reload: opens added ports, closes removed ones, and moves ports between zones
+// so that no packet is decided by the zone of one configuration and the rules of another.
 //
-// Steps    open() · replace the set of ports · hold_back() · publish the tables · wait until nobody works on the old ones ·
-//          release() · close() what goes. Until the publication, give_back() undoes.
-// Journal  has the number of a port before anything of it is in the tables, and what is changed on a device before XDP is
-//          attached; what is undone is taken out of it afterwards. So a kill -9 at any moment leaves nothing that `down` or
-//          the next start does not undo.
+// Steps    open() · PortSet::replace() · restrict_trust() · publish the tables · Publisher::wait_for_readers() ·
+//          apply_trust() · close() each removed port. Before the publication, undo_open() closes the added ports again.
+// Journal  The number of a port is saved before the port is written to the tables, and each change to a device before
+//          XDP is attached to it. The record of a change is deleted after the change is undone. So after a kill -9 at
+//          any moment, `down` or the next start can undo everything.
 // Thread   the control thread's.
 #pragma once
 
@@ -33,27 +33,28 @@ class PortChanger {
     PortSet& ports;
     Journal& journal;
   };
-  PortChanger(const Parts& parts, PortOpener::AskEngine ask, std::function<void(const std::string&)> complain);
+  PortChanger(const Parts& parts, PortOpener::CallEngine call_engine, std::function<void(const std::string&)> complain);
 
-  // For a start, too: notes what is changed on devices in the journal.
+  // Also opens the ports of a start. It saves every change to a device in the journal.
   [[nodiscard]] PortOpener& opener() { return opener_; }
 
-  // Opens what comes, of no zone yet. The fault says which port failed; then all are closed again.
+  // Opens the added ports without a zone. On failure all of them are closed again, and the fault names the port.
   [[nodiscard]] tl::expected<void, Fault> open(ReloadPlan& plan, const NumberAllocation& running);
-  // Closes again what open() opened; the tables in force know nothing of it.
-  void give_back(const ReloadPlan& plan, const NumberAllocation& running);
-  // The ports as they are to be, in the order of the document.
+  // Closes the ports that open() opened. No table in force refers to them yet.
+  void undo_open(const ReloadPlan& plan, const NumberAllocation& running);
+  // The ports after the reload, in the order of the document.
   [[nodiscard]] std::vector<Port> after(const ReloadPlan& plan) const;
 
-  // Ports that are none any more, or are to be in another zone, are of no zone until release(). A check of sources that is
-  // loosened stays as it is until then; one that is tightened comes first. What is published next waits until no packet
-  // that was read before is still being judged.
-  void hold_back(const PolicyImage& image);
-  void release(const PolicyImage& image);
+  // Takes removed ports and ports that change zone out of their zone until apply_trust(). A source check that becomes
+  // stricter takes effect at once, one that becomes looser in apply_trust(). The publication that follows waits until
+  // no datapath still decides by what it read before this call.
+  void restrict_trust(const TableImage& image);
+  // Gives every port the zone and the source check of its configuration.
+  void apply_trust(const TableImage& image);
 
-  // Takes the port off its device, which is then as it was found.
+  // Removes the port and restores its device to the state it was found in.
   void close(const Port& port);
-  // What a daemon that died had changed for devices that are no ports any more.
+  // Undoes the changes that an earlier daemon made on devices that are no ports of this configuration.
   void restore_others();
 
  private:

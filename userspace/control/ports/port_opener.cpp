@@ -13,10 +13,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How long a queue whose last owner has just died, or was us a moment ago, may stay taken. Shorter than the daemon's
-// heartbeat may be old.
-constexpr std::chrono::milliseconds kQueuePatience{2000};
-constexpr std::chrono::milliseconds kQueuePause{5};
+// The kernel frees a queue some time after its socket was closed or its owner died: EBUSY is retried for this long. It
+// is shorter than the limit of the heartbeat (kHeartbeatLimit_s).
+constexpr std::chrono::milliseconds kQueueRetryTime{2000};
+constexpr std::chrono::milliseconds kQueueRetryPause{5};
 
 std::uint16_t first_socket(std::uint16_t port) { return static_cast<std::uint16_t>(port * DP_QUEUES_MAX); }
 
@@ -48,8 +48,8 @@ std::uint16_t port_flags(const Port& port) {
   return flags;
 }
 
-PortOpener::PortOpener(Tables& tables, XdpHook& hook, AskEngine ask, NoteOffloads note_offloads)
-    : tables_(tables), hook_(hook), ask_(std::move(ask)), note_offloads_(std::move(note_offloads)) {}
+PortOpener::PortOpener(Tables& tables, XdpHook& hook, CallEngine call_engine, NoteOffloads note_offloads)
+    : tables_(tables), hook_(hook), call_engine_(std::move(call_engine)), note_offloads_(std::move(note_offloads)) {}
 
 Status PortOpener::open(Port& port, const PortTrust& trust) {
   if (auto prepared = prepare(port, trust); !prepared) return prepared;
@@ -74,16 +74,16 @@ Status PortOpener::open_sockets(Port& port) {
   return {};
 }
 
-// Each try is short and the pause between them is ours, not the engine's: meanwhile it serves the other ports.
+// The retry loop runs here and not in the engine, which serves the other ports between two tries.
 Result<afxdp::SocketReport> PortOpener::open_socket(const Port& port, std::uint16_t queue) {
   const auto command = command::open_socket(port.number, port.link.ifindex, queue, wish_of(port.config.sockets));
-  const auto deadline = steady_clock::now() + kQueuePatience;
+  const auto deadline = steady_clock::now() + kQueueRetryTime;
   for (;;) {
-    const EngineReply reply = ask_(command);
+    const EngineReply reply = call_engine_(command);
     if (reply.status == 0) return afxdp::SocketReport{reply.fd, reply.mode, reply.text};
     if (reply.status != EBUSY || steady_clock::now() >= deadline)
       return tl::unexpected(Error{reply.status, reply.text});
-    std::this_thread::sleep_for(kQueuePause);
+    std::this_thread::sleep_for(kQueueRetryPause);
   }
 }
 
@@ -129,13 +129,13 @@ Status PortOpener::attach(Port& port) {
   return hook_.attach(port.config.device, ifindex, AttachMode::generic);
 }
 
-void PortOpener::ask_redirects(Port& port) {
+void PortOpener::query_redirects(Port& port) {
   const auto features = netlink::query_xdp_features(port.link.ifindex);
   if (features && features->has_value()) port.takes_redirects = (*features)->takes_redirects();
-  ask_(command::set_redirects(port.number, port.takes_redirects));
+  call_engine_(command::set_redirects(port.number, port.takes_redirects));
 }
 
-// Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
+// An ingress slot keeps its ifindex when its port is removed: an empty slot would end the probe for the slots after it.
 void PortOpener::close(const Port& port) {
   hook_.detach(port.config.device);
   for (dp_ingress& slot : tables_.memory().ingress.values()) {
@@ -148,8 +148,8 @@ void PortOpener::close(const Port& port) {
     const std::uint32_t index = first_socket(port.number) + std::uint32_t{socket.queue};
     (void)map_remove(tables_.maps().sockets, index, "sockets");
   }
-  ask_(command::set_redirects(port.number, false));
-  ask_(command::close_sockets(port.number));
+  call_engine_(command::set_redirects(port.number, false));
+  call_engine_(command::close_sockets(port.number));
 }
 
 }  // namespace twinpath

@@ -1,9 +1,8 @@
-// port_opener.hpp - takes one device onto the gateway, and off it again.
+// port_opener.hpp - opens one device as a port of the gateway, and closes it.
 //
-// Order    open(): sockets, offloads, tables, XDP last, so that the first packet XDP sees finds everything in place.
-//          close(): XDP first, then what it used. What was changed in offloads is undone by the caller, from the journal.
-// Undo     an open() that fails leaves what it did: of a start that fails, everything is undone together; a reload calls
-//          close().
+// Order    open(): sockets, offloads, tables, and XDP last, so that the first packet that XDP sees finds its port
+//          complete. close(): XDP first, then tables and sockets. The caller restores the offloads from the journal.
+// Undo     open() does not undo its steps when one fails. A failed start is undone as a whole; a reload calls close().
 // Thread   the control thread's; sockets are opened and closed by commands to the engine.
 #pragma once
 
@@ -16,37 +15,38 @@
 
 namespace twinpath {
 
-// What packets of a port are judged by: the part of a dp_port that the configuration decides.
+// The fields of a dp_port that policy decisions depend on. They come from the configuration.
 struct PortTrust {
   std::uint8_t zone = 0;
   std::uint8_t source_check = DP_SOURCE_CHECK_OFF;
 };
 
-// Of no zone: nothing is forwarded from the port or to it, but the host's own traffic goes on. For ports that are changed,
-// so that no packet of theirs is judged by the old zone under the new rules, or the other way round.
+// A port without a zone forwards nothing in either direction; the host's own traffic over it is not affected. A reload
+// uses it so that no packet is decided by the old zone under the new rules, or by the new zone under the old rules.
 inline constexpr PortTrust kNoZone{};
 
-// One write: a packet sees both as they were, or both as they are.
+// A single store: a datapath reads the old pair or the new pair, never one field of each.
 void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust);
 [[nodiscard]] std::uint16_t port_flags(const Port& port);
 
 class PortOpener {
  public:
-  // Engine::call(), with whatever the caller does beside it.
-  using AskEngine = std::function<EngineReply(const EngineCommand&)>;
-  // Called with what was changed on a device, before XDP is attached to it: the journal must know first.
+  // Engine::call(). Control's also keeps the heartbeat alive.
+  using CallEngine = std::function<EngineReply(const EngineCommand&)>;
+  // Called with the changes to a device before XDP is attached to it, so that the journal has them first.
   using NoteOffloads = std::function<Status(const std::vector<netlink::OffloadChange>&)>;
 
-  PortOpener(Tables& tables, XdpHook& hook, AskEngine ask, NoteOffloads note_offloads);
+  PortOpener(Tables& tables, XdpHook& hook, CallEngine call_engine, NoteOffloads note_offloads);
 
   [[nodiscard]] Status open(Port& port, const PortTrust& trust);
-  // The two halves of open(), for a start: all ports are prepared before the first is attached, so that its packets find
-  // every other port in the tables.
+  // The two halves of open(), for a start: all ports are prepared before the first is attached, so that its packets can
+  // be forwarded to every other port.
   [[nodiscard]] Status prepare(Port& port, const PortTrust& trust);
   [[nodiscard]] Status attach(Port& port);
   void close(const Port& port);
-  // Attaching, and GRO at both ends, decide whether a veth takes redirects: so this is asked when all are attached.
-  void ask_redirects(Port& port);
+  // Finds out whether the device accepts redirected frames, and tells the engine. Call it when all ports are attached:
+  // a veth accepts them depending on XDP and GRO at both of its ends.
+  void query_redirects(Port& port);
 
  private:
   [[nodiscard]] Status open_sockets(Port& port);
@@ -56,7 +56,7 @@ class PortOpener {
 
   Tables& tables_;
   XdpHook& hook_;
-  AskEngine ask_;
+  CallEngine call_engine_;
   NoteOffloads note_offloads_;
 };
 

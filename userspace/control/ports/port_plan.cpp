@@ -43,7 +43,7 @@ json lists(const json& added, const json& removed, const json& changed) {
   return {{"added", added}, {"removed", removed}, {"changed", changed}};
 }
 
-// What differs in a port that stays: "zone inside, now dmz".
+// The differences of a kept port, each as "zone inside, now dmz".
 std::vector<std::string> differences(const PortConfig& before, const PortConfig& after) {
   std::vector<std::string> out;
   const auto compare = [&](const char* key, const auto& was, const auto& is) {
@@ -78,7 +78,7 @@ Result<PortPlan> plan_ports(const Config& running, const Config& next, const Num
   const std::vector<std::string_view> names(wanted.begin(), wanted.end());
   if (auto assigned = plan.numbers.ports.assign(names); !assigned)
     return refuse(
-        "{} ports that come beside {} that are there, and all need a number until the change is made: at most {}",
+        "{} ports are added to {} that exist, and each needs a number until the reload is complete: at most {}",
         plan.added.size(), running.ports.size(), kPortsMax);
   return plan;
 }

@@ -9,7 +9,7 @@
 namespace twinpath {
 namespace {
 
-// What a received frame needs besides the IP packet: the kernel's headroom, Ethernet, two tags.
+// The bytes of a received frame besides the IP packet: the kernel's headroom, Ethernet, two VLAN tags.
 constexpr std::uint32_t kFrameOverhead = afxdp::kFrameHeadroom + 14 + 2 * 4;
 
 Result<Port> survey_port(const PortConfig& config, std::uint16_t number, std::uint32_t frame_bytes) {
@@ -37,7 +37,7 @@ Result<Port> survey_port(const PortConfig& config, std::uint16_t number, std::ui
 
 }  // namespace
 
-Result<PortSet> PortSet::survey(const Config& config, const PolicyImage& image, const std::string& pins) {
+Result<PortSet> PortSet::survey(const Config& config, const TableImage& image, const std::string& pins) {
   PortSet set;
   for (const PortConfig& wanted : config.ports) {
     auto port = survey(wanted, image.port(wanted.name), config.engine.frame_bytes, pins);
@@ -56,7 +56,7 @@ Result<Port> PortSet::survey(const PortConfig& wanted, std::uint16_t number, std
   return port;
 }
 
-Status PortSet::open(PortOpener& opener, const PolicyImage& image) {
+Status PortSet::open(PortOpener& opener, const TableImage& image) {
   for (Port& port : ports_) {
     const PortTrust trust{image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)};
     if (auto prepared = opener.prepare(port, trust); !prepared)
@@ -65,7 +65,7 @@ Status PortSet::open(PortOpener& opener, const PolicyImage& image) {
   for (Port& port : ports_)
     if (auto attached = opener.attach(port); !attached)
       return pass_on(std::move(attached.error()).in("port " + port.config.name));
-  for (Port& port : ports_) opener.ask_redirects(port);
+  for (Port& port : ports_) opener.query_redirects(port);
   return {};
 }
 
@@ -77,7 +77,7 @@ void PortSet::tell_hops(const Port& port, NextHopTable& hops) const {
                               .takes_redirects = port.takes_redirects});
 }
 
-// Slots of ingress keep the device's number without a port: emptied, they would end the search for their neighbours.
+// An ingress slot keeps its ifindex when its port is removed: an empty slot would end the probe for the slots after it.
 void PortSet::retire_others(Tables& tables, XdpHook& hook) {
   for (const std::string& device : hook.devices()) {
     if (std::ranges::none_of(ports_, [&](const Port& port) { return port.config.device == device; }))
@@ -100,7 +100,7 @@ void PortSet::follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable
   for (Port& port : ports_) {
     const auto found = mirror.links().find(port.link.ifindex);
     if (found == mirror.links().end())
-      port.link.carrier = false;  // gone: nothing can leave by it
+      port.link.carrier = false;  // the device is gone: the port is down
     else
       port.link = found->second;
     dp_port& written = tables.memory().ports[port.number];

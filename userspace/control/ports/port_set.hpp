@@ -1,8 +1,8 @@
-// port_set.hpp - the gateway's devices: surveyed, opened, attached, watched.
+// port_set.hpp - the gateway's ports: surveyed, opened, attached, and updated from Linux's link state.
 //
-// Order    survey() touches nothing and finds every reason to refuse, then open().
+// Order    survey() changes nothing and checks whatever can be checked without a change; open() follows.
 // Thread   the control thread's. Sockets belong to the driver.
-// Undo     close() detaches XDP; offloads are undone from the journal by the caller.
+// Undo     close() detaches XDP; the caller restores offloads from the journal.
 #pragma once
 
 #include <cstdint>
@@ -21,25 +21,26 @@ namespace twinpath {
 
 class PortSet {
  public:
-  // Looks every configured device up and checks it: presence, kind, MTU, queues, XDP hook free or ours by a link in
-  // `pins`. Touches nothing.
-  [[nodiscard]] static Result<PortSet> survey(const Config& config, const PolicyImage& image, const std::string& pins);
+  // Looks up every configured device and checks it: it exists, its kind, MTU and queues fit, and its XDP hook is free
+  // or held by a link that is pinned in `pins`. Changes nothing.
+  [[nodiscard]] static Result<PortSet> survey(const Config& config, const TableImage& image, const std::string& pins);
 
-  // One device of it.
+  // The same for one device.
   [[nodiscard]] static Result<Port> survey(const PortConfig& wanted, std::uint16_t number, std::uint32_t frame_bytes,
                                            const std::string& pins);
 
-  [[nodiscard]] Status open(PortOpener& opener, const PolicyImage& image);
-  // Ends what an adopted datapath has on devices that are no ports any more.
+  [[nodiscard]] Status open(PortOpener& opener, const TableImage& image);
+  // After an adoption: detaches XDP from devices that are no ports of this configuration, and clears their table
+  // entries.
   void retire_others(Tables& tables, XdpHook& hook);
-  // Takes over what Linux now says of the links; `hops` learns what matters for frames that leave.
+  // Copies the state of each link from the mirror into the port, its dp_port and its next hops.
   void follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable& hops);
-  // A device takes redirects or does not, as of now. True when that is news.
+  // Records whether a device accepts redirected frames. True when that changed a port.
   bool set_redirects(std::uint32_t ifindex, bool takes, NextHopTable& hops, Engine& engine);
   void close(XdpHook& hook);
 
   [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
-  // What a reload made of them; all are open.
+  // Sets the ports that a reload leaves; all of them are open.
   void replace(std::vector<Port> ports) { ports_ = std::move(ports); }
   [[nodiscard]] std::uint16_t number_of(std::uint32_t ifindex) const;
 

@@ -50,7 +50,7 @@ void Publisher::read_back_routes(std::uint32_t bank) {
   });
 }
 
-Status Publisher::publish(const PolicyImage& image) {
+Status Publisher::publish(const TableImage& image) {
   if (auto waited = wait_for_readers(); !waited) return waited;
   write_policy(image);
   flip_policy();
@@ -64,7 +64,7 @@ Status Publisher::publish_routes(const RoutePlan& routes) {
   return {};
 }
 
-Status Publisher::publish(const PolicyImage& image, const RoutePlan& routes) {
+Status Publisher::publish(const TableImage& image, const RoutePlan& routes) {
   if (auto waited = wait_for_readers(); !waited) return waited;
   write_policy(image);
   if (auto written = write_routes(routes); !written) return written;
@@ -85,7 +85,7 @@ Status Publisher::wait_for_readers() {
   return {};
 }
 
-void Publisher::write_policy(const PolicyImage& image) {
+void Publisher::write_policy(const TableImage& image) {
   const std::uint32_t bank = idle_policy_bank();
   constexpr std::size_t kPairs = std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX;
   const TableMemory& memory = tables_.memory();
@@ -93,7 +93,7 @@ void Publisher::write_policy(const PolicyImage& image) {
               memory.rules.values().subspan(std::size_t{bank} * DP_RULES_MAX, DP_RULES_MAX));
 }
 
-// Only what differs from what the bank holds: a change of one route among many thousand is two system calls.
+// Writes only the differences to the bank's contents: a change of one route among many thousand is two system calls.
 Status Publisher::write_routes(const RoutePlan& plan) {
   const std::uint32_t bank = idle_route_bank();
   const std::span<dp_path> paths =

@@ -1,9 +1,9 @@
-// publisher.hpp - puts tables in force: builds the idle bank, then flips one word. Policy and routes have a bank word each, so
-// that neither is copied when the other changes.
+// publisher.hpp - puts tables in force: writes the idle bank, then flips its bank word in the settings. Policy and
+// routes have a bank word each, so that neither is copied when the other changes.
 //
-// Grace    a bank is written again only when no program and no engine can still be reading it.
-// Numbers  the generation changes with the policy, the epoch with routes; both go on where the pinned settings stand.
-// Thread   the control thread's.
+// Grace    A bank is written again only when no program and no engine can still be reading it.
+// Numbers  A new policy raises the generation, new routes raise the epoch. Both continue from the pinned settings.
+// Thread   The control thread's.
 #pragma once
 
 #include <array>
@@ -24,19 +24,19 @@ class Publisher {
   Publisher(Tables& tables, SettingsWriter& settings, GracePeriod grace, std::function<void()> wait_for_engines);
 
   // An error leaves the tables in force as they were. Raises the generation.
-  [[nodiscard]] Status publish(const PolicyImage& image);
+  [[nodiscard]] Status publish(const TableImage& image);
   // Raises the route epoch.
   [[nodiscard]] Status publish_routes(const RoutePlan& routes);
-  // Both, for a change of ports. Nothing is put in force before both are written. Routes come first: a packet may be judged
-  // by the old policy over the new routes for a moment.
-  [[nodiscard]] Status publish(const PolicyImage& image, const RoutePlan& routes);
-  // Waits until no program and no engine still works on what it read before this call.
+  // Both, for a change of ports. Both banks are written before either is put in force. The routes are flipped first:
+  // for a moment a packet may be decided by the old policy with the new routes.
+  [[nodiscard]] Status publish(const TableImage& image, const RoutePlan& routes);
+  // Waits until no program and no engine uses what it read before this call.
   [[nodiscard]] Status wait_for_readers();
 
   [[nodiscard]] std::uint16_t generation() const { return settings_.generation(); }
 
  private:
-  void write_policy(const PolicyImage& image);
+  void write_policy(const TableImage& image);
   [[nodiscard]] Status write_routes(const RoutePlan& plan);
   void flip_policy();
   void flip_routes();
@@ -50,7 +50,7 @@ class Publisher {
   SettingsWriter& settings_;
   GracePeriod grace_;
   std::function<void()> wait_for_engines_;
-  std::array<std::map<netlink::Prefix, dp_route>, DP_BANKS> written_;  // what is in each bank's tries
+  std::array<std::map<netlink::Prefix, dp_route>, DP_BANKS> written_;  // the routes in the tries of each bank
 };
 
 }  // namespace twinpath

@@ -1,6 +1,6 @@
-// reload_plan.hpp - a document that has been compared with the one in force and found to fit the host; nothing is touched.
+// reload_plan.hpp - a new document, checked against the running one and the host, with its tables compiled.
 //
-// Thread   plan_reload(): any. It works on copies and asks Linux by sockets of its own.
+// Thread   plan_reload(): any. It works on copies, opens its own sockets to Linux, and changes nothing.
 #pragma once
 
 #include <algorithm>
@@ -18,11 +18,12 @@ namespace twinpath {
 
 struct ReloadPlan {
   Config next;
-  PolicyImage image;
+  TableImage image;
   PortPlan ports;
   std::vector<Port> added;  // surveyed, in the order of ports.added
 
-  // False: nothing of what packets find out about their port changes; rules and settings at most.
+  // False: no port is added or removed, or changes its zone, source check or workload flag; only rules and settings
+  // differ.
   [[nodiscard]] bool touches_ports(const Config& running) const {
     const auto differs = [&](const PortPlan::Kept& kept) {
       const PortConfig& before = running.ports[kept.before];
@@ -33,7 +34,7 @@ struct ReloadPlan {
   }
 };
 
-// What a document is compared with.
+// The running state that plan_reload() compares a document with.
 struct ReloadBase {
   Config running;
   NumberAllocation numbers;

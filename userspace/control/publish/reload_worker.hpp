@@ -1,8 +1,8 @@
-// reload_worker.hpp - reads and compiles a document on a thread of its own, since that may take seconds.
+// reload_worker.hpp - parses and compiles a document on a thread of its own, since that can take seconds.
 //
-// Order    one document at a time. The result comes back to the io_context's thread, where it is applied.
-// Thread   the io_context's; `work` runs on the worker's, in the same network namespace.
-// End      destruction waits for the work that is under way; its `done` is not called any more.
+// Order    One document at a time. `done` is called with the result on the io_context's thread, which applies it.
+// Thread   The io_context's; `work` runs on the worker's, in the same network namespace.
+// End      Destruction waits for the running work; its `done` is not called.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,7 +21,7 @@ class ReloadWorker {
 
   // From begin() until `done` has returned.
   [[nodiscard]] bool busy() const { return busy_; }
-  // Not while busy. What `work` throws becomes a fault without a path.
+  // Precondition: not busy. An exception of `work` becomes a fault without a path.
   void begin(std::function<Planned()> work, std::function<void(Planned)> done);
 
  private:
