@@ -83,31 +83,21 @@ DP_INLINE int steer_hit(struct shell_frame *frame, const struct dp_packet *packe
 	return twinpath_steer(frame, packet, &note, DP_STEER_PLACE_USER, counters);
 }
 
-/* Leaves what is known of a frame that is no plain hit to the next stage. */
-DP_INLINE int leave_facts(const struct dp_packet *packet, enum dp_hit_verdict verdict)
-{
-	struct dp_context *ctx = stage_context();
+/* Answers of take_hit beside a program's result, which is never negative. */
+enum { NOT_PLAIN = -1, FLOW_ABSENT = -2 };
 
-	if (!ctx)
-		return SHELL_BROKEN;
-	stage_begin(ctx);
-	ctx->packet = *packet;
-	if (verdict == DP_HIT_ABSENT)
-		ctx->searched = DP_SEARCHED_ABSENT;
-	count_received(packet->ingress, packet->frame_bytes);
-	return -1;
-}
-
-/* A parsed frame, if it is a plain hit: the program's result. Otherwise -1, with the frame unchanged. Inlined once per
- * family, so that the compiler knows which it is: one straight line each, in registers. */
+/* A parsed frame, if it is a plain hit: the program's result. Otherwise the frame is unchanged. Inlined once per family, so
+ * that the compiler knows which it is: one straight line each, in registers. */
 DP_INLINE int take_hit(struct shell_frame *frame, const struct dp_packet *packet)
 {
 	struct dp_hit hit;
 	enum dp_hit_verdict verdict = dp_hit(0, &settings, packet, &hit);
 	int action;
 
-	if (verdict == DP_HIT_NOT || verdict == DP_HIT_ABSENT)
-		return leave_facts(packet, verdict);
+	if (verdict == DP_HIT_NOT)
+		return NOT_PLAIN;
+	if (verdict == DP_HIT_ABSENT)
+		return FLOW_ABSENT;
 	if (verdict == DP_HIT_USER)
 		return steer_hit(frame, packet, &hit.view);
 	if (!shell_translate(frame, packet, &hit.view, &hit.hop))
@@ -117,6 +107,27 @@ DP_INLINE int take_hit(struct shell_frame *frame, const struct dp_packet *packet
 	/* last: its locked addition holds up every load behind it */
 	dp_hit_count(0, &hit, packet->frame_bytes, twinpath_now());
 	return action;
+}
+
+/* Leaves the facts of a frame that is no plain hit to the next stage: 1 when done. Reads the frame again, some ns: facts
+ * that were kept until here would cost every hit a ns. */
+DP_INLINE int leave_facts(const struct shell_frame *frame, __u32 number, int action)
+{
+	const __u8 *data = shell_data(frame), *end = shell_end(frame);
+	const struct dp_port *port = dp_env_port(0, number);
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx || !port)
+		return 0;
+	stage_begin(ctx);
+	if (!dp_parse_plain(data, end, (__u32)(end - data), port->mac, &ctx->packet))
+		return 0;
+	ctx->packet.zone = port->zone;
+	ctx->packet.ingress = (__u16)number;
+	if (action == FLOW_ABSENT)
+		ctx->searched = DP_SEARCHED_ABSENT;
+	count_received(number, ctx->packet.frame_bytes);
+	return 1;
 }
 
 DP_INLINE int stage_hit(struct shell_frame *frame)
@@ -142,8 +153,8 @@ DP_INLINE int stage_hit(struct shell_frame *frame)
 		goto odd;
 	if (action >= 0)
 		return action;
-	TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
-	return SHELL_BROKEN;
+	if (leave_facts(frame, number, action))
+		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
 odd:
 	TWINPATH_ENTER(frame, DP_STAGE_ODD);
 	return SHELL_BROKEN;
@@ -207,48 +218,6 @@ DP_INLINE int stage_odd(struct shell_frame *frame)
 	return SHELL_BROKEN;
 }
 
-/* --- known, new, install: the decision ------------------------------------------------------------------------- */
-
-DP_INLINE int stage_known(struct shell_frame *frame)
-{
-	struct dp_context *ctx = stage_context();
-
-	if (!ctx)
-		return SHELL_BROKEN;
-	if (dp_stage_known(0, ctx) == DP_STAGE_NEW)
-		TWINPATH_ENTER(frame, DP_STAGE_NEW);
-	TWINPATH_ENTER(frame, DP_STAGE_SEND);
-	return SHELL_BROKEN;
-}
-
-DP_INLINE int stage_new(struct shell_frame *frame)
-{
-	struct dp_context *ctx = stage_context();
-	int next;
-
-	if (!ctx)
-		return SHELL_BROKEN;
-	next = dp_stage_new(0, ctx);
-	if (dp_host_refused(ctx) && host_waits_for(frame, &ctx->packet))
-		dp_host_waits(ctx);
-	if (next == DP_STAGE_INSTALL)
-		TWINPATH_ENTER(frame, DP_STAGE_INSTALL);
-	TWINPATH_ENTER(frame, DP_STAGE_SEND);
-	return SHELL_BROKEN;
-}
-
-DP_INLINE int stage_install(struct shell_frame *frame)
-{
-	struct dp_context *ctx = stage_context();
-
-	if (!ctx)
-		return SHELL_BROKEN;
-	if (dp_stage_install(0, ctx) == DP_STAGE_KNOWN)
-		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
-	TWINPATH_ENTER(frame, DP_STAGE_SEND);
-	return SHELL_BROKEN;
-}
-
 /* --- send: what becomes of the packet --------------------------------------------------------------------------- */
 
 /* Makes the frame ready to leave: DP_NONE, or why it cannot leave from here. */
@@ -288,17 +257,13 @@ DP_INLINE int pay(struct shell_frame *frame, struct dp_context *ctx)
 	return dp_commit_budget(0, ctx, ctx->reason);
 }
 
-DP_INLINE int stage_send(struct shell_frame *frame)
+DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
 {
-	struct dp_context *ctx = stage_context();
+	__u32 number = ctx->packet.ingress;
 	struct dp_port_counters *counters;
 	const struct dp_next_hop *hop;
-	__u32 number;
 	int reason;
 
-	if (!ctx)
-		return SHELL_BROKEN;
-	number = ctx->packet.ingress;
 	counters = bpf_map_lookup_elem(&port_counters, &number);
 	if (!counters)
 		return SHELL_BROKEN;
@@ -328,6 +293,55 @@ DP_INLINE int stage_send(struct shell_frame *frame)
 		twinpath_add(&counters->dropped, ctx->packet.frame_bytes);
 		return shell_drop();
 	}
+}
+
+DP_INLINE int stage_send(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+
+	return ctx ? deliver(frame, ctx) : SHELL_BROKEN;
+}
+
+/* --- known, new, install: the decision ------------------------------------------------------------------------- */
+
+DP_INLINE int stage_known(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	if (dp_stage_known(0, ctx) == DP_STAGE_SEND)
+		return deliver(frame, ctx); /* here, not in `send`: a tail call less for each packet of a live flow */
+	TWINPATH_ENTER(frame, DP_STAGE_NEW);
+	return SHELL_BROKEN;
+}
+
+DP_INLINE int stage_new(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+	int next;
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	next = dp_stage_new(0, ctx);
+	if (dp_host_refused(ctx) && host_waits_for(frame, &ctx->packet))
+		dp_host_waits(ctx);
+	if (next == DP_STAGE_INSTALL)
+		TWINPATH_ENTER(frame, DP_STAGE_INSTALL);
+	TWINPATH_ENTER(frame, DP_STAGE_SEND);
+	return SHELL_BROKEN;
+}
+
+DP_INLINE int stage_install(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	if (dp_stage_install(0, ctx) == DP_STAGE_KNOWN)
+		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
+	TWINPATH_ENTER(frame, DP_STAGE_SEND);
+	return SHELL_BROKEN;
 }
 
 #endif
