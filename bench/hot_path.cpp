@@ -74,13 +74,12 @@ Bytes tcp4_answer(std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
       .bytes();
 }
 
-// The programs that a packet of the path walks through after `hit` (model/stage.h).
+// The programs that a packet of the path walks through after `hit` (model/stage.h); `known` sends what it decides by itself.
 std::string_view stages_of(std::string_view path) {
   if (path.starts_with("hit")) return "";
   if (path.starts_with("new flow")) return "known new install send";
-  if (path.find("ICMP") != path.npos) return "odd known send";
-  if (path.find("station") != path.npos) return "odd known send";
-  return path.starts_with("drop") ? "known new send" : "known send";
+  if (path.find("ICMP") != path.npos || path.find("station") != path.npos) return "odd known";
+  return path.starts_with("drop") ? "known new send" : "known";
 }
 
 ProgramCost cost_of(const bpf_program* program) {

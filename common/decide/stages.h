@@ -12,9 +12,6 @@
 #include "commit.h"
 #include "../model/stage.h"
 
-/* Looks at a packet, one that another writer was faster with included. */
-enum { DP_DECIDE_LOOKS = 3 };
-
 DP_INLINE int dp_decided(struct dp_context *ctx, int reason)
 {
 	ctx->reason = (__u8)reason;

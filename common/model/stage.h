@@ -17,4 +17,7 @@ enum dp_stage {
 	DP_STAGES = 5,
 };
 
+/* Looks at a packet at most: each installation that lost a race is followed by another look, as long as there is one. */
+enum { DP_DECIDE_LOOKS = 3 };
+
 #endif

@@ -19,20 +19,14 @@ namespace {
 constexpr double kShare = 0.6;
 constexpr std::uint32_t kInstructions = 1'000'000;
 constexpr std::uint32_t kStackBytes = 512;
-constexpr std::uint32_t kFrames = 8;
+constexpr std::uint32_t kFramesToday = 6;  // of 8: more than 60 %, as verbs are functions; one frame more fails
 constexpr std::uint32_t kTailCalls = 33;
-constexpr std::uint32_t kLooks = 3;  // DP_DECIDE_LOOKS
 
-// Stages that may take more of the stack, each with its reason. None may take more than the whole decision did when it was
-// one program.
+// `install` takes more of the stack than 60 %: a claim of a slot is a chain of six frames, and dp_flow_install alone keeps
+// hashes and slots of both halves in 152 bytes. What it takes today is its bound: a frame unit more fails.
 double share_of_stack(std::string_view program) {
-  constexpr double kBefore = 480.0 / kStackBytes;
-  if (program == "twinpath_install")
-    return kBefore;  // the chain of a claim: six frames with hashes and slots of both halves
-  if (program == "twinpath_known")
-    return kBefore;  // a stale flow is judged again here: a packet's facts and the rules' walk
-  if (program == "twinpath_hit") return 0.63;  // one frame: facts that may be left to the next stage
-  return kShare;
+  constexpr double kInstall = 448.0 / kStackBytes;
+  return program == "twinpath_install" ? kInstall : kShare;
 }
 
 std::vector<std::string> objects() {
@@ -65,14 +59,14 @@ TEST_CASE("no stage is near a limit of the verifier") {
       CHECK(report.instructions <= kShare * kInstructions);
       CHECK(report.stack_bytes > 0);
       CHECK(report.stack_bytes <= share_of_stack(report.program) * kStackBytes);
-      CHECK(report.frames < kFrames);
+      CHECK(report.frames <= kFramesToday);
     }
   }
 }
 
 TEST_CASE("the longest way of a packet through the stages is within 60 % of the tail calls") {
   // odd, known, new, install; after each lost race known, new, install again; send
-  constexpr std::uint32_t kWay = 1 + 3 * kLooks + 1;
+  constexpr std::uint32_t kWay = 1 + 3 * DP_DECIDE_LOOKS + 1;
   CHECK(kWay <= kShare * kTailCalls);
 }
 
