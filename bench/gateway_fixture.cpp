@@ -11,6 +11,7 @@
 #include "common/model/route.h"
 #include "common/model/rule.h"
 #include "common/model/settings.h"
+#include "common/model/stage.h"
 #include "kernel/tables.hpp"
 
 namespace twinpath::bench {
@@ -91,7 +92,6 @@ Status GatewayFixture::load(std::uint32_t max_pairs) {
 Status GatewayFixture::fill() {
   const auto& maps = skeleton_->maps;
   const std::uint32_t lo = if_nametoindex("lo");
-  const std::uint32_t slow = static_cast<std::uint32_t>(bpf_program__fd(skeleton_->progs.twinpath_slow));
   dp_rule allow{};
   allow.source_port_high = allow.destination_port_high = UINT16_MAX;
   allow.icmp_type_high = UINT8_MAX;
@@ -109,7 +109,15 @@ Status GatewayFixture::fill() {
   const auto step = [&status](Status result) {
     if (status && !result) status = std::move(result);
   };
-  step(put(maps.programs, 0, slow));
+  const auto& programs = skeleton_->progs;
+  const auto enter = [&](std::uint32_t stage, const bpf_program* program) {
+    step(put(maps.programs, stage, static_cast<std::uint32_t>(bpf_program__fd(program))));
+  };
+  enter(DP_STAGE_ODD, programs.twinpath_odd);
+  enter(DP_STAGE_KNOWN, programs.twinpath_known);
+  enter(DP_STAGE_NEW, programs.twinpath_new);
+  enter(DP_STAGE_INSTALL, programs.twinpath_install);
+  enter(DP_STAGE_SEND, programs.twinpath_send);
   step(put(maps.tx_ports, 2, lo));
   step(put(maps.rules, 0, allow));
   step(put(maps.zone_pairs, kInside * DP_ZONES_MAX + kOutside, pair));

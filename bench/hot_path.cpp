@@ -1,6 +1,7 @@
 // hot_path - what each path of the kernel datapath costs: instructions, size, nanoseconds per packet.
 //
 //   hot_path [--repetitions N] [--json]
+//   hot_path --verify FILE...     only what the verifier says of these BPF objects (build/release/bpf/each_clang/gateway.*)
 //
 // How      test runs of the product's own programs over tables that bench/gateway_fixture.hpp fills. The cost of an empty
 //          program is measured in the same run and taken off. One flow at a time, so its entry is in the cache: what
@@ -18,6 +19,7 @@
 #include "base/fd.hpp"
 #include "bench/gateway_fixture.hpp"
 #include "tests/harness/packet.hpp"
+#include "tests/harness/verifier_report.hpp"
 
 namespace twinpath::bench {
 namespace {
@@ -70,6 +72,14 @@ Bytes tcp4_answer(std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
   return (kEth / Ipv4{.src = "10.2.0.2", .dst = "10.1.0.2", .ttl = kHopLimit} /
           Tcp{.sport = 80, .dport = 40000, .seq = seq, .ack = ack, .flags = flags} / Payload(6))
       .bytes();
+}
+
+// The programs that a packet of the path walks through after `hit` (model/stage.h); `known` sends what it decides by itself.
+std::string_view stages_of(std::string_view path) {
+  if (path.starts_with("hit")) return "";
+  if (path.starts_with("new flow")) return "known new install send";
+  if (path.find("ICMP") != path.npos || path.find("station") != path.npos) return "odd known";
+  return path.starts_with("drop") ? "known new send" : "known";
 }
 
 ProgramCost cost_of(const bpf_program* program) {
@@ -164,11 +174,19 @@ Status measure_tcp(Bench& bench, GatewayFixture& gateway) {
   return bench.steady("slow path, TCP FIN of a live flow", tcp4(kAck | kFin, 2, 101), XDP_REDIRECT);
 }
 
+// An echo request and its repetitions: the plain hit does not read ICMP.
+Status measure_odd(Bench& bench) {
+  const Bytes echo = (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} / test::Icmp{}).bytes();
+  if (auto done = bench.once(echo); !done) return done;
+  return bench.steady("slow path, ICMP echo of a live flow", echo, XDP_REDIRECT);
+}
+
 Status measure_decisions(Bench& bench) {
   const auto unreachable = [](int) {
     return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.9.0.2", .ttl = kHopLimit} / Udp{.sport = 1, .dport = 1}).bytes();
   };
   const auto denied = [](int) { return tcp4_answer(0x10, 1, 1); };
+  const auto foreign = [](int) { return (Eth{.dst = Mac{{2, 2, 2, 2, 2, 2}}} / Ipv4{} / Udp{}).bytes(); };
   const auto fresh4 = [](int i) {
     auto ip = Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit};
     return (kEth / ip / Udp{.sport = static_cast<std::uint16_t>(1024 + i % 60000), .dport = 7} / Payload(18)).bytes();
@@ -181,7 +199,8 @@ Status measure_decisions(Bench& bench) {
   if (auto done = bench.each_new("new flow, pair installed, IPv4", XDP_REDIRECT, fresh4); !done) return done;
   if (auto done = bench.each_new("new flow, pair installed, IPv6", XDP_REDIRECT, fresh6); !done) return done;
   if (auto done = bench.each_new("drop, source check", XDP_DROP, denied); !done) return done;
-  return bench.each_new("drop, no engine for an unreachable", XDP_DROP, unreachable);
+  if (auto done = bench.each_new("drop, no engine for an unreachable", XDP_DROP, unreachable); !done) return done;
+  return bench.each_new("drop, another station's frame", XDP_DROP, foreign);
 }
 
 void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
@@ -190,9 +209,22 @@ void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row
     fmt::print("{:<16} {:>10} {:>12} {:>12}\n", program.name, program.verified, program.translated,
                program.jited_bytes);
   fmt::print("\nns per packet above an empty program ({:.0f} ns); median of repetitions\n", empty);
-  fmt::print("{:<36} {:>8} {:>8} {:>8}\n", "PATH", "MEDIAN", "LEAST", "MOST");
+  fmt::print("{:<36} {:<32} {:>8} {:>8} {:>8}\n", "PATH", "STAGES BEHIND HIT", "MEDIAN", "LEAST", "MOST");
   for (const Row& row : rows)
-    fmt::print("{:<36} {:>8.0f} {:>8.0f} {:>8.0f}\n", row.path, row.nanoseconds, row.least, row.most);
+    fmt::print("{:<36} {:<32} {:>8.1f} {:>8.1f} {:>8.1f}\n", row.path, stages_of(row.path), row.nanoseconds, row.least,
+               row.most);
+}
+
+// What the verifier says, and how near it comes to its limits.
+int print_verified(const std::vector<std::string>& files) {
+  fmt::print("{:<32} {:<18} {:>9} {:>6} {:>7}\n", "OBJECT", "PROGRAM", "VERIFIED", "STACK", "FRAMES");
+  for (const std::string& file : files) {
+    for (const test::VerifierReport& report : test::verify_object(file))
+      fmt::print("{:<32} {:<18} {:>9} {:>6} {:>7}\n", file.substr(file.rfind('/') + 1), report.program,
+                 report.instructions, report.stack_bytes, report.frames);
+  }
+  fmt::print("{:<32} {:<18} {:>9} {:>6} {:>7}\n", "", "limit", 1000000, 512, 8);
+  return 0;
 }
 
 void print_json(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
@@ -217,9 +249,12 @@ Status run(int repetitions, bool json) {
   Bench bench(**gateway, repetitions, *empty);
   if (auto done = measure_hits(bench); !done) return done;
   if (auto done = measure_tcp(bench, **gateway); !done) return done;
+  if (auto done = measure_odd(bench); !done) return done;
   if (auto done = measure_decisions(bench); !done) return done;
   const auto& programs = (*gateway)->skeleton().progs;
-  const std::vector<ProgramCost> costs{cost_of(programs.twinpath_hit), cost_of(programs.twinpath_slow)};
+  const std::vector<ProgramCost> costs{cost_of(programs.twinpath_hit),     cost_of(programs.twinpath_odd),
+                                       cost_of(programs.twinpath_known),   cost_of(programs.twinpath_new),
+                                       cost_of(programs.twinpath_install), cost_of(programs.twinpath_send)};
   json ? print_json(costs, bench.rows(), *empty) : print_table(costs, bench.rows(), *empty);
   return {};
 }
@@ -230,10 +265,18 @@ Status run(int repetitions, bool json) {
 int main(int argc, char** argv) {
   int repetitions = 9;
   bool json = false;
+  std::vector<std::string> verify;
   CLI::App app{"hot_path - cost of each path of the kernel datapath, by test run"};
   app.add_option("--repetitions", repetitions, "samples of each path; the median is shown")->check(CLI::Range(1, 1000));
   app.add_flag("--json", json, "JSON instead of a table");
+  app.add_option("--verify", verify, "only the verifier's word on these BPF objects")->check(CLI::ExistingFile);
   CLI11_PARSE(app, argc, argv);
+  try {
+    if (!verify.empty()) return twinpath::bench::print_verified(verify);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "hot_path: {}\n", error.what());
+    return 1;
+  }
   const auto status = twinpath::bench::run(repetitions, json);
   if (status) return 0;
   fmt::print(stderr, "hot_path: {}\n", status.error().text);

@@ -15,6 +15,7 @@
 #include "common/model/port.h"
 #include "common/model/route.h"
 #include "common/model/settings.h"
+#include "common/model/stage.h"
 
 /* it takes the macros below for declarations */
 /* clang-format off */
@@ -119,10 +120,10 @@ struct dp_budget_window {
 };
 DP_ARRAY(budgets, struct dp_budget_window, DP_BUDGETS, 0);
 
-/* the slow path, entered by tail call; the program is put in by user space */
+/* the stages, entered by tail call; user space puts the programs in */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, DP_STAGES);
 	__type(key, __u32);
 	__type(value, __u32);
 } programs SEC(".maps");

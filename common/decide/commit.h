@@ -85,21 +85,27 @@ DP_INLINE int dp_commit_install(struct dp_env *env, const struct dp_settings *se
 	return ctx->known ? (int)DP_NONE : (int)DP_LOOK_AGAIN;
 }
 
-/* The flow tables' part of the operation: `reason`, or why it cannot be that. */
-DP_VERB int dp_commit_flow(struct dp_env *env, struct dp_context *ctx, int reason)
+/* What the packet does to the pair of ctx->view. */
+DP_INLINE void dp_commit_pair(struct dp_env *env, struct dp_context *ctx)
 {
-	const struct dp_settings *settings = dp_env_settings(env);
-	int failed;
-
-	DP_LAUNDER(env);
-	if (!ctx || !settings)
-		return DP_INTERNAL;
 	if (ctx->operation.kinds & DP_OPERATION_DELETE)
 		dp_flow_delete(env, ctx->packet.family, &ctx->view);
 	if (ctx->operation.kinds & DP_OPERATION_REFRESH)
 		dp_commit_refresh(env, ctx);
 	if (ctx->operation.kinds & DP_OPERATION_TRACK)
 		dp_commit_track(env, ctx);
+}
+
+/* The flow tables' part of the operation: `reason`, or why it cannot be that. Not for an operation on a pair alone that a
+ * stage has carried out. */
+DP_INLINE int dp_commit_flow(struct dp_env *env, struct dp_context *ctx, int reason)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	int failed;
+
+	if (!settings)
+		return DP_INTERNAL;
+	dp_commit_pair(env, ctx);
 	if (!(ctx->operation.kinds & DP_OPERATION_INSTALL))
 		return reason;
 	failed = dp_commit_install(env, settings, ctx);
@@ -117,7 +123,7 @@ DP_INLINE int dp_commit_budget(struct dp_env *env, const struct dp_context *ctx,
 /* Carries ctx->operation out: the final reason, or DP_LOOK_AGAIN. */
 DP_INLINE int dp_commit(struct dp_env *env, struct dp_context *ctx, int reason)
 {
-	int final = ctx->operation.kinds ? dp_commit_flow(env, ctx, reason) : reason;
+	int final = dp_commit_flow(env, ctx, reason);
 
 	return final == reason ? dp_commit_budget(env, ctx, reason) : final;
 }

@@ -18,7 +18,8 @@
  *          | can the next hop take it now?                  | dp_next_hop_ready        |
  *
  *          A fragment or an ICMP error to an own address that no translation claims (dp_address_claimed) is the host's.
- * Halves   look.h reads the tables and says what the packet changes; commit.h changes it. Here is the loop of the two.
+ * Halves   look.h reads the tables and says what the packet changes; commit.h changes it.
+ * Stages   stages.h runs the two in pieces that the kernel datapath has a program for each; here is the loop of all.
  * Sides    The kernel and the engine ask with the same facts and tables and get the same answer; the side only says what
  *          the caller can finish (sender.h). The kernel installs a pair when it can send the packet by itself, the engine
  *          also when the packet must wait or visit it.
@@ -30,22 +31,18 @@
 #ifndef DP_DECIDE_H
 #define DP_DECIDE_H
 
-#include "commit.h"
-
-enum { DP_DECIDE_LOOKS = 3 };
+#include "stages.h"
 
 /* ctx->packet is parsed; now, side are set. Fills the rest. */
 DP_INLINE int dp_decide(struct dp_env *env, struct dp_context *ctx)
 {
-	int reason;
+	int stage = DP_STAGE_KNOWN;
 
-	/* a loser's second look finds the winner's pair, or a winner that has yet to go live and waits for it */
-	for (ctx->attempt = 0; ctx->attempt < DP_DECIDE_LOOKS; ctx->attempt++) {
-		reason = dp_commit(env, ctx, dp_look(env, ctx));
-		if (reason != DP_LOOK_AGAIN)
-			return reason;
-	}
-	return DP_TABLE_FULL;
+	ctx->attempt = 0;
+	ctx->searched = DP_SEARCHED_NOT;
+	while (stage != DP_STAGE_SEND)
+		stage = dp_stage_run(env, ctx, stage);
+	return dp_commit_budget(env, ctx, ctx->reason);
 }
 
 #endif

@@ -33,18 +33,24 @@ DP_INLINE int dp_hit_steady(const struct dp_packet *packet, const struct dp_flow
 	       (view->link & (DP_FLOW_FORWARD | DP_FLOW_ANSWERED)) == DP_FLOW_FORWARD;
 }
 
+/* 1: found. 0: found, and changed while it was read. -1: absent. */
 DP_INLINE int dp_hit_find(struct dp_env *env, const struct dp_packet *packet, struct dp_hit *hit)
 {
 	struct dp_flow_key4 key4;
 	struct dp_flow_key6 key6;
+	int found;
 
 	hit->family = packet->family;
 	if (packet->family == DP_FAMILY_V4) {
+		hit->entry.v4 = 0;
 		dp_flow_key_of4(packet, &key4);
-		return dp_flow_find_steady4(env, &key4, &hit->view, &hit->entry.v4);
+		found = dp_flow_find_steady4(env, &key4, &hit->view, &hit->entry.v4);
+		return found || hit->entry.v4 ? found : -1;
 	}
+	hit->entry.v6 = 0;
 	dp_flow_key_of6(packet, &key6);
-	return dp_flow_find_steady6(env, &key6, &hit->view, &hit->entry.v6);
+	found = dp_flow_find_steady6(env, &key6, &hit->view, &hit->entry.v6);
+	return found || hit->entry.v6 ? found : -1;
 }
 
 /* Can the next hop take this packet as it is? */
@@ -63,12 +69,15 @@ DP_INLINE int dp_hit_hop(struct dp_env *env, const struct dp_packet *packet, str
 DP_INLINE enum dp_hit_verdict dp_hit(struct dp_env *env, const struct dp_settings *settings,
 				     const struct dp_packet *packet, struct dp_hit *hit)
 {
+	int found;
+
 	if (!(packet->flags & DP_PACKET_TO_US) || packet->ttl <= 1)
 		return DP_HIT_NOT;
 	if (packet->tcp_flags & (DP_TCP_SYN | DP_TCP_FIN | DP_TCP_RST))
 		return DP_HIT_NOT;
-	if (!dp_hit_find(env, packet, hit))
-		return DP_HIT_NOT;
+	found = dp_hit_find(env, packet, hit);
+	if (found <= 0)
+		return found ? DP_HIT_ABSENT : DP_HIT_NOT;
 	if (hit->view.stamp != DP_LOAD(&settings->stamp) || !dp_hit_steady(packet, &hit->view))
 		return DP_HIT_NOT;
 	if (hit->view.link & DP_FLOW_HELD)

@@ -12,29 +12,34 @@
 /* Answer of the looks in this file beside reasons: the pair is over, and the packet begins another flow. */
 enum { DP_LOOK_NEW = DP_REASONS };
 
-/* The packet as it would look in the original direction: what rules speak about. */
-DP_INLINE void dp_original_direction(struct dp_env *env, const struct dp_context *ctx, struct dp_packet *packet)
+/* Fills ctx->original: the packet as it would look in the original direction, which is what rules speak about. */
+DP_INLINE void dp_original_direction(struct dp_env *env, struct dp_context *ctx)
 {
-	*packet = ctx->packet;
+	struct dp_packet *original = &ctx->original;
+
+	*original = ctx->packet;
 	if (dp_track_is_forward(ctx))
 		return;
-	packet->source = ctx->view.new_destination;
-	packet->destination = ctx->view.new_source;
-	packet->source_port = ctx->view.new_destination_port;
-	packet->destination_port = ctx->view.new_source_port;
-	packet->zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
-	packet->icmp_type = (__u8)(dp_ntohs(packet->destination_port) >> 8);
+	original->source = ctx->view.new_destination;
+	original->destination = ctx->view.new_source;
+	original->source_port = ctx->view.new_destination_port;
+	original->destination_port = ctx->view.new_source_port;
+	original->zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
+	original->icmp_type = (__u8)(dp_ntohs(original->destination_port) >> 8);
 }
 
-/* Do the rules in force still allow this flow? Fills ctx->match. `to_zone`: of the original direction. */
-DP_VERB int dp_rejudge(struct dp_env *env, struct dp_context *ctx, __u32 to_zone)
+/* Do the rules in force still allow this flow? Fills ctx->match. */
+DP_VERB int dp_rejudge(struct dp_env *env, struct dp_context *ctx)
 {
-	struct dp_packet original;
+	__u8 to_zone;
 
+	DP_LAUNDER(env);
 	if (!ctx)
 		return DP_INTERNAL;
-	dp_original_direction(env, ctx, &original);
-	dp_classify(env, ctx->policy_bank, &original, (__u8)to_zone, &ctx->match);
+	dp_original_direction(env, ctx);
+	to_zone = dp_track_is_forward(ctx) ? dp_flow_partner_zone(env, ctx->packet.family, &ctx->view)
+					   : ctx->packet.zone;
+	dp_classify(env, ctx->policy_bank, &ctx->original, to_zone, &ctx->match);
 	if (ctx->match.action == DP_ACTION_ALLOW)
 		return DP_NONE;
 	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;
@@ -52,14 +57,12 @@ DP_INLINE void dp_move_place(struct dp_context *ctx)
 	ctx->view.link = (ctx->view.link & ~(__u32)DP_FLOW_USER) | user;
 }
 
-/* Stale stamp: looks the route up again and, when the generation changed, asks the rules again. The next hop of this very
- * packet is that of the operation, also when it is 0: then the next packet asks again. */
-DP_VERB int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
+/* Looks the flow's route up again: DP_NONE, and its next hop is that of the operation. */
+DP_VERB int dp_reroute(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	const struct dp_port *egress;
 	struct dp_route_query query;
-	__u8 far_zone;
 	int reason;
 
 	if (!ctx || !settings)
@@ -71,12 +74,24 @@ DP_VERB int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
 	if (reason)
 		return reason;
 	egress = dp_env_port(env, query.port);
-	far_zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
-	if (!egress || egress->zone != far_zone)
+	if (!egress || egress->zone != dp_flow_partner_zone(env, ctx->packet.family, &ctx->view))
 		return DP_LOOK_NEW; /* leads into another zone: the pair's keys and rule speak of the old one */
+	ctx->operation.next_hop = query.next_hop;
+	return DP_NONE;
+}
+
+/* Stale stamp: looks the route up again and, when the generation changed, asks the rules again. The next hop of this very
+ * packet is that of the operation, also when it is 0: then the next packet asks again. Inlined: route and rules are calls
+ * beside each other, not in each other, because the stack of the stage `known` is short. */
+DP_INLINE int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
+{
+	int reason = dp_reroute(env, ctx);
+
+	if (reason)
+		return reason;
 	ctx->match.rule = dp_flow_rule(env, ctx->packet.family, &ctx->view);
 	if ((ctx->view.stamp ^ ctx->stamp) >> 16) {
-		reason = dp_rejudge(env, ctx, dp_track_is_forward(ctx) ? far_zone : ctx->packet.zone);
+		reason = dp_rejudge(env, ctx);
 		if (reason) {
 			ctx->operation.kinds = DP_OPERATION_DELETE;
 			return reason;
@@ -84,9 +99,8 @@ DP_VERB int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
 		dp_move_place(ctx);
 	}
 	ctx->operation.stamp = ctx->stamp;
-	ctx->operation.next_hop = query.next_hop;
 	ctx->operation.rule = ctx->match.rule;
-	if (query.next_hop)
+	if (ctx->operation.next_hop)
 		ctx->operation.kinds |= DP_OPERATION_REFRESH;
 	return DP_NONE;
 }

@@ -1,6 +1,6 @@
 /* look.h - the decision on one packet, up to the point where something would be written.
  *
- * Reads    ctx->packet, parsed; ctx->now and ctx->side; the tables.
+ * Reads    ctx->packet, parsed; ctx->now, side and searched; the tables.
  * Writes   the rest of ctx and nothing else: no table, no counter, no budget. What the packet would change is in
  *          ctx->operation. So who only wants to know (explain, the check of one packet in N, captures, the dry run) asks here.
  * Result   the reason, if the operation succeeds: decide.h says what reasons mean. commit.h carries the operation out.
@@ -82,7 +82,7 @@ DP_INLINE int dp_look_flow(struct dp_env *env, struct dp_context *ctx)
 		reason = dp_look_addresses(&ctx->packet);
 		return reason ? reason : dp_steer_part(&ctx->packet);
 	}
-	if (!dp_flow_find(env, &ctx->packet, &ctx->view))
+	if (ctx->searched == DP_SEARCHED_ABSENT || !dp_flow_find(env, &ctx->packet, &ctx->view))
 		return DP_LOOK_NEW;
 	reason = dp_look_known(env, ctx);
 	ctx->known = reason != DP_LOOK_NEW;
@@ -128,17 +128,18 @@ DP_VERB int dp_look(struct dp_env *env, struct dp_context *ctx)
 }
 
 /* Was this packet refused by the host zone's rules alone? Then it still passes when a connected socket of the host
- * waits for it, which only the datapath can find out: it asks between look and commit. */
-DP_INLINE int dp_host_refused(const struct dp_context *ctx, int reason)
+ * waits for it, which only the datapath can find out: it asks behind the stage `new`, with ctx->reason set. */
+DP_INLINE int dp_host_refused(const struct dp_context *ctx)
 {
-	return ctx->to_host && (reason == DP_RULE || reason == DP_ZONE_DEFAULT || reason == DP_STEER_REJECT);
+	return ctx->to_host && (ctx->reason == DP_RULE || ctx->reason == DP_ZONE_DEFAULT ||
+				ctx->reason == DP_STEER_REJECT);
 }
 
-/* The reason of such a packet, when one does. */
-DP_INLINE int dp_host_waits(struct dp_context *ctx)
+/* When one does. */
+DP_INLINE void dp_host_waits(struct dp_context *ctx)
 {
+	ctx->reason = DP_PASS_HOST;
 	ctx->operation.budget = dp_budget_of(ctx, DP_PASS_HOST);
-	return DP_PASS_HOST;
 }
 
 #endif

@@ -25,11 +25,12 @@ DP_INLINE enum dp_verdict dp_reason_verdict(enum dp_reason reason)
 	return DP_DROP;
 }
 
-/* What the short way (decide/hit.h) says of a packet. */
+/* What the plain hit (decide/hit.h) says of a packet. */
 enum dp_hit_verdict {
 	DP_HIT_NOT = 0,
 	DP_HIT_FORWARD = 1, /* with all that forwarding needs */
 	DP_HIT_USER = 2,    /* place: user. The engine asks for the next hop and counts */
+	DP_HIT_ABSENT = 3,  /* as DP_HIT_NOT, and no live flow has the packet's key */
 };
 
 #endif

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/model/stage.h"
+
 namespace twinpath::test {
 namespace {
 
@@ -32,13 +34,20 @@ KernelSide::KernelSide(const std::string& object_file, std::uint32_t buckets4, s
   cpu_ = static_cast<std::size_t>(::sched_getcpu());
   load(object_file, buckets4, buckets6);
   open_memory(buckets4, buckets6);
-  const std::uint32_t slow = 0;
-  const int slow_program = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "twinpath_slow"));
-  if (bpf_map_update_elem(map("programs"), &slow, &slow_program, BPF_ANY) != 0) give_up("update programs", errno);
+  enter(DP_STAGE_ODD, "twinpath_odd");
+  enter(DP_STAGE_KNOWN, "twinpath_known");
+  enter(DP_STAGE_NEW, "twinpath_new");
+  enter(DP_STAGE_INSTALL, "twinpath_install");
+  enter(DP_STAGE_SEND, "twinpath_send");
   program_ = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "twinpath_hit"));
   scratch_ = map("scratch");
   ring_.reset(ring_buffer__new(map("events"), keep_event, &events_, nullptr));
   if (!ring_) give_up("open events", errno);
+}
+
+void KernelSide::enter(std::uint32_t stage, const char* name) {
+  const int program = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
+  if (bpf_map_update_elem(map("programs"), &stage, &program, BPF_ANY) != 0) give_up("update programs", errno);
 }
 
 std::vector<dp_event> KernelSide::take_events() {

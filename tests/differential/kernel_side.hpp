@@ -88,6 +88,7 @@ class KernelSide {
     void operator()(bpf_object* object) const noexcept { bpf_object__close(object); }
   };
   void load(const std::string& object_file, std::uint32_t buckets4, std::uint32_t buckets6);
+  void enter(std::uint32_t stage, const char* program);
   void open_memory(std::uint32_t buckets4, std::uint32_t buckets6);
 
   struct FreeRing {

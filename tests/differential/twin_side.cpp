@@ -62,10 +62,13 @@ dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   const std::uint8_t* frame = arrival.frame.data();
   const std::uint8_t* end = frame + arrival.frame.size();
   dp_packet packet{};
+  absent_ = false;
   if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return DP_HIT_NOT;
   if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return DP_HIT_NOT;
   packet.zone = port.zone;
-  return ::dp_hit(&env_, env_.settings, &packet, &hit);
+  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, &packet, &hit);
+  absent_ = verdict == DP_HIT_ABSENT;
+  return absent_ ? DP_HIT_NOT : verdict;
 }
 
 bool TwinSide::host_waits_for(const dp_packet& packet) const {
@@ -163,39 +166,42 @@ Outcome TwinSide::stay(const dp_context& ctx, const Arrival& arrival, int reason
   return {passes ? XDP_PASS : XDP_DROP, arrival.frame, {}};
 }
 
-// The loop of dp_decide, with what the hook knows between look and commit.
+// The loop of dp_decide, with what the hook knows between its stages.
 int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
-  for (ctx.attempt = 0; ctx.attempt < DP_DECIDE_LOOKS; ctx.attempt++) {
-    int reason = look(ctx);
-    if (dp_host_refused(&ctx, reason) && host_waits_for(ctx.packet)) reason = dp_host_waits(&ctx);
-    if (dp_reason_verdict(static_cast<dp_reason>(reason)) == DP_STEER) {
-      if (ctx.operation.budget != budget_of(ctx.packet, reason))
-        throw std::logic_error("another budget than the twin's");
-      if (arrival.queue >= env_.ports[ctx.packet.ingress].queue_count) ctx.operation.budget = DP_BUDGET_NONE;
-    }
-    reason = dp_commit(&env_, &ctx, reason);
-    if (reason != DP_LOOK_AGAIN) return reason;
+  look(ctx);
+  int stage = DP_STAGE_KNOWN;
+  while (stage != DP_STAGE_SEND) {
+    const bool could_be_refused = stage == DP_STAGE_NEW;
+    stage = dp_stage_run(&env_, &ctx, stage);
+    if (could_be_refused && dp_host_refused(&ctx) && host_waits_for(ctx.packet)) dp_host_waits(&ctx);
   }
-  return DP_TABLE_FULL;
+  if (dp_reason_verdict(static_cast<dp_reason>(ctx.reason)) == DP_STEER) {
+    if (ctx.operation.budget != budget_of(ctx.packet, ctx.reason))
+      throw std::logic_error("another budget than the twin's");
+    if (arrival.queue >= env_.ports[ctx.packet.ingress].queue_count) return ctx.reason;
+  }
+  return dp_commit_budget(&env_, &ctx, ctx.reason);
 }
 
-// Now and then the tables are compared before and behind: a look must not write.
-int TwinSide::look(dp_context& ctx) {
+// What the short way says of the search must be so. Now and then the tables are compared around a look: it must not write.
+void TwinSide::look(const dp_context& ctx) {
   constexpr std::uint32_t kEvery = 64;
-  if (++looks_ % kEvery != 0) return dp_look(&env_, &ctx);
+  dp_context aside = ctx;
+  if (ctx.searched == DP_SEARCHED_ABSENT && dp_flow_find(&env_, &aside.packet, &aside.view))
+    throw std::logic_error("the short way has not found a flow that is there");
+  if (++looks_ % kEvery != 0) return;
   const auto before4 = flows4;
   const auto before6 = flows6;
   const auto cold4 = flows4_cold;
   const auto cold6 = flows6_cold;
   const auto budgets = env_.budgets;
-  const int reason = dp_look(&env_, &ctx);
+  dp_look(&env_, &aside);
   if (std::memcmp(before4.data(), flows4.data(), flows4.size() * sizeof(flows4[0])) != 0 ||
       std::memcmp(before6.data(), flows6.data(), flows6.size() * sizeof(flows6[0])) != 0 ||
       std::memcmp(cold4.data(), flows4_cold.data(), cold4.size() * sizeof(cold4[0])) != 0 ||
       std::memcmp(cold6.data(), flows6_cold.data(), cold6.size() * sizeof(cold6[0])) != 0 ||
       std::memcmp(&budgets, &env_.budgets, sizeof(budgets)) != 0)
     throw std::logic_error("a look has written");
-  return reason;
 }
 
 Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit) {
@@ -207,10 +213,16 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
     add(port_counters[last_.parent].received, static_cast<std::uint32_t>(arrival.frame.size()));
   ctx.now = now;
   ctx.side = DP_SIDE_KERNEL;
+  ctx.attempt = 0;
+  ctx.searched = absent_ ? DP_SEARCHED_ABSENT : DP_SEARCHED_NOT;
+  ctx.next_hop = 0;
   ctx.match.rule = 0;
   ctx.match.flags = 0;
   int reason = read_frame(ctx, arrival, last_.parent);
-  if (!reason) reason = decide(ctx, arrival);
+  if (reason)
+    dp_decided(&ctx, reason);
+  else
+    reason = decide(ctx, arrival);
   last_.ingress = ctx.packet.ingress;
   last_.rule = ctx.match.rule;
   last_.reason = reason;

@@ -83,7 +83,7 @@ class TwinSide {
   void log(const dp_context& ctx, int reason);
   int read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t number);
   int decide(dp_context& ctx, const Arrival& arrival);
-  int look(dp_context& ctx);
+  void look(const dp_context& ctx);
   Outcome forward(dp_context& ctx, const Arrival& arrival, bool hit);
   Outcome steer(dp_context& ctx, const Arrival& arrival, int reason);
   Outcome stay(const dp_context& ctx, const Arrival& arrival, int reason);
@@ -92,6 +92,7 @@ class TwinSide {
   dp_env env_;
   dp_context slow_{};
   std::uint32_t looks_ = 0;
+  bool absent_ = false;  // hits() has searched, and there is no flow
   Last last_;
 };
 

@@ -69,6 +69,7 @@ check_objects() {
   for object in /twinpath/objects/*.bpf.o; do
     check "the verifier takes ${object##*/}" object_loads "$object"
   done
+  "$BUILD/bin/hot_path" --verify /twinpath/objects/gateway.*.o 2>&1 | sed 's/^/      /'
   umount "$PINS" # twinpath has to do without it
 }
 

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "bpf/gateway.skel.h"
+#include "common/model/stage.h"
 
 namespace twinpath {
 namespace {
@@ -95,9 +97,14 @@ Status XdpHook::share_maps(const Tables& tables) {
   return {};
 }
 
-// Indices as in bpf/shared/act.bpf.h.
 Status XdpHook::fill_programs() {
-  const std::vector<std::pair<std::uint32_t, const bpf_program*>> stages{{0, skeleton_->progs.twinpath_slow}};
+  const auto& programs = skeleton_->progs;
+  const std::pair<std::uint32_t, const bpf_program*> stages[] = {{DP_STAGE_ODD, programs.twinpath_odd},
+                                                                 {DP_STAGE_KNOWN, programs.twinpath_known},
+                                                                 {DP_STAGE_NEW, programs.twinpath_new},
+                                                                 {DP_STAGE_INSTALL, programs.twinpath_install},
+                                                                 {DP_STAGE_SEND, programs.twinpath_send}};
+  static_assert(std::size(stages) == DP_STAGES);
   for (const auto& [index, program] : stages) {
     const int fd = bpf_program__fd(program);
     if (auto set = map_update(bpf_map__fd(skeleton_->maps.programs), index, fd, "programs"); !set) return set;

@@ -1,0 +1,347 @@
+/* stages.bpf.h - the programs of the kernel datapath, written once against the functions of a shell (shell_*.bpf.h), which
+ * is included before this file.
+ *
+ * Shape    One function per program: it runs its verb of common/decide and tail-calls the stage that the verb names. All are
+ *          inlined into the programs, because a tail call must stand in a program's main function: elsewhere the verifier
+ *          allows 256 bytes of stack instead of 512.
+ * State    lies in `scratch`, one context per CPU: programs of a hook run one at a time on a CPU.
+ */
+#ifndef TWINPATH_STAGES_BPF_H
+#define TWINPATH_STAGES_BPF_H
+
+#include "host_socket.bpf.h"
+
+#include "common/decide/hit.h"
+#include "common/parse/parse.h"
+
+/* With the index in the instruction, so that the kernel makes it a jump. Comes back only when the stage is missing. */
+#define TWINPATH_ENTER(frame, stage) bpf_tail_call_static((frame), &programs, (stage))
+
+DP_INLINE struct dp_context *stage_context(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+/* What a frame's context begins with. */
+DP_INLINE void stage_begin(struct dp_context *ctx)
+{
+	ctx->now = twinpath_now();
+	ctx->side = DP_SIDE_KERNEL;
+	ctx->attempt = 0;
+	ctx->searched = DP_SEARCHED_NOT;
+	ctx->known = 0;
+	ctx->next_hop = 0;
+	ctx->match.rule = 0;
+	ctx->match.flags = 0;
+}
+
+DP_INLINE void count_received(__u32 number, __u32 bytes)
+{
+	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
+
+	if (counters)
+		twinpath_add(&counters->received, bytes);
+}
+
+/* To the engine, if it is there: the program's result. The budget has been paid. */
+DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *packet,
+			     const struct shell_note *note, int reason, struct dp_port_counters *counters)
+{
+	const struct dp_port *port = dp_env_port(0, packet->ingress);
+	int refused;
+
+	if (!port)
+		return SHELL_BROKEN;
+	refused = shell_prepare_steer(frame, port, packet, note, reason);
+	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, packet->frame_bytes);
+	if (refused) {
+		twinpath_add(&counters->dropped, packet->frame_bytes);
+		return shell_drop();
+	}
+	twinpath_add(&counters->steered, packet->frame_bytes);
+	return shell_steer(frame, port);
+}
+
+/* --- hit: every frame ------------------------------------------------------------------------------------------ */
+
+/* A plain hit whose rule says place: user. */
+DP_INLINE int steer_hit(struct shell_frame *frame, const struct dp_packet *packet, const struct dp_flow_view *view)
+{
+	__u32 number = packet->ingress;
+	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
+	struct shell_note note;
+
+	if (!counters)
+		return SHELL_BROKEN;
+	twinpath_add(&counters->received, packet->frame_bytes);
+	note.slot = view->slot;
+	note.control = view->control;
+	note.stamp = view->stamp;
+	note.now = twinpath_now();
+	return twinpath_steer(frame, packet, &note, DP_STEER_PLACE_USER, counters);
+}
+
+/* Answers of take_hit beside a program's result, which is never negative. */
+enum { NOT_PLAIN = -1, FLOW_ABSENT = -2 };
+
+/* A parsed frame, if it is a plain hit: the program's result. Otherwise the frame is unchanged. Inlined once per family, so
+ * that the compiler knows which it is: one straight line each, in registers. */
+DP_INLINE int take_hit(struct shell_frame *frame, const struct dp_packet *packet)
+{
+	struct dp_hit hit;
+	enum dp_hit_verdict verdict = dp_hit(0, &settings, packet, &hit);
+	int action;
+
+	if (verdict == DP_HIT_NOT)
+		return NOT_PLAIN;
+	if (verdict == DP_HIT_ABSENT)
+		return FLOW_ABSENT;
+	if (verdict == DP_HIT_USER)
+		return steer_hit(frame, packet, &hit.view);
+	if (!shell_translate(frame, packet, &hit.view, &hit.hop))
+		return SHELL_BROKEN;
+	twinpath_count_crossing(packet->ingress, hit.hop.port, packet->frame_bytes);
+	action = shell_send(hit.hop.port);
+	/* last: its locked addition holds up every load behind it */
+	dp_hit_count(0, &hit, packet->frame_bytes, twinpath_now());
+	return action;
+}
+
+/* Leaves the facts of a frame that is no plain hit to the next stage: 1 when done. Reads the frame again, some ns: facts
+ * that were kept until here would cost every hit a ns. */
+DP_INLINE int leave_facts(const struct shell_frame *frame, __u32 number, int action)
+{
+	const __u8 *data = shell_data(frame), *end = shell_end(frame);
+	const struct dp_port *port = dp_env_port(0, number);
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx || !port)
+		return 0;
+	stage_begin(ctx);
+	if (!dp_parse_plain(data, end, (__u32)(end - data), port->mac, &ctx->packet))
+		return 0;
+	ctx->packet.zone = port->zone;
+	ctx->packet.ingress = (__u16)number;
+	if (action == FLOW_ABSENT)
+		ctx->searched = DP_SEARCHED_ABSENT;
+	count_received(number, ctx->packet.frame_bytes);
+	return 1;
+}
+
+DP_INLINE int stage_hit(struct shell_frame *frame)
+{
+	__u8 *data = shell_data(frame), *end = shell_end(frame);
+	__u32 bytes = (__u32)(end - data);
+	__u32 number = shell_ingress(frame);
+	const struct dp_port *port = dp_env_port(0, number);
+	struct dp_packet packet;
+	int action;
+
+	if (!port)
+		return SHELL_BROKEN;
+	if (port->flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS) || !dp_plain_link(data, end, port->mac))
+		goto odd;
+	packet.zone = port->zone;
+	packet.ingress = (__u16)number;
+	if (dp_parse_plain4(data, end, bytes, &packet))
+		action = take_hit(frame, &packet);
+	else if (dp_parse_plain6(data, end, bytes, &packet))
+		action = take_hit(frame, &packet);
+	else
+		goto odd;
+	if (action >= 0)
+		return action;
+	if (leave_facts(frame, number, action))
+		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
+odd:
+	TWINPATH_ENTER(frame, DP_STAGE_ODD);
+	return SHELL_BROKEN;
+}
+
+/* --- odd: frames that `hit` does not read ---------------------------------------------------------------------- */
+
+/* The port a tagged frame belongs to: a VLAN device on this parent, or none. */
+DP_INLINE __u32 tagged_port(__u32 device, const struct dp_packet *packet)
+{
+	struct dp_vlan_key key;
+	const __u32 *port;
+
+	key.ifindex = device;
+	key.vlan = packet->vlan;
+	key.inner_vlan = packet->inner_vlan;
+	port = bpf_map_lookup_elem(&vlan_ports, &key);
+	return port ? *port : 0;
+}
+
+/* Parses, and finds the port that the frame came in by. */
+DP_INLINE int read_frame(struct shell_frame *frame, struct dp_context *ctx)
+{
+	__u32 number = shell_ingress(frame);
+	const struct dp_port *port = dp_env_port(0, number);
+	int reason;
+
+	count_received(number, shell_bytes(frame));
+	ctx->packet.frame_bytes = shell_bytes(frame);
+	ctx->packet.ingress = (__u16)number;
+	ctx->packet.zone = 0;
+	if (!port)
+		return DP_INTERNAL;
+	reason = dp_parse(shell_data(frame), shell_end(frame), ctx->packet.frame_bytes, port->mac, &ctx->packet);
+	if (reason)
+		return reason;
+	if (ctx->packet.tags) {
+		number = tagged_port(shell_device(frame), &ctx->packet);
+		port = dp_env_port(0, number);
+		if (!number || !port)
+			return DP_UNKNOWN_VLAN;
+	}
+	ctx->packet.ingress = (__u16)number;
+	ctx->packet.zone = port->zone;
+	return DP_NONE;
+}
+
+DP_INLINE int stage_odd(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+	int reason;
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	stage_begin(ctx);
+	reason = read_frame(frame, ctx);
+	if (reason == DP_NONE)
+		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
+	dp_decided(ctx, reason);
+	TWINPATH_ENTER(frame, DP_STAGE_SEND);
+	return SHELL_BROKEN;
+}
+
+/* --- send: what becomes of the packet --------------------------------------------------------------------------- */
+
+/* Makes the frame ready to leave: DP_NONE, or why it cannot leave from here. */
+static __attribute__((noinline)) int prepare_forward(struct shell_frame *frame, const struct dp_context *ctx,
+						     const struct dp_next_hop *hop)
+{
+	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
+
+	if (!port)
+		return DP_INTERNAL;
+	if ((port->flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(shell_data(frame), shell_end(frame), &ctx->packet))
+		return DP_STEER_CHECKSUM;
+	if (!shell_grow_front(frame, dp_forward_growth(&ctx->packet, hop)))
+		return DP_INTERNAL;
+	return shell_translate(frame, &ctx->packet, &ctx->view, hop) ? DP_NONE : DP_INTERNAL;
+}
+
+static __attribute__((noinline)) int steer(struct shell_frame *frame, struct dp_context *ctx,
+					   int reason, struct dp_port_counters *counters)
+{
+	struct shell_note note;
+
+	note.slot = ctx->view.slot;
+	note.control = ctx->known ? ctx->view.control : 0;
+	note.stamp = ctx->stamp;
+	note.now = ctx->now;
+	return twinpath_steer(frame, &ctx->packet, &note, reason, counters);
+}
+
+/* Pays from the packet's budget: the final reason. Where no queue leads to the engine, nothing is taken. */
+DP_INLINE int pay(struct shell_frame *frame, struct dp_context *ctx)
+{
+	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
+
+	if (dp_reason_verdict((enum dp_reason)ctx->reason) == DP_STEER && port && !shell_has_queue(frame, port))
+		return ctx->reason;
+	return dp_commit_budget(0, ctx, ctx->reason);
+}
+
+DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
+{
+	__u32 number = ctx->packet.ingress;
+	struct dp_port_counters *counters;
+	const struct dp_next_hop *hop;
+	int reason;
+
+	counters = bpf_map_lookup_elem(&port_counters, &number);
+	if (!counters)
+		return SHELL_BROKEN;
+	reason = pay(frame, ctx);
+	if (ctx->match.rule)
+		twinpath_count_rule(ctx->match.rule, ctx->packet.frame_bytes);
+	if (ctx->match.flags & DP_RULE_LOG)
+		twinpath_log(ctx, reason);
+	hop = dp_env_next_hop(0, ctx->next_hop);
+	if (!reason)
+		reason = hop ? prepare_forward(frame, ctx, hop) : (int)DP_INTERNAL;
+	switch (dp_reason_verdict((enum dp_reason)reason)) {
+	case DP_FORWARD:
+		if (!hop)
+			return SHELL_BROKEN;
+		twinpath_count_forwarded(hop->port, ctx->packet.frame_bytes);
+		dp_flow_count(0, ctx->packet.family, ctx->view.slot, 1, ctx->packet.frame_bytes, ctx->now);
+		return shell_send(hop->port);
+	case DP_STEER:
+		return steer(frame, ctx, reason, counters);
+	case DP_PASS:
+		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);
+		twinpath_add(&counters->passed, ctx->packet.frame_bytes);
+		return shell_pass();
+	default:
+		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);
+		twinpath_add(&counters->dropped, ctx->packet.frame_bytes);
+		return shell_drop();
+	}
+}
+
+DP_INLINE int stage_send(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+
+	return ctx ? deliver(frame, ctx) : SHELL_BROKEN;
+}
+
+/* --- known, new, install: the decision ------------------------------------------------------------------------- */
+
+DP_INLINE int stage_known(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	if (dp_stage_known(0, ctx) == DP_STAGE_SEND)
+		return deliver(frame, ctx); /* here, not in `send`: a tail call less for each packet of a live flow */
+	TWINPATH_ENTER(frame, DP_STAGE_NEW);
+	return SHELL_BROKEN;
+}
+
+DP_INLINE int stage_new(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+	int next;
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	next = dp_stage_new(0, ctx);
+	if (dp_host_refused(ctx) && host_waits_for(frame, &ctx->packet))
+		dp_host_waits(ctx);
+	if (next == DP_STAGE_INSTALL)
+		TWINPATH_ENTER(frame, DP_STAGE_INSTALL);
+	TWINPATH_ENTER(frame, DP_STAGE_SEND);
+	return SHELL_BROKEN;
+}
+
+DP_INLINE int stage_install(struct shell_frame *frame)
+{
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx)
+		return SHELL_BROKEN;
+	if (dp_stage_install(0, ctx) == DP_STAGE_KNOWN)
+		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
+	TWINPATH_ENTER(frame, DP_STAGE_SEND);
+	return SHELL_BROKEN;
+}
+
+#endif
