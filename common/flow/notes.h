@@ -65,7 +65,8 @@ DP_INLINE struct dp_flow_cold *dp_flow_cold_at(struct dp_env *env, __u8 family, 
 /* The rule that the pair of `view` (either half) was decided by; 0: a zone's default. */
 DP_INLINE __u32 dp_flow_rule(struct dp_env *env, __u8 family, const struct dp_flow_view *view)
 {
-	const __u32 *word = family == DP_FAMILY_V4 ? dp_flow_rule_word4(env, view) : dp_flow_rule_word6(env, view);
+	const __u32 *word = family == DP_FAMILY_V4 ? dp_flow_rule_word4(env, view)
+						   : dp_flow_rule_word6(env, view);
 
 	return word ? DP_LOAD(word) & DP_FLOW_RULE_MASK : 0;
 }

@@ -57,15 +57,15 @@ enum dp_flow_flag {
 	DP_FLOW_FORWARD = 1 << 0, /* the forward half: direction of the first packet */
 	DP_FLOW_USER = 1 << 1,    /* place: user, every packet visits the engine */
 	DP_FLOW_HELD = 1 << 2, /* earlier packets are still in the engine: steer, do not overtake */
-	DP_FLOW_REWRITE = 1 << 3,  /* addresses or ports change; without it the new ones are those of the key */
-	DP_FLOW_ANSWERED = 1 << 4, /* on the forward entry: the responder has sent something */
-	DP_FLOW_FIN = 1 << 5,      /* this direction has sent FIN */
-	DP_FLOW_RESET = 1 << 6,    /* this direction has sent RST */
-	DP_FLOW_ALIVE = 1 << 7,    /* this direction has sent something else after a RST */
-	DP_FLOW_ENGINE = 1 << 8,   /* on the forward entry: installed by the engine (origin) */
-	DP_FLOW_PICKUP = 1 << 9,   /* on the forward entry: TCP seen without its SYN */
+	DP_FLOW_REWRITE = 1 << 3, /* addresses or ports change; without it the new ones are those of the key */
+	DP_FLOW_ANSWERED = 1 << 4,  /* on the forward entry: the responder has sent something */
+	DP_FLOW_FIN = 1 << 5,       /* this direction has sent FIN */
+	DP_FLOW_RESET = 1 << 6,     /* this direction has sent RST */
+	DP_FLOW_ALIVE = 1 << 7,     /* this direction has sent something else after a RST */
+	DP_FLOW_ENGINE = 1 << 8,    /* on the forward entry: installed by the engine (origin) */
+	DP_FLOW_PICKUP = 1 << 9,    /* on the forward entry: TCP seen without its SYN */
 	DP_FLOW_SEQUENCE = 1 << 10, /* on the reverse entry: `first_sequence` is known */
-	DP_FLOW_LOG = 1 << 11,    /* the rule says log */
+	DP_FLOW_LOG = 1 << 11,      /* the rule says log */
 	DP_FLOW_PROVEN = 1 << 12, /* has been assured: a RST that is contradicted leads back there */
 };
 
@@ -136,7 +136,8 @@ struct dp_flow_entry4 {
 	__u16 reserved;
 } __attribute__((aligned(64)));
 DP_STATIC_ASSERT(sizeof(struct dp_flow_entry4) == 64, "one cache line");
-DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, stamp) % 8 == 0, "the route word is swapped as one");
+DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, stamp) % 8 == 0,
+		 "the route word is swapped as one");
 DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, recent) % 8 == 0, "added to as one");
 
 /* The first line is all that a packet without translation reads and writes on its way through the kernel datapath. */
@@ -158,7 +159,8 @@ struct dp_flow_entry6 {
 	__u16 reserved[9];
 } __attribute__((aligned(64)));
 DP_STATIC_ASSERT(sizeof(struct dp_flow_entry6) == 128, "two cache lines");
-DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, stamp) % 8 == 0, "the route word is swapped as one");
+DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, stamp) % 8 == 0,
+		 "the route word is swapped as one");
 DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, recent) == 56, "last in the first line");
 
 /* What one half keeps beside its entry. The slow path reads and writes it, and a packet whose count carries; a plain hit
@@ -168,8 +170,8 @@ DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, recent) == 56, "last in the fir
  * reverse   rule and service of the pair (dp_flow_rule_word) */
 struct dp_flow_cold {
 	__u32 first_sequence; /* TCP: this direction's first sequence number + 1, host order */
-	__u32 note;           /* sequence number of a FIN, or of a SYN on a live pair. Nothing writes it yet */
-	__u32 carried;        /* packets << 13 | bytes */
+	__u32 note; /* sequence number of a FIN, or of a SYN on a live pair. Nothing writes it yet */
+	__u32 carried; /* packets << 13 | bytes */
 	union {
 		__u32 created;
 		__u32 rule_word;
@@ -182,7 +184,8 @@ enum {
 	DP_FLOW_RULE_BITS = 20,
 	DP_FLOW_RULE_MASK = (1 << 20) - 1,
 };
-DP_STATIC_ASSERT((int)DP_RULE_IDS_MAX <= (int)DP_FLOW_RULE_MASK + 1, "every rule has its number in a cold element");
+DP_STATIC_ASSERT((int)DP_RULE_IDS_MAX <= (int)DP_FLOW_RULE_MASK + 1,
+		 "every rule has its number in a cold element");
 
 struct dp_flow_bucket4 {
 	__u32 control[DP_FLOW_LANES];

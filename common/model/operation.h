@@ -22,7 +22,7 @@ enum dp_operation_kind {
 /* The note of the responder's first sequence number + 1 (flow/notes.h). */
 enum dp_sequence_note {
 	DP_SEQUENCE_KEEP = 0,
-	DP_SEQUENCE_STORE = 1,  /* on the packet's entry, which is the reverse one */
+	DP_SEQUENCE_STORE = 1, /* on the packet's entry, which is the reverse one */
 };
 
 enum { DP_BUDGET_NONE = 0xff };

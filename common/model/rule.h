@@ -35,7 +35,7 @@ struct dp_rule {
 	__u8 action; /* enum dp_action */
 	__u8 place;  /* enum dp_place */
 	__u8 flags;  /* enum dp_rule_flag */
-	__u32 pad; /* values of an array map are eight bytes apart */
+	__u32 pad;   /* values of an array map are eight bytes apart */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_rule) == 88, "no hidden padding");
 

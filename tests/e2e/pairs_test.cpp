@@ -186,7 +186,7 @@ TEST_CASE("pairs says what stands in its way, and which flow finds no place") {
   SUBCASE("flows that are there already") {
     Lab lab;
     lab.install("");
-    CHECK(lab.pairs("--flows 1").err == "pairs: flow 0 is not installed: another pair has its keys\n");
+    CHECK(lab.pairs("--flows 1").err == "pairs: flow 0 is not installed: another pair has its forward key\n");
   }
   SUBCASE("a policy that forbids the flows") {
     Lab lab{"[]"};
@@ -195,6 +195,6 @@ TEST_CASE("pairs says what stands in its way, and which flow finds no place") {
   SUBCASE("no such gateway") {
     const Ran ran = run_program(std::string(TWINPATH_PAIRS) + " nobody", "/tmp");
     CHECK(ran.status == 1);
-    CHECK(ran.err.find("nobody/settings: No such file") != std::string::npos);
+    CHECK(ran.err.find("no tables are pinned in /sys/fs/bpf/twinpath/nobody") != std::string::npos);
   }
 }

@@ -110,8 +110,9 @@ class GatewayTables {
     write_settings();
     write_ports();
     write_routes();
-    env = dp_env({&settings, zone_pairs_, rules_, paths_, ports_, next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_},
-                 routes);
+    env = dp_env(
+        {&settings, zone_pairs_, rules_, paths_, ports_, next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_},
+        routes);
   }
   GatewayTables(const GatewayTables&) = delete;
   GatewayTables& operator=(const GatewayTables&) = delete;

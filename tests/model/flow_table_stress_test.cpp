@@ -14,10 +14,11 @@ namespace {
 
 void print(const char* side, const flow_stress_counts& c) {
   const auto n = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
-  std::printf("  %s: %llu hits, %llu misses, %llu installed, %llu full, %llu and %llu exist, %llu killed, %llu deleted\n",
-              side, n(c.hits), n(c.misses), n(c.results[DP_INSTALL_OK]), n(c.results[DP_INSTALL_FULL]),
-              n(c.results[DP_INSTALL_EXISTS_FORWARD]), n(c.results[DP_INSTALL_EXISTS_REVERSE]),
-              n(c.results[DP_INSTALL_KILLED]), n(c.deleted));
+  std::printf(
+      "  %s: %llu hits, %llu misses, %llu installed, %llu full, %llu and %llu exist, %llu killed, %llu deleted\n", side,
+      n(c.hits), n(c.misses), n(c.results[DP_INSTALL_OK]), n(c.results[DP_INSTALL_FULL]),
+      n(c.results[DP_INSTALL_EXISTS_FORWARD]), n(c.results[DP_INSTALL_EXISTS_REVERSE]), n(c.results[DP_INSTALL_KILLED]),
+      n(c.deleted));
 }
 
 }  // namespace

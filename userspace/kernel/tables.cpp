@@ -216,8 +216,9 @@ std::uint32_t sets_for(std::uint32_t max_pairs) {
 Status check_layout(const std::string& pins, std::span<const dp_table_group> groups) {
   auto layout = read_layout(pins);
   if (!layout) return pass_on(std::move(layout.error()));
+  if (!*layout) return refuse("no tables are pinned in {}", pins);
   for (const dp_table_group group : groups) {
-    const std::uint32_t found = *layout ? (*layout)->version[group] : 0;
+    const std::uint32_t found = (*layout)->version[group];
     if (found != kVersions[group])
       return refuse("{}: group {} of the tables has layout {}, this program knows {}", pins, static_cast<int>(group),
                     found, kVersions[group]);

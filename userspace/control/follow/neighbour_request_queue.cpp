@@ -30,8 +30,8 @@ std::vector<AwaitedNeighbour> NeighbourRequestQueue::take() {
   std::uint64_t at = read_.load(std::memory_order_relaxed);
   const std::uint64_t end = written_.load(std::memory_order_acquire);
   for (; at != end; ++at) {
-    const AwaitedNeighbour& request = ring_[at % kSlots];
-    if (std::find(out.begin(), out.end(), request) == out.end()) out.push_back(request);
+    const AwaitedNeighbour& awaited = ring_[at % kSlots];
+    if (std::find(out.begin(), out.end(), awaited) == out.end()) out.push_back(awaited);
   }
   read_.store(end, std::memory_order_release);
   return out;

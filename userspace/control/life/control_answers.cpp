@@ -149,8 +149,9 @@ void Control::put_config(std::string_view text, bool dry_run, ConfigDone done) {
     if (named) next->name = base.running.name;
     return plan_reload(base, std::move(*next));
   };
-  worker_.begin(work, [this, dry_run, done = std::move(done)](ReloadWorker::Planned plan) {
-    if (!plan && plan.error().front().path.empty()) return done(refuse("{}", plan.error().front().text));
+  worker_.begin(work, [this, dry_run, done = std::move(done)](Result<ReloadWorker::Planned> planned) {
+    if (!planned) return done(pass_on(std::move(planned.error())));
+    ReloadWorker::Planned& plan = *planned;
     if (!plan) return done(refuse_all(plan.error()));
     done(finish_put(std::move(*plan), dry_run));
   });

@@ -9,20 +9,24 @@
 #include <functional>
 #include <thread>
 
+#include "base/result.hpp"
 #include "control/publish/reload_plan.hpp"
 
 namespace twinpath {
 
 class ReloadWorker {
  public:
+  // A plan, or the faults of the document.
   using Planned = tl::expected<ReloadPlan, std::vector<Fault>>;
+  // The Error is no fault of the document: an exception of `work`.
+  using Done = std::function<void(Result<Planned>)>;
 
   explicit ReloadWorker(boost::asio::io_context& io) : io_(io) {}
 
   // From begin() until `done` has returned.
   [[nodiscard]] bool busy() const { return busy_; }
-  // Precondition: not busy. An exception of `work` becomes a fault without a path.
-  void begin(std::function<Planned()> work, std::function<void(Planned)> done);
+  // Precondition: not busy.
+  void begin(std::function<Planned()> work, Done done);
 
  private:
   boost::asio::io_context& io_;
