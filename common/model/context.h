@@ -40,10 +40,11 @@ struct dp_context {
 	struct dp_flow_half forward; /* of a new flow: what is installed */
 	struct dp_flow_half reverse;
 	struct dp_operation operation; /* what the packet changes in the tables */
-	struct dp_packet original;     /* of a flow that is judged again: the packet in the flow's original direction */
+	struct dp_packet original; /* of a flow that is judged again: the packet in the flow's original direction */
 	__u32 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 96 + 40 + 76 + 4, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 96 + 40 + 76 + 4,
+		 "no hidden padding");
 DP_STATIC_ASSERT(sizeof(struct dp_context) % 8 == 0,
 		 "values of per-CPU maps lie eight bytes apart");
 
