@@ -155,7 +155,7 @@ TEST_CASE("each start has a prog array of its own, and one alone stays pinned") 
   bad["api"]["unix"] = "/nonexistent/api.sock";  // refused when the links have the new programs already
   REQUIRE(lab.try_start(bad));
   UdpStream udp{lab, 7001};
-  CHECK(udp.flows());  // begins in the slow program: its prog array is there
+  CHECK(udp.flows());  // begins in a program behind the tail call: its prog array is there
   lab.start(lab.config(kRules));
   CHECK(prog_arrays(lab) == 1);
   CHECK(udp.flows());
