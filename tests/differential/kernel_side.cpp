@@ -13,7 +13,7 @@
 namespace twinpath::test {
 namespace {
 
-[[noreturn]] void give_up(const std::string& what, int error) {
+[[noreturn]] void throw_error(const std::string& what, int error) {
   throw std::runtime_error(what + ": " + std::strerror(error));
 }
 
@@ -42,28 +42,28 @@ KernelSide::KernelSide(const std::string& object_file, std::uint32_t buckets4, s
   program_ = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "twinpath_hit"));
   scratch_ = map("scratch");
   ring_.reset(ring_buffer__new(map("events"), keep_event, &events_, nullptr));
-  if (!ring_) give_up("open events", errno);
+  if (!ring_) throw_error("open events", errno);
 }
 
 void KernelSide::enter(std::uint32_t stage, const char* name) {
   const int program = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
-  if (bpf_map_update_elem(map("programs"), &stage, &program, BPF_ANY) != 0) give_up("update programs", errno);
+  if (bpf_map_update_elem(map("programs"), &stage, &program, BPF_ANY) != 0) throw_error("update programs", errno);
 }
 
 std::vector<dp_event> KernelSide::take_events() {
-  if (const int taken = ring_buffer__consume(ring_.get()); taken < 0) give_up("read events", -taken);
+  if (const int taken = ring_buffer__consume(ring_.get()); taken < 0) throw_error("read events", -taken);
   return std::exchange(events_, {});
 }
 
 void KernelSide::load(const std::string& object_file, std::uint32_t buckets4, std::uint32_t buckets6) {
   libbpf_set_print(quiet);
   object_.reset(bpf_object__open_file(object_file.c_str(), nullptr));
-  if (!object_) give_up("open " + object_file, errno);
+  if (!object_) throw_error("open " + object_file, errno);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4"), buckets4);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6"), buckets6);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4_cold"), buckets4 * DP_FLOW_LANES);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6_cold"), buckets6 * DP_FLOW_LANES);
-  if (const int error = bpf_object__load(object_.get()); error != 0) give_up("load " + object_file, -error);
+  if (const int error = bpf_object__load(object_.get()); error != 0) throw_error("load " + object_file, -error);
 }
 
 void KernelSide::open_memory(std::uint32_t buckets4, std::uint32_t buckets6) {
@@ -95,7 +95,7 @@ dp_context KernelSide::scratch() const {
   std::vector<dp_context> all(cpus_);  // whole values: a multiple of eight, as the kernel packs them
   static_assert(sizeof(dp_context) % 8 == 0);
   const std::uint32_t zero = 0;
-  if (bpf_map_lookup_elem(scratch_, &zero, all.data()) != 0) give_up("read scratch", errno);
+  if (bpf_map_lookup_elem(scratch_, &zero, all.data()) != 0) throw_error("read scratch", errno);
   return all[cpu_];
 }
 
@@ -110,7 +110,7 @@ Outcome KernelSide::run(const Arrival& arrival) {
               .data_size_in = static_cast<__u32>(arrival.frame.size()), .data_size_out = out.size(), .ctx_in = &context,
               .ctx_out = &context_out, .ctx_size_in = sizeof(context), .ctx_size_out = sizeof(context_out),
               .repeat = 1);
-  if (bpf_prog_test_run_opts(program_, &options) != 0) give_up("test run", errno);
+  if (bpf_prog_test_run_opts(program_, &options) != 0) throw_error("test run", errno);
   const std::uint32_t ahead = context_out.data - context_out.data_meta;
   Outcome outcome{options.retval, Bytes(out.data() + ahead, out.data() + options.data_size_out), {}};
   if (ahead == sizeof(dp_metadata))
