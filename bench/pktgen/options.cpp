@@ -214,9 +214,9 @@ Status read_words(std::span<const std::string_view> words, const std::vector<Opt
   return {};
 }
 
-// Fills in one side; its text tells the family where nothing else does.
-Status settle(std::string_view option, const std::string& text, const Pending& pending, Family& family,
-              AddressRange& range, AddressRange (*otherwise)(Family)) {
+// The addresses of one side: those of its option, or the default of the family. Without --family the option decides it.
+Status choose_range(std::string_view option, const std::string& text, const Pending& pending, Family& family,
+                    AddressRange& range, AddressRange (*otherwise)(Family)) {
   if (text.empty()) {
     range = otherwise(family);
     return {};
@@ -228,13 +228,13 @@ Status settle(std::string_view option, const std::string& text, const Pending& p
   return {};
 }
 
-Status settle_addresses(const Pending& pending, Traffic& traffic) {
+Status choose_addresses(const Pending& pending, Traffic& traffic) {
   const auto source = [&] {
-    return settle("--source", pending.source, pending, traffic.family, traffic.source, default_source);
+    return choose_range("--source", pending.source, pending, traffic.family, traffic.source, default_source);
   };
   const auto destination = [&] {
-    return settle("--destination", pending.destination, pending, traffic.family, traffic.destination,
-                  default_destination);
+    return choose_range("--destination", pending.destination, pending, traffic.family, traffic.destination,
+                        default_destination);
   };
   // The one that is given comes first, because the other's default depends on its family.
   if (pending.source.empty()) return destination().and_then(source);
@@ -249,7 +249,7 @@ Result<CommandLine> parse_command_line(std::span<const std::string_view> words) 
   if (auto read = read_words(words, make_options(line, pending)); !read) return pass_on(std::move(read.error()));
   if (line.help) return line;
   Traffic& traffic = line.run.generator.traffic;
-  if (auto settled = settle_addresses(pending, traffic); !settled) return pass_on(std::move(settled.error()));
+  if (auto chosen = choose_addresses(pending, traffic); !chosen) return pass_on(std::move(chosen.error()));
   if (line.run.generator.device.empty()) return refuse("--device is needed");
   if (line.run.replies && line.run.sink_device.empty()) return refuse("--replies needs a --sink-device");
   if (auto good = check(traffic); !good) return pass_on(std::move(good.error()));

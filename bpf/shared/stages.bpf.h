@@ -46,15 +46,15 @@ DP_INLINE const struct dp_device *device_of(__u32 number)
 }
 
 /* To the engine, if it is there: the program's result. The budget has been paid. */
-DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *packet,
-			     const struct shell_note *note, int reason, struct dp_port_counters *counters)
+DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *packet, int reason,
+			     struct dp_port_counters *counters)
 {
 	const struct dp_device *device = device_of(packet->ingress);
 	int refused;
 
 	if (!device)
 		return SHELL_BROKEN;
-	refused = shell_prepare_steer(frame, device, packet, note, reason);
+	refused = shell_prepare_steer(frame, device, packet, reason);
 	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, packet->frame_bytes);
 	if (refused) {
 		twinpath_add(&counters->dropped, packet->frame_bytes);
@@ -67,20 +67,15 @@ DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *
 /* --- hit: every frame ------------------------------------------------------------------------------------------ */
 
 /* A plain hit whose rule says place: user. */
-DP_INLINE int steer_hit(struct shell_frame *frame, const struct dp_packet *packet, const struct dp_flow_view *view)
+DP_INLINE int steer_hit(struct shell_frame *frame, const struct dp_packet *packet)
 {
 	__u32 number = packet->ingress;
 	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
-	struct shell_note note;
 
 	if (!counters)
 		return SHELL_BROKEN;
 	twinpath_add(&counters->received, packet->frame_bytes);
-	note.slot = view->slot;
-	note.control = view->control;
-	note.stamp = view->stamp;
-	note.now = twinpath_now();
-	return twinpath_steer(frame, packet, &note, DP_STEER_PLACE_USER, counters);
+	return twinpath_steer(frame, packet, DP_STEER_PLACE_USER, counters);
 }
 
 /* Answers of take_hit beside a program's result, which is never negative. */
@@ -99,7 +94,7 @@ DP_INLINE int take_hit(struct shell_frame *frame, const struct dp_packet *packet
 	if (verdict == DP_HIT_ABSENT)
 		return FLOW_ABSENT;
 	if (verdict == DP_HIT_USER)
-		return steer_hit(frame, packet, &hit.view);
+		return steer_hit(frame, packet);
 	if (!shell_translate(frame, packet, &hit.view, &hit.hop))
 		return SHELL_BROKEN;
 	twinpath_count_received(packet->ingress, packet->frame_bytes);
@@ -251,16 +246,10 @@ static __attribute__((noinline)) int prepare_forward(struct shell_frame *frame, 
 	return shell_translate(frame, &ctx->packet, &ctx->view, hop) ? DP_NONE : DP_INTERNAL;
 }
 
-static __attribute__((noinline)) int steer(struct shell_frame *frame, struct dp_context *ctx,
+static __attribute__((noinline)) int steer(struct shell_frame *frame, const struct dp_context *ctx,
 					   int reason, struct dp_port_counters *counters)
 {
-	struct shell_note note;
-
-	note.slot = ctx->view.slot;
-	note.control = ctx->known ? ctx->view.control : 0;
-	note.stamp = ctx->stamp;
-	note.now = ctx->now;
-	return twinpath_steer(frame, &ctx->packet, &note, reason, counters);
+	return twinpath_steer(frame, &ctx->packet, reason, counters);
 }
 
 /* Pays from the packet's budget: the final reason. Where no queue leads to the engine, nothing is taken. */

@@ -74,22 +74,14 @@ DP_INLINE int shell_send(__u32 device)
 	return (int)bpf_redirect_map(&tx_devices, device, XDP_DROP);
 }
 
-/* What was found out about a packet that is steered, beside its facts. */
-struct shell_note {
-	__u32 slot; /* of the flow's half; control 0: none was found */
-	__u32 control;
-	__u32 stamp;
-	__u32 now;
-};
-
 DP_INLINE __u32 shell_socket(const struct shell_frame *frame, const struct dp_device *device)
 {
 	return device->first_socket + frame->rx_queue_index;
 }
 
-/* Makes the frame ready for the engine: writes what is known in front of it. DP_NONE, or the reason it cannot go there. */
+/* Makes the frame ready for the engine: writes its metadata. DP_NONE, or the reason it cannot go there. */
 DP_INLINE int shell_prepare_steer(struct shell_frame *frame, const struct dp_device *device,
-				  const struct dp_packet *packet, const struct shell_note *note, int reason)
+				  const struct dp_packet *packet, int reason)
 {
 	struct dp_metadata *metadata;
 	__u32 socket = shell_socket(frame, device);
@@ -105,14 +97,8 @@ DP_INLINE int shell_prepare_steer(struct shell_frame *frame, const struct dp_dev
 	metadata->reason = (__u8)reason;
 	metadata->version = DP_LAYOUT_VERSION;
 	metadata->port = packet->ingress;
-	metadata->queue = (__u16)frame->rx_queue_index;
-	metadata->slot = note->slot;
-	metadata->control = note->control;
-	metadata->stamp = note->stamp;
+	metadata->pad = 0;
 	metadata->frame_bytes = packet->frame_bytes;
-	metadata->l3_offset = packet->l3_offset;
-	metadata->l4_offset = packet->l4_offset;
-	metadata->tick = note->now;
 	return DP_NONE;
 }
 

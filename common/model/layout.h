@@ -24,7 +24,7 @@ enum dp_table_group {
 
 enum {
 	DP_LAYOUT_FLOWS = 5,
-	DP_LAYOUT_VERSION = 7, /* of the settings, and of dp_metadata in front of steered frames */
+	DP_LAYOUT_VERSION = 8, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
 	DP_LAYOUT_ROUTES = 6,
 	DP_LAYOUT_PORTS = 6,

@@ -1,6 +1,9 @@
-/* metadata.h - what travels in front of a steered frame (bpf_xdp_adjust_meta), so that the engine need not ask again.
+/* metadata.h - what the kernel datapath writes in front of a steered frame (bpf_xdp_adjust_meta).
  *
- * Shape    32 bytes, directly below the frame's first byte: more than that is refused by kernel 6.1.
+ * Shape    12 bytes, directly below the frame's first byte. Kernel 6.1 takes a multiple of 4, at most 32.
+ * Reader   the engine. It needs the ingress port, which a frame does not name. It parses the frame and searches its flow
+ *          itself: both may have changed while the frame waited in a ring, and to check an offset or a slot takes the same
+ *          reads as to find it.
  * Trust    written by our own XDP program and by nobody else; a peer cannot reach it. Still checked against the frame's
  *          length before use.
  */
@@ -16,15 +19,9 @@ struct dp_metadata {
 	__u8 reason;  /* enum dp_reason: why it was steered */
 	__u8 version; /* DP_LAYOUT_VERSION */
 	__u16 port;   /* ingress */
-	__u16 queue;
-	__u32 slot;    /* of the flow's half, with `control`; 0 control: none was found */
-	__u32 control; /* control word as seen */
-	__u32 stamp;   /* settings.stamp as read for this packet */
+	__u16 pad;    /* 0 */
 	__u32 frame_bytes;
-	__u16 l3_offset;
-	__u16 l4_offset;
-	__u32 tick;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_metadata) == 32, "fits kernel 6.1");
+DP_STATIC_ASSERT(sizeof(struct dp_metadata) == 12, "no hidden padding, a multiple of 4");
 
 #endif

@@ -146,10 +146,9 @@ void Differential::copy_tables() {
   std::ranges::copy(twin_.flows6_cold, kernel_.flows6_cold.values().begin());
 }
 
-// The tick that the kernel side used: noted in the entry or in front of the frame by the short way, in the context by the
-// slow one.
+// The tick that the kernel side used: a plain hit leaves it in the entry, the slow path in the context. A plain hit that is
+// steered needs none.
 std::uint32_t Differential::tick_of(const Step& step, const struct dp_hit& hit) const {
-  if (step.hit == DP_HIT_USER && step.kernel.metadata) return step.kernel.metadata->tick;
   if (step.hit != DP_HIT_FORWARD) return kernel_.scratch().now;
   const std::uint32_t bucket = hit.view.slot / DP_FLOW_LANES, lane = hit.view.slot % DP_FLOW_LANES;
   return hit.family == DP_FAMILY_V4 ? kernel_.flows4[bucket].entry[lane].seen : kernel_.flows6[bucket].entry[lane].seen;

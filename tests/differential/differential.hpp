@@ -21,7 +21,7 @@ namespace twinpath::test {
 
 struct Seen {
   std::uint64_t frames = 0;
-  std::uint64_t hits = 0;       // forwarded by the kernel's short way
+  std::uint64_t hits = 0;       // forwarded by the kernel's fast path
   std::uint64_t user_hits = 0;  // steered by it
   std::uint64_t planted = 0;    // pairs with a rewrite
   std::array<std::uint64_t, DP_REASONS> by_reason{};

@@ -17,7 +17,7 @@ std::uint64_t frames_of_run() {
 }
 
 void print_seen(const Seen& seen, std::chrono::duration<double> took) {
-  fmt::print("{} frames in {:.1f} s, {} forwarded and {} steered by the short way, {} pairs with NAT\n", seen.frames,
+  fmt::print("{} frames in {:.1f} s, {} forwarded and {} steered by the fast path, {} pairs with NAT\n", seen.frames,
              took.count(), seen.hits, seen.user_hits, seen.planted);
   for (std::size_t i = 0; i < seen.by_reason.size(); ++i)
     fmt::print("{}{} {}", i ? ", " : "", reason_name(i), seen.by_reason[i]);

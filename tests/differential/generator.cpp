@@ -82,7 +82,7 @@ Generator::Generator(const World& world, Random& random)
   while (flows_.size() < kPopulation) flows_.push_back(new_flow());
 }
 
-// Half of the ends are where the short way leads; all others are for the rest of the program.
+// Half of the ends are where the fast path leads; all others are for the rest of the program.
 std::uint32_t Generator::random_network() {
   constexpr std::uint32_t kPlain[] = {0, 1, kNetBehind, kNetInternet};
   return random_.percent(60) ? random_.pick(kPlain) : random_.below(kNetworkCount);

@@ -147,14 +147,7 @@ Outcome TwinSide::steer(dp_context& ctx, const Arrival& arrival, int reason) {
   metadata.reason = static_cast<__u8>(reason);
   metadata.version = DP_LAYOUT_VERSION;
   metadata.port = ctx.packet.ingress;
-  metadata.queue = static_cast<__u16>(arrival.queue);
-  metadata.slot = ctx.view.slot;
-  metadata.control = ctx.known ? ctx.view.control : 0;
-  metadata.stamp = ctx.stamp;
   metadata.frame_bytes = ctx.packet.frame_bytes;
-  metadata.l3_offset = ctx.packet.l3_offset;
-  metadata.l4_offset = ctx.packet.l4_offset;
-  metadata.tick = ctx.now;
   return {XDP_REDIRECT, arrival.frame, metadata};
 }
 
@@ -185,12 +178,12 @@ int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
   return dp_commit_budget(&env_, &ctx, ctx.reason);
 }
 
-// What the short way says of the search must be so. Now and then the tables are compared around a look: it must not write.
+// What the fast path says of the search must be so. Now and then the tables are compared around a look: it must not write.
 void TwinSide::look(const dp_context& ctx) {
   constexpr std::uint32_t kEvery = 64;
   dp_context aside = ctx;
   if (ctx.searched == DP_SEARCHED_ABSENT && dp_flow_find(&env_, &aside.packet, &aside.view))
-    throw std::logic_error("the short way has not found a flow that is there");
+    throw std::logic_error("the fast path has not found a flow that is there");
   if (++looks_ % kEvery != 0) return;
   const auto before4 = flows4;
   const auto before6 = flows6;
@@ -208,7 +201,7 @@ void TwinSide::look(const dp_context& ctx) {
 
 Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit) {
   dp_context own = slow_;
-  dp_context& ctx = hit != DP_HIT_NOT ? own : slow_;  // the short way leaves the context of the slow one alone
+  dp_context& ctx = hit != DP_HIT_NOT ? own : slow_;  // the fast path leaves the context of the slow one alone
   last_ = {};
   last_.parent = port_of(arrival.ifindex);
   ctx.now = now;

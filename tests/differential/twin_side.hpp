@@ -2,8 +2,8 @@
 //
 // Tables   what the control plane writes is read from the kernel side's maps; flow tables, budgets, counters and the
 //          context of the slow path are its own.
-// Path     every packet is decided by look and commit, so what the kernel's short way (hit.h) lets through is held against
-//          the full decision. hits() says that the short way should have been enough.
+// Path     every packet is decided by look and commit, so what the kernel's fast path (hit.h) lets through is held against
+//          the full decision. hits() says that the fast path should have been enough.
 // Time     the tick is the caller's: whatever the kernel side has read.
 #pragma once
 
@@ -51,7 +51,7 @@ class TwinSide {
   TwinSide(const TwinSide&) = delete;
   TwinSide& operator=(const TwinSide&) = delete;
 
-  // Would the kernel's short way take it? Changes nothing. `hit` then says in which entry the kernel notes the tick.
+  // Would the kernel's fast path take it? Changes nothing. `hit` then says in which entry the kernel notes the tick.
   dp_hit_verdict hits(const Arrival& arrival, struct dp_hit& hit);
   Outcome run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit);
 

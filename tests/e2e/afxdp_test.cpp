@@ -153,7 +153,7 @@ class Bridge {
     return true;
   }
   // Nothing waits, nothing is on its way.
-  bool settle() {
+  bool drain() {
     return run_until([&, quiet = 0]() mutable {
       quiet = step() == 0 && driver_.ledger().count(Place::tx) == 0 ? quiet + 1 : 0;
       return quiet > 20;
@@ -258,7 +258,7 @@ TEST_CASE("200000 packets are forwarded, each once and whole, and every frame is
   Traffic traffic{lab, kPackets, 128};
   CHECK(bridge.run_until([&] { return lab.sunk() >= kPackets; }));
   traffic.stop();
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
 
   CHECK(lab.sunk() == kPackets);
   CHECK(seen(lab.programs->bss->sunk_sequence_sum) == kPackets * (kPackets - 1) / 2);
@@ -283,7 +283,7 @@ TEST_CASE("under overload packets are lost by name only, and the account still a
   }
   const std::chrono::duration<double> took = steady_clock::now() - begin;
   const double processor = thread_seconds() - processor_begin;
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
 
   const QueueStatistics& out = driver->statistics(kWan, 0);
   const auto sunk = static_cast<double>(lab.sunk()) / 1e6;
@@ -328,7 +328,7 @@ TEST_CASE("a link that goes down and comes back freezes nothing") {
     CHECK(bridge.run_until([&] { return lab.sunk() > before + 10000; }, 5s));
   }
   traffic.stop();
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   check_account(lab, *driver);
 }
 
@@ -343,7 +343,7 @@ TEST_CASE("packets that waited for a link leave when it is up, without new traff
   CHECK(driver->ledger().count(Place::tx) == 100);
   lab.gateway.run("ip link set wan0 up");
   CHECK(bridge.run_until([&] { return lab.sunk() == 100; }, 5s));
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   check_account(lab, *driver);
 }
 
@@ -355,7 +355,7 @@ TEST_CASE("packets that the device refuses come back as frames and are counted")
   lab.sink.run("ip link set s0 down");  // no carrier
   Traffic traffic{lab, 1000};
   REQUIRE(bridge.run_until([&] { return driver->statistics(kLan, 0).rx.value() == 1000; }, 5s));
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   CHECK(driver->statistics(kWan, 0).tx_device_drops.value() == 1000);
   check_packets(lab, *driver);
   check_account(lab, *driver);
@@ -401,7 +401,7 @@ TEST_CASE("after kill -9 of the process that held the sockets the next one takes
     before = lab.sunk();
     CHECK(bridge.run_until([&] { return lab.sunk() > before + 1000; }, 5s));
     traffic.stop();
-    CHECK(bridge.settle());
+    CHECK(bridge.drain());
     check_account(lab, *driver);
   }
   ::close(ready[0]);
@@ -451,7 +451,7 @@ TEST_CASE("ports can be removed and added while others go on") {
     CHECK(driver->ledger().check());
     REQUIRE(lab.open(*driver, port));
   }
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   CHECK(driver->ledger().check());
 }
 
@@ -492,7 +492,7 @@ TEST_CASE("a device that disappears takes no frame with it, and other ports can 
   driver->remove_device(kLan);
   const auto lan = lab.open(*driver, kLan);
   REQUIRE_MESSAGE(lan, lan.error().text);
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   CHECK(driver->ledger().check());
   CHECK(driver->ledger().count(Place::engine) == 0);
 }
@@ -527,7 +527,7 @@ TEST_CASE("frames the engine makes are sent, and bad ones are refused before the
   CHECK(driver->transmit(frame, kWan, 0));
   CHECK_FALSE(driver->transmit(frame, kWan, 0));  // it is no longer ours
   CHECK(bridge.run_until([&] { return lab.sunk() == 1; }, 5s));
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   CHECK(driver->ledger().check());
 }
 
@@ -550,7 +550,7 @@ TEST_CASE("a stuck link cannot take the frames that receive needs") {
   CHECK(driver->statistics(kWan, 0).tx_full.value() > 0);
   CHECK(driver->statistics(kLan, 0).fill_empty.value() == 0);
   lab.gateway.run("ip link set wan0 up");
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   CHECK(driver->ledger().check());
 }
 
@@ -617,7 +617,7 @@ TEST_CASE("every queue of a device has its own socket, and a queue it lacks is r
     CHECK(driver->transmit(frame, kHigh, queue));
   }
   Bridge bridge{*driver};
-  CHECK(bridge.settle());
+  CHECK(bridge.drain());
   CHECK(lab.sunk() == 2);
   CHECK(driver->statistics(kHigh, 1).completions.value() == 1);
   driver->remove_device(kHigh);

@@ -64,7 +64,7 @@ class Lab {
     }
   }
   // Everything has left and come back.
-  bool settle() {
+  bool drain() {
     const auto deadline = steady_clock::now() + 10s;
     while (driver->ledger().count(Place::tx) != 0 && steady_clock::now() < deadline) {
       driver->flush();
@@ -159,7 +159,7 @@ TEST_CASE("many frames leave as a burst and few through the ring, and none overt
       CHECK(arrivals.wait_for(lab.next_number > 200 ? lab.next_number - 200 : 0));
     }
   }
-  CHECK(lab.settle());
+  CHECK(lab.drain());
   CHECK(arrivals.wait_for(lab.next_number));
   CHECK(complete(arrivals.close(), lab.next_number));
   CHECK(lab.by_bursts() > 0);
@@ -177,7 +177,7 @@ TEST_CASE("a frame too long for a burst takes the frames collected with it throu
     lab.transmit(1, kLong);
     lab.transmit(30);
     lab.driver->flush();
-    CHECK(lab.settle());
+    CHECK(lab.drain());
     CHECK(arrivals.wait_for(lab.next_number));
   }
   CHECK(complete(arrivals.close(), lab.next_number));
@@ -191,7 +191,7 @@ TEST_CASE("a port that takes no redirects sends through its ring, however many f
   lab.driver->set_redirects(kDevice, false);
   Arrivals arrivals{lab.far};
   lab.transmit(100);
-  CHECK(lab.settle());
+  CHECK(lab.drain());
   CHECK(arrivals.wait_for(100));
   CHECK(lab.by_bursts() == 0);
 }
@@ -203,7 +203,7 @@ TEST_CASE("a paced flush leaves through the ring") {
   Arrivals arrivals{lab.far};
   lab.transmit(100);
   lab.driver->flush_paced();
-  CHECK(lab.settle());
+  CHECK(lab.drain());
   CHECK(arrivals.wait_for(100));
   CHECK(complete(arrivals.close(), 100));
   CHECK(lab.by_bursts() == 0);
@@ -215,7 +215,7 @@ TEST_CASE("a sender that fails loses nothing: its frames leave through the ring,
   lab.send_bursts(std::make_unique<BrokenSender>());
   Arrivals arrivals{lab.far};
   lab.transmit(100);
-  CHECK(lab.settle());
+  CHECK(lab.drain());
   CHECK(arrivals.wait_for(100));
   CHECK(complete(arrivals.close(), 100));
   CHECK(lab.by_bursts() == 0);

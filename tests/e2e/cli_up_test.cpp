@@ -8,15 +8,15 @@
 #include "base/fd.hpp"
 #include "harness/program.hpp"
 #include "harness/running_server.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::rest;
+using twinpath::test::has;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 class Fixture {
  public:

@@ -7,16 +7,13 @@
 
 #include "harness/host_state.hpp"
 #include "harness/stream.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
 using nlohmann::json;
 
 namespace {
-
-constexpr const char* kRules = R"([{"name": "all", "from": "inside", "to": "outside", "action": "allow"}])";
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 std::string refusal(GatewayLab& lab, const json& config) {
   const auto refused = lab.try_start(config);
@@ -38,7 +35,7 @@ TEST_CASE("a start that is refused leaves a forwarding datapath as it is") {
   if (!require_root()) return;
   GatewayLab lab{"lifekeep"};
   CAPTURE(lab.log());
-  const json good = lab.config(kRules);
+  const json good = lab.config(kAllowOut);
   lab.start(good);
   UdpStream udp{lab, 7000};
   REQUIRE(udp.flows());
@@ -71,7 +68,7 @@ TEST_CASE("a start that is refused leaves a forwarding datapath as it is") {
 TEST_CASE("a datapath in another network namespace is not adopted") {
   if (!require_root()) return;
   GatewayLab lab{"lifens"};
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   lab.end_daemon(SIGKILL);
   const TestNamespace other{"lifens-other"};
   other.veth("lan0", other, "lan1");
@@ -87,14 +84,14 @@ TEST_CASE("a device that was recreated while no daemon ran is attached again") {
   if (!require_root()) return;
   GatewayLab lab{"lifenew"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   CHECK(replies(lab));
   lab.end_daemon(SIGKILL);
   lab.gateway.run("ip link del wan0");
   lab.gateway.run("ip link add wan0 type veth peer name eth0 netns " + lab.server.path());
   lab.gateway.run("ip address add 10.2.0.1/24 dev wan0 && ip link set wan0 up");
   lab.server.run("ip address add 10.2.0.2/24 dev eth0 && ip link set eth0 up && ip route add default via 10.2.0.1");
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   CHECK(has_xdp(lab, "wan0"));
   CHECK(eventually([&] { return replies(lab); }));
 }
@@ -104,7 +101,7 @@ TEST_CASE("a port that is not in the new configuration is closed") {
   GatewayLab lab{"lifefewer"};
   CAPTURE(lab.log());
   const std::string before = host_state(lab);
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   lab.end_daemon(SIGKILL);
   json fewer = lab.config("[]");
   fewer["ports"].erase(1);
@@ -115,7 +112,7 @@ TEST_CASE("a port that is not in the new configuration is closed") {
   CHECK_FALSE(replies(lab));
   lab.end_daemon(SIGKILL);
 
-  lab.start(lab.config(kRules));  // and back
+  lab.start(lab.config(kAllowOut));  // and back
   CHECK(has_xdp(lab, "wan0"));
   CHECK(eventually([&] { return replies(lab); }));
   CHECK(command(lab, "down").status == 0);
@@ -126,12 +123,12 @@ TEST_CASE("tables that a start cut short had pinned are thrown away") {
   if (!require_root()) return;
   GatewayLab lab{"lifecut"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   lab.end_daemon(SIGKILL);
   const std::string pins = "/sys/fs/bpf/twinpath/" + lab.name();
   std::filesystem::remove(pins + "/link_lan0");
   std::filesystem::remove(pins + "/link_wan0");
-  json other = lab.config(kRules);
+  json other = lab.config(kAllowOut);
   other["flows"] = {{"max_pairs_v4", 2048}};  // does not fit the tables that are there
   lab.start(other);
   CHECK(lab.get("/v1/status")["adopted"] == false);

@@ -9,6 +9,7 @@
 
 #include "harness/host_state.hpp"
 #include "harness/stream.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
@@ -16,9 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{60};
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+constexpr std::chrono::seconds kTimeout{60};
 
 json udp_rule(const char* name, int port) {
   return {{"name", name},      {"from", "inside"},         {"to", "outside"},
@@ -52,11 +51,11 @@ bool ends_by_itself(const GatewayLab& lab) {
         return ::waitid(P_PID, static_cast<id_t>(lab.pid()), &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
                end.si_pid == lab.pid();
       },
-      kPatience);
+      kTimeout);
 }
 
 bool runs_longer_than(const GatewayLab& lab, int seconds) {
-  return eventually([&] { return status(lab)["uptime_s"].get<int>() > seconds; }, kPatience);
+  return eventually([&] { return status(lab)["uptime_s"].get<int>() > seconds; }, kTimeout);
 }
 
 // A daemon that the command line started, which no lab ends.
@@ -146,7 +145,7 @@ TEST_CASE("an unconfirmed reload is rolled back as a new generation, and the ear
   CHECK(goes.received() == stopped_at);
   CHECK(generation(lab) == first + 1);
 
-  CHECK(eventually([&] { return !waits(lab); }, kPatience));
+  CHECK(eventually([&] { return !waits(lab); }, kTimeout));
   CHECK(generation(lab) == first + 2);
   CHECK(lab.get("/v1/config") == document);
   CHECK(goes.flows());
@@ -165,7 +164,7 @@ TEST_CASE("a port that an unconfirmed reload removed is opened again") {
   json fewer = config_of(lab, 3);
   fewer["ports"].erase(1);
   put(lab, fewer);
-  CHECK(eventually([&] { return !waits(lab); }, kPatience));
+  CHECK(eventually([&] { return !waits(lab); }, kTimeout));
   CHECK(lab.get("/v1/config")["ports"].size() == 2);
   UdpStream stays{lab, 7000};
   CHECK(stays.flows());
@@ -188,7 +187,7 @@ TEST_CASE("when the rollback fails, the log says so and the new configuration st
   }
   REQUIRE(waits(lab));
   const std::uint32_t tried = generation(lab);
-  CHECK(eventually([&] { return has(lab.log(), "CANNOT BE RESTORED"); }, kPatience));
+  CHECK(eventually([&] { return has(lab.log(), "CANNOT BE RESTORED"); }, kTimeout));
   CHECK(generation(lab) == tried);
   CHECK(lab.get("/v1/config")["rules"].size() == 1);
   CHECK_FALSE(waits(lab));
@@ -235,7 +234,7 @@ TEST_CASE("an unconfirmed start over a confirmed configuration restores the conf
   put(lab, config_of(lab, 600));
   lab.end_daemon(SIGKILL);
   lab.start(config_of(lab, 3));
-  CHECK(eventually([&] { return !waits(lab); }, kPatience));
+  CHECK(eventually([&] { return !waits(lab); }, kTimeout));
   CHECK(lab.get("/v1/config")["rules"].size() == 2);
   CHECK(goes.flows());
   CHECK(has(lab.log(), "not confirmed within 3 s: the previous configuration is in force again"));

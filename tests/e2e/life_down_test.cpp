@@ -5,14 +5,13 @@
 #include <fstream>
 
 #include "harness/host_state.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
 using nlohmann::json;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 json config_of(const GatewayLab& lab, const char* on_exit) {
   json config = lab.config(R"([{"name": "all", "from": "inside", "to": "outside", "action": "allow"}])");

@@ -6,14 +6,13 @@
 
 #include "harness/host_state.hpp"
 #include "harness/stream.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
 using nlohmann::json;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 json rule(const char* name, const char* from, const char* to, const char* protocol, int port, const char* place) {
   return {{"name", name},      {"from", from},   {"to", to},    {"protocol", protocol}, {"destination_port", port},

@@ -13,16 +13,13 @@
 #include "base/fd.hpp"
 #include "harness/host_state.hpp"
 #include "harness/raw_client.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
 using nlohmann::json;
 
 namespace {
-
-constexpr const char* kRules = R"([{"name": "all", "from": "inside", "to": "outside", "action": "allow"}])";
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 // Lines of error; on a slow machine the program also says that it is still starting.
 std::size_t lines(const std::string& text) {
@@ -77,7 +74,7 @@ class StrangerOnDevice {
 TEST_CASE("up refuses bad documents in one clear line each and touches nothing") {
   if (!require_root()) return;
   GatewayLab lab{"liferefuse"};
-  const json good = lab.config(kRules);
+  const json good = lab.config(kAllowOut);
   lab.gateway.run("ip link set wan0 mtu 1600");
   const std::string before = host_state(lab);
   const BadDocument cases[] = {
@@ -121,7 +118,7 @@ TEST_CASE("up refuses bad documents in one clear line each and touches nothing")
 TEST_CASE("every fault of a document is told, and broken JSON by line and column") {
   if (!require_root()) return;
   GatewayLab lab{"lifefaults"};
-  json document = lab.config(kRules);
+  json document = lab.config(kAllowOut);
   document["ports"][0]["devise"] = "x";
   document["rules"][0]["source"] = "10.0.0.0/33";
   document["rules"][0]["destination_port"] = 70000;
@@ -148,7 +145,7 @@ TEST_CASE("without privilege up says so") {
   std::filesystem::create_directories(folder);
   for (const char* program : {TWINPATH_PROGRAM, TWINPATHD_PROGRAM})
     std::filesystem::copy(program, folder + "/" + std::filesystem::path(program).filename().string());
-  std::ofstream(lab.config_file()) << lab.config(kRules);
+  std::ofstream(lab.config_file()) << lab.config(kAllowOut);
   for (const char* program : {"/twinpath up -c ", "/twinpathd --config "}) {
     CAPTURE(program);
     const CommandOutput ran =
@@ -166,7 +163,7 @@ TEST_CASE("a second gateway of the same name or on the same device is refused, a
   if (!require_root()) return;
   GatewayLab lab{"lifetwice"};
   CAPTURE(lab.log());
-  const json good = lab.config(kRules);
+  const json good = lab.config(kAllowOut);
   lab.start(good);
   const std::string before = host_state(lab);
   const CommandOutput same = up(lab, good.dump());
@@ -194,7 +191,7 @@ TEST_CASE("a device that another program holds is refused by that program's name
   {
     const StrangerOnDevice stranger{lab, "wan0"};
     const std::string before = host_state(lab);
-    const CommandOutput ran = up(lab, lab.config(kRules).dump());
+    const CommandOutput ran = up(lab, lab.config(kAllowOut).dump());
     CHECK(ran.status == 1);
     CHECK(lines(ran.output) == 1);
     CHECK(has(ran.output, "wan0: its XDP hook is held by program \"stranger\""));
@@ -208,7 +205,7 @@ TEST_CASE("an up that fails at the second port undoes what it did to the first")
   GatewayLab lab{"lifehalf"};
   lab.gateway.run("ip link add br0 type bridge && ip link set br0 up");
   const std::string before = host_state(lab);
-  json config = lab.config(kRules);
+  json config = lab.config(kAllowOut);
   config["ports"][1]["device"] = "br0";  // has no native XDP, which is found out after the first port was attached
   const CommandOutput ran = up(lab, config.dump());
   CAPTURE(ran.output);
@@ -223,10 +220,10 @@ TEST_CASE("bodies that are no configuration are refused by REST, and the running
   if (!require_root()) return;
   GatewayLab lab{"liferest"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   const json before = lab.get("/v1/config");
   const auto generation = lab.get("/v1/status")["generation"];
-  json faulty = lab.config(kRules);
+  json faulty = lab.config(kAllowOut);
   faulty["rules"][0]["source"] = "10.0.0.0/33";
   const struct {
     std::string what;

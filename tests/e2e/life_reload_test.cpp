@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "harness/stream.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
 using nlohmann::json;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 json udp_rule(const char* name, int port) {
   return {{"name", name},      {"from", "inside"},         {"to", "outside"},

@@ -16,8 +16,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kRules = R"([{"name": "all", "from": "inside", "to": "outside", "action": "allow"}])";
-
 std::string pin_of(const GatewayLab& lab, const std::string& name) {
   return "/sys/fs/bpf/twinpath/" + lab.name() + "/" + name;
 }
@@ -89,14 +87,14 @@ TEST_CASE("adoption over counters of another version begins them at zero and kee
   if (!require_root()) return;
   GatewayLab lab{"upcount"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   LiveFlows flows{lab};
   REQUIRE(flows.udp.flows(3000));
   const std::uint64_t before = kernel_forwarded(lab);
   lab.end_daemon(SIGKILL);
   set_version(lab, DP_GROUP_COUNTERS, DP_LAYOUT_COUNTERS + 1);
   pin_another_map(lab, "reasons");
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   CHECK(lab.get("/v1/status")["adopted"] == true);
   CHECK(kernel_forwarded(lab) < before);
   flows.check_unbroken(lab);
@@ -108,14 +106,14 @@ TEST_CASE("adoption over settings, policy, routes or ports of another version re
   if (!require_root()) return;
   GatewayLab lab{"upstate"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   LiveFlows flows{lab};
   for (const auto group : {DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_ROUTES, DP_GROUP_PORTS}) {
     CAPTURE(static_cast<int>(group));
     const auto generation = lab.get("/v1/status")["generation"].get<std::uint32_t>();
     lab.end_daemon(SIGKILL);
     set_version(lab, group, 1);
-    lab.start(lab.config(kRules));
+    lab.start(lab.config(kAllowOut));
     CHECK(lab.get("/v1/status")["adopted"] == true);
     CHECK(lab.get("/v1/status")["generation"].get<std::uint32_t>() > generation);
     flows.check_unbroken(lab);
@@ -127,17 +125,17 @@ TEST_CASE("flows of another version are refused, and the datapath that has them 
   if (!require_root()) return;
   GatewayLab lab{"upflows"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   LiveFlows flows{lab};
   lab.end_daemon(SIGKILL);
   set_version(lab, DP_GROUP_FLOWS, DP_LAYOUT_FLOWS + 1);
-  const auto refused = lab.try_start(lab.config(kRules));
+  const auto refused = lab.try_start(lab.config(kAllowOut));
   REQUIRE(refused);
   CHECK(refused->find("pinned flows have layout") != std::string::npos);
   CHECK(refused->find("twinpath down") != std::string::npos);
   CHECK(flows.udp.flows());
   set_version(lab, DP_GROUP_FLOWS, DP_LAYOUT_FLOWS);
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   flows.check_unbroken(lab);
   CHECK(flows.udp.missing() == 0);
 }
@@ -146,17 +144,17 @@ TEST_CASE("each start has a prog array of its own, and one alone stays pinned") 
   if (!require_root()) return;
   GatewayLab lab{"uparray"};
   CAPTURE(lab.log());
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   CHECK(prog_arrays(lab) == 1);
   UdpStream first{lab, 7000};
   REQUIRE(first.flows());  // neighbours are resolved
   lab.end_daemon(SIGKILL);
-  json bad = lab.config(kRules);
+  json bad = lab.config(kAllowOut);
   bad["api"]["unix"] = "/nonexistent/api.sock";  // refused when the links have the new programs already
   REQUIRE(lab.try_start(bad));
   UdpStream udp{lab, 7001};
   CHECK(udp.flows());  // begins in a program behind the tail call: its prog array is there
-  lab.start(lab.config(kRules));
+  lab.start(lab.config(kAllowOut));
   CHECK(prog_arrays(lab) == 1);
   CHECK(udp.flows());
 }

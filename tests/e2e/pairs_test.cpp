@@ -175,7 +175,7 @@ TEST_CASE("a sink finds every rewritten packet whole and in order, and the gener
   }
 }
 
-TEST_CASE("pairs says what stands in its way, and which flow finds no place") {
+TEST_CASE("pairs says why it cannot install, and for which flow no slot is free") {
   if (!require_root()) return;
   SUBCASE("a table that is too small") {
     Lab lab{kAllowed, 1024};

@@ -22,7 +22,7 @@ using test::TestNamespace;
 namespace {
 
 constexpr double kSlow = 50'000;  // packets per second: nothing is lost at this rate
-constexpr auto kPatience = 60s;
+constexpr auto kTimeout = 60s;
 
 struct Kind {
   const char* name;
@@ -54,7 +54,7 @@ struct Lab {
     run.sink_device = "s0";
     run.sink_netns = far.name();
     run.checksum_every = 1;
-    run.seconds = std::chrono::duration<double>(kPatience).count();  // ends by itself after its packets
+    run.seconds = std::chrono::duration<double>(kTimeout).count();  // ends by itself after its packets
     return run;
   }
 
@@ -83,7 +83,7 @@ GeneratorResult send_all(const RunOptions& options) {
   auto generator = Generator::open(options.generator);
   REQUIRE_MESSAGE(generator, generator.error().text);
   REQUIRE(generator->start());
-  CHECK(generator->wait(kPatience));
+  CHECK(generator->wait(kTimeout));
   CHECK(generator->stop());
   return generator->result();
 }
@@ -97,7 +97,7 @@ MacAddress mac_of(const TestNamespace& part, const std::string& device) {
 
 template <class Condition>
 bool eventually(Condition condition) {
-  for (const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (const auto deadline = std::chrono::steady_clock::now() + kTimeout;
        std::chrono::steady_clock::now() < deadline;) {
     if (condition()) return true;
     std::this_thread::sleep_for(5ms);

@@ -41,7 +41,7 @@ class Conversation {
         server_(tcp_accept(listening_.get())) {
     say();
   }
-  // Throws when the answer does not come within the patience of talk.hpp.
+  // Throws when the answer does not come within the timeout of talk.hpp.
   void say() {
     Bytes word{++count_, 2, 3, 4}, heard(4);
     send_all(client_.get(), word);

@@ -1,6 +1,6 @@
 // Flows towards neighbours that Linux has not resolved yet.
 //
-// TWINPATH_TEST_STRANGERS  neighbours that nobody is, for the test of their number: default 0, which leaves it out. It
+// TWINPATH_TEST_STRANGERS  number of addresses without a host, for the test of many unresolved neighbours: default 0, no test. It
 //                          overflows Linux's neighbour tables, which all namespaces share. 9000 are more than there are
 //                          next hops.
 #include <doctest/doctest.h>
@@ -37,13 +37,13 @@ std::string address(const Strangers& family, int i) {
   return family.prefix + std::to_string(i + 1);
 }
 
-void settle_strangers(const GatewayLab& lab, const Strangers& family) {
+void add_strangers(const GatewayLab& lab, const Strangers& family) {
   std::string batch;
   for (int i = 0; i < kNeighbours; ++i) batch += "address add " + address(family, i) + family.bits + " dev eth0\n";
   lab.server.run("ip -batch - <<'END'\n" + batch + "END");
 }
 
-void make_room_for_strangers(const GatewayLab& lab, const Strangers& family) {
+void add_gateway_address(const GatewayLab& lab, const Strangers& family) {
   lab.gateway.run(std::string("ip address add ") + family.gateway_address + " dev wan0");
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("of a thousand flows started at once towards unresolved neighbours no 
     CAPTURE(name);
     GatewayLab lab{"strangers"};
     CAPTURE(lab.log());
-    make_room_for_strangers(lab, family);
+    add_gateway_address(lab, family);
     lab.start(lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow"}])"));
     const UniqueFd sender = udp_at(lab.client, {family.client, 30000});
     FlowLedger ledger(lab.server, "eth0");
@@ -82,7 +82,7 @@ TEST_CASE("of a thousand flows started at once towards unresolved neighbours no 
     // Nobody has those addresses yet, so all packets wait. Linux asks three times, a second apart.
     const auto held = [&] { return lab.get("/v1/engines")["engines"][0]["held"].get<int>(); };
     CHECK(eventually([&] { return held() == static_cast<int>(kFlows); }, std::chrono::seconds{2}));
-    settle_strangers(lab, family);
+    add_strangers(lab, family);
     std::vector<nlohmann::json> pairs;
     const bool all_sent = eventually([&] {
       pairs = lab.policies("protocol=udp");
@@ -99,8 +99,8 @@ TEST_CASE("once its neighbour is known, a flow that began in the engine is the k
   if (!require_root()) return;
   GatewayLab lab{"handover"};
   CAPTURE(lab.log());
-  make_room_for_strangers(lab, kStrangers[0]);
-  settle_strangers(lab, kStrangers[0]);
+  add_gateway_address(lab, kStrangers[0]);
+  add_strangers(lab, kStrangers[0]);
   lab.start(lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow"}])"));
   const UniqueFd sender = udp_at(lab.client, {"10.1.0.2", 30000});
   const UniqueFd receiver = udp_at(lab.server, {address(kStrangers[0], 0), 20000});
@@ -125,7 +125,7 @@ TEST_CASE("a flood of one flow towards an unresolved neighbour uses up the budge
   if (!require_root()) return;
   GatewayLab lab{"heldflood"};
   CAPTURE(lab.log());
-  make_room_for_strangers(lab, kStrangers[0]);
+  add_gateway_address(lab, kStrangers[0]);
   nlohmann::json config = lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow"}])");
   config["engine"]["budget_pps"] = {{"held", 20}};
   lab.start(config);
@@ -145,16 +145,16 @@ TEST_CASE("neighbours that nobody is take no next hop away for good, however man
   if (strangers == 0) return;
   GatewayLab lab{"manynobody"};
   CAPTURE(lab.log());
-  make_room_for_strangers(lab, kStrangers[0]);
+  add_gateway_address(lab, kStrangers[0]);
   lab.start(lab.config(R"([{"name": "out", "from": "inside", "to": "outside", "action": "allow"}])"));
   const UniqueFd sender = udp_at(lab.client, {"10.1.0.2", 30000});
   for (int i = 0; i < strangers; ++i) {
     const std::string nobody = "10.3." + std::to_string(10 + i / 200) + "." + std::to_string(i % 200 + 1);
     udp_send(sender.get(), {nobody, 20000}, Bytes(64));
-    // the desk takes what it is asked in the order it comes
+    // neighbour requests are served in the order in which they come
     if (i % 500 == 499) REQUIRE(eventually([&] { return has_flow_to(lab, nobody); }));
   }
-  settle_strangers(lab, kStrangers[0]);
+  add_strangers(lab, kStrangers[0]);
   const UniqueFd receiver = udp_at(lab.server, {address(kStrangers[0], 0), 20000});
   CHECK(eventually(
       [&] {

@@ -1,4 +1,4 @@
-// Bulk TCP with the default offloads of the veth peers: the content arrives, and no checksum is wrong on the way.
+// Bulk TCP with the default offloads of the veth peers: the content arrives, and no checksum is wrong on arrival.
 //
 // TWINPATH_TEST_MB  size of each download, default 100.
 // TWINPATH_TEST_S   length of each iperf3 run, default 2. Its rates are printed, never judged.
@@ -77,34 +77,35 @@ const Family kFamilies[] = {{"IPv4", "10.1.0.2", "10.2.0.2"}, {"IPv6", "2001:db8
 constexpr const char* kRules = R"([
   {"name": "by-engine", "from": "inside", "to": "outside", "protocol": "tcp", "destination_port": "5300-5399", "action": "allow", "place": "user"},
   {"name": "by-kernel", "from": "inside", "to": "outside", "protocol": "tcp", "destination_port": "5200-5299", "action": "allow"}])";
-struct Way {
+// The place that a rule says, and the port that it is for.
+struct PlacePort {
   std::string place;
   std::uint16_t port;
 };
-const Way kWays[] = {{"auto", 5201}, {"user", 5301}};
+const PlacePort kPlacePorts[] = {{"auto", 5201}, {"user", 5301}};
 
 // A large download and a small upload over one connection.
-void transfer(const GatewayLab& lab, const Family& family, const Way& way) {
-  const UniqueFd listening = tcp_listen(lab.server, {family.server, way.port});
-  const UniqueFd client = tcp_connect(lab.client, {family.client, 0}, {family.server, way.port});
+void transfer(const GatewayLab& lab, const Family& family, const PlacePort& rule) {
+  const UniqueFd listening = tcp_listen(lab.server, {family.server, rule.port});
+  const UniqueFd client = tcp_connect(lab.client, {family.client, 0}, {family.server, rule.port});
   const UniqueFd server = tcp_accept(listening.get());
   CHECK(noise_arrives(server.get(), client.get(), number_from("TWINPATH_TEST_MB", 100)));
   CHECK(noise_arrives(client.get(), server.get(), 10));
-  const auto pairs = lab.policies("protocol=tcp&port=" + std::to_string(way.port) + "&destination=" + family.server);
+  const auto pairs = lab.policies("protocol=tcp&port=" + std::to_string(rule.port) + "&destination=" + family.server);
   REQUIRE(pairs.size() == 1);
-  CHECK(pairs[0]["place"] == way.place);
+  CHECK(pairs[0]["place"] == rule.place);
   CHECK(pairs[0]["state"] == "assured");
   CHECK(pairs[0]["reverse"]["bytes"].get<long>() > number_from("TWINPATH_TEST_MB", 100) << 20);
 }
 
-void transfer_each_way(const GatewayLab& lab) {
+void transfer_by_each_datapath(const GatewayLab& lab) {
   for (const Family& family : kFamilies) {
-    for (const Way& way : kWays) {
+    for (const PlacePort& rule : kPlacePorts) {
       CAPTURE(family.name);
-      CAPTURE(way.place);
+      CAPTURE(rule.place);
       const std::string before = checksum_errors(lab.client) + checksum_errors(lab.server);
       ChecksumWatch at_client(lab.client), at_server(lab.server);
-      transfer(lab, family, way);
+      transfer(lab, family, rule);
       CHECK(at_client.heard() > 0);
       CHECK(at_client.wrong() == 0);
       CHECK(at_server.heard() > 0);
@@ -115,8 +116,8 @@ void transfer_each_way(const GatewayLab& lab) {
 }
 
 // Gbit/s, and whether iperf3 was content.
-void measure(const GatewayLab& lab, const Way& way) {
-  const std::string port = std::to_string(way.port);
+void measure(const GatewayLab& lab, const PlacePort& rule) {
+  const std::string port = std::to_string(rule.port);
   std::thread serving([&] { (void)lab.server.attempt("timeout 60 iperf3 -s -1 -p " + port); });
   CHECK(eventually([&] { return lab.server.attempt("ss -Hltn sport = :" + port + " | grep -q .").status == 0; }));
   const CommandOutput ran = lab.client.attempt("timeout 50 iperf3 -c 10.2.0.2 -J -p " + port + " -t " +
@@ -124,7 +125,7 @@ void measure(const GatewayLab& lab, const Way& way) {
   serving.join();
   REQUIRE_MESSAGE(ran.status == 0, ran.output);
   const auto end = nlohmann::json::parse(ran.output)["end"];
-  MESSAGE("iperf3, place ", way.place, ": ", end["sum_received"]["bits_per_second"].get<double>() / 1e9, " Gbit/s");
+  MESSAGE("iperf3, place ", rule.place, ": ", end["sum_received"]["bits_per_second"].get<double>() / 1e9, " Gbit/s");
   CHECK(end["sum_received"]["bytes"].get<double>() > 0);
 }
 
@@ -142,8 +143,8 @@ TEST_CASE(
   CAPTURE(lab.log());
   lab.start(lab.config(kRules));
   check_peers(lab, "reached");
-  transfer_each_way(lab);
-  for (const Way& way : kWays) measure(lab, way);
+  transfer_by_each_datapath(lab);
+  for (const PlacePort& rule : kPlacePorts) measure(lab, rule);
 }
 
 TEST_CASE("TCP between peers with default offloads arrives whole through both datapaths when they cannot be entered") {
@@ -157,6 +158,6 @@ TEST_CASE("TCP between peers with default offloads arrives whole through both da
     lab.start(document);
   }
   check_peers(lab, "not reached");
-  transfer_each_way(lab);
-  for (const Way& way : kWays) measure(lab, way);
+  transfer_by_each_datapath(lab);
+  for (const PlacePort& rule : kPlacePorts) measure(lab, rule);
 }

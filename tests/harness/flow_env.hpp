@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "flows/env.hpp"
-#include "flows/scan.hpp"
+#include "flows/table_view.hpp"
 #include "tests/harness/flow_numbers.h"
 
 #define dp_env flow_env  // as in flows/env.hpp

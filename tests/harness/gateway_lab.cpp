@@ -61,8 +61,8 @@ std::string first_line(int fd) {
 
 }  // namespace
 
-bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds{50});

@@ -38,7 +38,10 @@ inline constexpr Mac lab_mac(std::uint8_t wire, std::uint8_t side) { return {{0x
 
 // Asks until it is true; false when it never was in that time. For machines that are busy, so generous.
 [[nodiscard]] bool eventually(const std::function<bool()>& holds,
-                              std::chrono::milliseconds patience = std::chrono::seconds{20});
+                              std::chrono::milliseconds timeout = std::chrono::seconds{20});
+
+// For GatewayLab::config(): everything from inside to outside.
+inline constexpr const char* kAllowOut = R"([{"name": "all", "from": "inside", "to": "outside", "action": "allow"}])";
 
 class GatewayLab {
  public:

@@ -2,7 +2,7 @@
 //
 // The twin of Mirror: written from the JSON of `ip`, which asks the kernel afresh. Lines of one prefix keep the
 // kernel's order of precedence; the paths of one route are sorted, as their order means nothing. Neighbours without ARP
-// are left out: Linux makes them (broadcast, point to point) without a word.
+// are left out: Linux makes them (broadcast, point to point) and does not announce them.
 #pragma once
 
 #include <string>

@@ -23,7 +23,6 @@ inline void steer(afxdp::Frame& frame, std::span<const std::uint8_t> packet, std
   metadata.magic = DP_METADATA_MAGIC;
   metadata.version = DP_LAYOUT_VERSION;
   metadata.port = port;
-  metadata.queue = queue;
   metadata.frame_bytes = frame.length;
   std::memcpy(frame.data - sizeof(metadata), &metadata, sizeof(metadata));
 }

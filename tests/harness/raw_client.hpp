@@ -1,4 +1,4 @@
-// raw_client.hpp - a stream client that may say anything, and hears what comes back.
+// raw_client.hpp - a stream client that sends any bytes, HTTP or not, and returns what comes back.
 #pragma once
 
 #include <arpa/inet.h>
@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/fd.hpp"
+#include "harness/text.hpp"
 
 namespace twinpath::rest {
 
@@ -65,7 +66,7 @@ class RawClient {
   UniqueFd fd_;
 };
 
-inline bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+using test::has;
 
 inline std::string get(std::string_view target, std::string_view more = "") {
   return fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", target, more);

@@ -18,7 +18,7 @@
 namespace twinpath::test {
 namespace {
 
-constexpr int kPatience_s = 10;
+constexpr int kTimeout_s = 10;
 constexpr std::size_t kPiece = 1 << 16;
 
 union AnyAddress {
@@ -53,10 +53,10 @@ Place to_place(const AnyAddress& address) {
   return {text, ntohs(address.v6.sin6_port)};
 }
 
-void set_patience(int fd) {
-  const timeval patience{kPatience_s, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+void set_timeouts(int fd) {
+  const timeval timeout{kTimeout_s, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 }
 
 UniqueFd bound_socket(const TestNamespace& part, const Place& here, int type) {
@@ -69,7 +69,7 @@ UniqueFd bound_socket(const TestNamespace& part, const Place& here, int type) {
     if (::bind(fd.get(), &address.any, size) != 0)
       throw_errno("bind to " + here.address + " " + std::to_string(here.port));
   });
-  set_patience(fd.get());
+  set_timeouts(fd.get());
   return fd;
 }
 
@@ -104,7 +104,7 @@ UniqueFd tcp_connect(const TestNamespace& part, const Place& here, const Place& 
 UniqueFd tcp_accept(int listening) {
   UniqueFd fd{::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC)};
   if (!fd) throw_errno("accept");
-  set_patience(fd.get());
+  set_timeouts(fd.get());
   return fd;
 }
 

@@ -1,6 +1,6 @@
 // talk.hpp - sockets inside a test's namespaces, used from outside: both ends of a conversation in one thread.
 //
-// Blocking   with a patience of 10 s: a lost packet is a test that fails, not one that hangs.
+// Blocking   with a timeout of 10 s: a lost packet is a test that fails, not one that hangs.
 // Errors     std::runtime_error that says which step failed.
 #pragma once
 

@@ -13,8 +13,8 @@
 enum {
   RACE_SIDES = 2,
   RACE_FRAME_BYTES = 96,
-  RACE_PATIENCE = 3000, /* looks at the other side: some microseconds, several times what a packet costs */
-  RACE_HASTE = 64,      /* looks more, by chance, so that no order of steps is always the same */
+  RACE_LOOKS_MAX = 3000, /* looks at the other side: some microseconds, several times what a packet costs */
+  RACE_HASTE = 64,       /* looks more, by chance, so that no order of steps is always the same */
 };
 
 struct race_side {
@@ -41,7 +41,7 @@ DP_INLINE __u32 race_next(struct race_side* mine, const struct race_side* other)
   __u32 number = mine->at + 1, seen = 0, haste = (__u32)dp_hash_end(number ^ (__u64)mine->mirrored << 40) % RACE_HASTE;
 
   DP_STORE_RELEASE(&mine->at, number);
-  for (__u32 look = 0; look < RACE_PATIENCE; look++) {
+  for (__u32 look = 0; look < RACE_LOOKS_MAX; look++) {
     seen = DP_LOAD(&other->at);
     if ((__s32)(seen - number) >= 0) break;
   }

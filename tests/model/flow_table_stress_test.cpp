@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "flows/recovery.hpp"
 #include "model/flow_stress_run.hpp"
 
 #include "bpf/flow_table_test.skel.h"  // names types of the header above

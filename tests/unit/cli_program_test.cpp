@@ -6,10 +6,12 @@
 
 #include "harness/program.hpp"
 #include "harness/running_server.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::rest;
 using nlohmann::json;
+using twinpath::test::has;
 
 namespace {
 
@@ -20,8 +22,6 @@ constexpr std::string_view good_document = R"({
 })";
 
 std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
 // The program with a gateway to talk to.
 struct Fixture {
   TemporaryFolder folder;

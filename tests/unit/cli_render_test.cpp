@@ -7,14 +7,14 @@
 #include "cli/instance.hpp"
 #include "cli/render.hpp"
 #include "harness/running_server.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::cli;
 using twinpath::rest::TemporaryFolder;
+using twinpath::test::has;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 void write(const std::string& path, std::string_view text) { std::ofstream(path) << text; }
 

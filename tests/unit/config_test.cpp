@@ -364,6 +364,15 @@ TEST_CASE("the smallest document has one port and every default") {
   CHECK(!config.api.http.has_value());
 }
 
+TEST_CASE("a name from outside replaces the document's, also in the paths that are made of it") {
+  const auto unix_path = [](const char* text) { return parse_config(text, "second")->api.unix_path; };
+  const char* plain = R"({"name": "edge", "ports": [{"device": "eth0", "zone": "a"}]})";
+  CHECK(parse_config(plain, "second")->name == "second");
+  CHECK(unix_path(plain) == "/run/twinpath/second.sock");
+  CHECK(parse_config(plain)->api.unix_path == "/run/twinpath/edge.sock");
+  CHECK(unix_path(R"({"ports": [{"device": "eth0", "zone": "a"}], "api": {"unix": "/own.sock"}})") == "/own.sock");
+}
+
 TEST_CASE("the contract's example is accepted but for the sections that are not built yet") {
   const Config config = accept(R"({
   "name": "edge1",   // also the pin directory

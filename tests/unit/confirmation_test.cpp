@@ -7,7 +7,6 @@
 
 using namespace twinpath;
 using namespace std::chrono_literals;
-using nlohmann::json;
 
 namespace {
 
@@ -66,17 +65,17 @@ TEST_CASE_FIXTURE(
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "the report says whether a change waits, for how long, and how it would be undone") {
-  CHECK(confirmation.report() == json{{"waiting", false}});
+TEST_CASE_FIXTURE(Fixture, "a change that waits can be seen, with the seconds that are left") {
+  CHECK_FALSE(confirmation.pending());
   CHECK(confirmation.seconds_left() == 0);
   confirmation.begin({30s, std::nullopt});
-  CHECK(confirmation.report()["waiting"] == true);
-  CHECK(confirmation.report()["undo"] == "down");
+  CHECK(confirmation.waiting());
+  CHECK_FALSE(confirmation.pending()->before);
   CHECK(confirmation.seconds_left() > 0);
   CHECK(confirmation.seconds_left() <= 30);
   CHECK(confirmation.end());
   confirmation.begin({1ms, named("before")});
-  CHECK(confirmation.report()["undo"] == "rollback");
+  CHECK(confirmation.pending()->before->name == "before");
   std::this_thread::sleep_for(5ms);
   CHECK(confirmation.seconds_left() == 0);
 }

@@ -17,6 +17,7 @@ static std::function<void()> between_copy_and_check;
 #include <algorithm>
 #include <utility>
 
+#include "flows/listing.hpp"
 #include "harness/flow_env.hpp"
 
 using namespace twinpath::test;

@@ -1,15 +1,15 @@
 // telemetry_test.cpp - what the snapshots look like as JSON and as Prometheus text.
 #include <doctest/doctest.h>
 
+#include "harness/text.hpp"
 #include "telemetry/json.hpp"
 #include "telemetry/prometheus.hpp"
 
 using namespace twinpath;
 using nlohmann::json;
+using twinpath::test::has;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 PortSnapshot lan() {
   PortSnapshot port;
@@ -65,6 +65,24 @@ TEST_CASE("a status shows ports without traffic, the ledger with its sum, and bo
   CHECK(answer["flows"]["v4"] ==
         json{{"pairs", 10}, {"max_pairs", 1024}, {"half_open", 3}, {"assured", 5}, {"closing", 2}, {"full", true}});
   CHECK(answer["flows"]["v6"]["pairs"] == 0);
+}
+
+TEST_CASE("a status says whether a configuration waits to be confirmed, for how long, and how it would be undone") {
+  StatusSnapshot status;
+  CHECK(status_json(status)["confirm"] == json{{"waiting", false}});
+  status.confirm = {.waiting = true, .seconds_left = 29, .undo = UndoSnapshot::down};
+  CHECK(status_json(status)["confirm"] == json{{"waiting", true}, {"seconds_left", 29}, {"undo", "down"}});
+  status.confirm.undo = UndoSnapshot::rollback;
+  CHECK(status_json(status)["confirm"]["undo"] == "rollback");
+}
+
+TEST_CASE("the changes of a reload are shown list by list") {
+  const PolicyDiff changes{.added = {"a"}, .removed = {}, .changed = {"b"}, .reordered = {"x to y"}, .defaults = {}};
+  CHECK(policy_changes_json(changes) == json{{"added", {"a"}},
+                                             {"removed", json::array()},
+                                             {"changed", {"b"}},
+                                             {"reordered", {"x to y"}},
+                                             {"defaults", json::array()}});
 }
 
 TEST_CASE("a port with traffic shows what each datapath counted") {

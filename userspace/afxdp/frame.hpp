@@ -2,7 +2,7 @@
 //
 // Shape    a value of 24 bytes; copying it does not copy the packet.
 // Data     points at the packet's first byte inside frame `index`. The engine may move it (push or pop a tag), within
-//          the frame. Received frames have kFrameHeadroom bytes below, of which the last 32 are the metadata that XDP
+//          the frame. Received frames have kFrameHeadroom bytes below. The last of them are the metadata that XDP
 //          wrote (common/model/metadata.h), when it wrote any.
 // Owner    the frame's owner in the ledger. Between receive() and transmit() or release(): the engine.
 // Source   XDP_PACKET_HEADROOM in linux/bpf.h: the kernel leaves 256 bytes in front of each received packet.

@@ -1,6 +1,6 @@
 // paths.hpp - where the files and pins of a gateway are, by its name.
 //
-// Names    have no dot and no slash: bpffs refuses dots (config/config.cpp, cli/instance.hpp).
+// Names    have no dot and no slash: bpffs refuses dots (config/name.hpp).
 #pragma once
 
 #include <string>
@@ -14,14 +14,14 @@ inline constexpr const char* kBpfFs = "/sys/fs/bpf";
 [[nodiscard]] inline std::string socket_path(const std::string& name) {
   return std::string(kRunFolder) + "/" + name + ".sock";
 }
-// What a later process must know to adopt or undo the gateway (control/life/journal.hpp).
+// The journal: what a later process must know to adopt or undo the gateway (control/life/journal.hpp).
 [[nodiscard]] inline std::string journal_path(const std::string& name) {
   return std::string(kRunFolder) + "/" + name + ".json";
 }
 [[nodiscard]] inline std::string lock_path(const std::string& name) {
   return std::string(kRunFolder) + "/" + name + ".lock";
 }
-// What a daemon in the background says.
+// Standard output and error of a daemon in the background.
 [[nodiscard]] inline std::string log_path(const std::string& name) {
   return std::string(kRunFolder) + "/" + name + ".log";
 }

@@ -1,4 +1,4 @@
-// api.hpp - questions to the daemon, with its refusals turned into errors of one line.
+// api.hpp - requests to the daemon. A refusal becomes an Error of one line.
 #pragma once
 
 #include <nlohmann/json.hpp>

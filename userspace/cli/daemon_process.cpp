@@ -49,10 +49,10 @@ int wait_for_exit(pid_t pid) {
 }
 
 // True when it ended within the time; its status is then in `status`.
-bool ends_within(pid_t pid, std::chrono::milliseconds patience, int& status) {
+bool ends_within(pid_t pid, std::chrono::milliseconds timeout, int& status) {
   const auto start = Clock::now();
   while (::waitpid(pid, &status, WNOHANG) == 0) {
-    if (Clock::now() - start > patience) return false;
+    if (Clock::now() - start > timeout) return false;
     std::this_thread::sleep_for(20ms);
   }
   return true;
@@ -138,7 +138,7 @@ Result<BackgroundDaemon> BackgroundDaemon::start(const std::string& program, con
 }
 
 // One line without its newline; empty when the daemon closed its end and wrote nothing.
-Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::chrono::seconds patience) {
+Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::chrono::seconds timeout) {
   Progress progress("starting " + name);
   const auto start = Clock::now();
   std::string line;
@@ -146,7 +146,7 @@ Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::ch
     pollfd poll{ready_.get(), POLLIN, 0};
     const int ready = ::poll(&poll, 1, 200);
     progress.tick(ms_since(start));
-    if (Clock::now() - start > patience) return refuse("not ready after {} s; see {}", patience.count(), log_);
+    if (Clock::now() - start > timeout) return refuse("not ready after {} s; see {}", timeout.count(), log_);
     if (ready <= 0) continue;
     char piece[512];
     const ssize_t got = ::read(ready_.get(), piece, sizeof(piece));
@@ -164,8 +164,8 @@ std::string BackgroundDaemon::ending() {
   return fmt::format("{} {} before it was ready; see {}{}{}", daemon_name, how, log_, last.empty() ? "" : ": ", last);
 }
 
-Status BackgroundDaemon::wait_until_ready(const std::string& name, std::chrono::seconds patience) {
-  const Result<std::string> line = read_line(name, patience);
+Status BackgroundDaemon::wait_until_ready(const std::string& name, std::chrono::seconds timeout) {
+  const Result<std::string> line = read_line(name, timeout);
   if (line && *line == "ready") return {};
   if (line && line->empty()) return refuse("{}", ending());
   end_process(pid_);

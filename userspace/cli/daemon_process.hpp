@@ -35,13 +35,13 @@ class BackgroundDaemon {
                                                       const std::string& log);
 
   // Until it is ready. An Error has the daemon's own line, or says how it ended; the process is then gone.
-  [[nodiscard]] Status wait_until_ready(const std::string& name, std::chrono::seconds patience);
+  [[nodiscard]] Status wait_until_ready(const std::string& name, std::chrono::seconds timeout);
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
   BackgroundDaemon(pid_t pid, UniqueFd ready, std::string log)
       : pid_(pid), ready_(std::move(ready)), log_(std::move(log)) {}
-  [[nodiscard]] Result<std::string> read_line(const std::string& name, std::chrono::seconds patience);
+  [[nodiscard]] Result<std::string> read_line(const std::string& name, std::chrono::seconds timeout);
   [[nodiscard]] std::string ending();
 
   pid_t pid_;

@@ -1,4 +1,4 @@
-// document.hpp - a configuration file on its way to the daemon.
+// document.hpp - reads a configuration file and prints its faults.
 #pragma once
 
 #include <optional>

@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds stop_patience{60};
+constexpr std::chrono::seconds stop_timeout{60};
 constexpr int look_every_ms = 200;
 
 // A descriptor of the process stays its own when the number is used again. No glibc before 2.36 has a wrapper.
@@ -42,7 +42,7 @@ Status wait_until_gone(const UniqueFd& process, const Instance& instance) {
   const auto start = Clock::now();
   while (!is_gone(process, instance.socket)) {
     const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
-    if (waited > stop_patience) return refuse("{} still runs after {} s", instance.name, stop_patience.count());
+    if (waited > stop_timeout) return refuse("{} still runs after {} s", instance.name, stop_timeout.count());
     progress.tick(static_cast<std::uint64_t>(waited.count()));
   }
   return {};

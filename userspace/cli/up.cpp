@@ -15,7 +15,7 @@ namespace twinpath::cli {
 namespace {
 
 // Loading and verifying the programs takes seconds on a slow machine.
-constexpr std::chrono::seconds start_patience{120};
+constexpr std::chrono::seconds start_timeout{120};
 
 std::vector<std::string> arguments_for(const Global& global, const UpOptions& options) {
   std::error_code ignored;
@@ -38,7 +38,7 @@ int up_in_background(const Global& global, const std::string& program, std::vect
   arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd)});
   Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, arguments, log_path(name));
   if (!daemon) return failed(daemon.error());
-  if (Status ready = daemon->wait_until_ready(name, start_patience); !ready) return failed(ready.error());
+  if (Status ready = daemon->wait_until_ready(name, start_timeout); !ready) return failed(ready.error());
   const json waiting = asks_confirmation ? find_waiting(global, name) : json();
   json answer = {{"name", name}, {"pid", daemon->pid()}};
   if (!waiting.is_null()) answer["confirm"] = waiting;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "config/expansion.hpp"
+#include "config/number_fields.hpp"
 
 namespace twinpath {
 namespace {
@@ -147,10 +148,9 @@ void write_image(const TableImage& image, std::span<dp_zone_pair> zone_pairs, st
 }
 
 dp_timeouts ticks_of(const TimeoutsConfig& timeouts, std::uint32_t ticks_per_second) {
-  return {timeouts.tcp_syn_s * ticks_per_second,     timeouts.tcp_established_s * ticks_per_second,
-          timeouts.tcp_closing_s * ticks_per_second, timeouts.tcp_reset_s * ticks_per_second,
-          timeouts.udp_s * ticks_per_second,         timeouts.udp_stream_s * ticks_per_second,
-          timeouts.icmp_s * ticks_per_second,        timeouts.other_s * ticks_per_second};
+  dp_timeouts ticks{};
+  for (const TimeoutField& field : kTimeoutFields) ticks.*field.ticks = timeouts.*field.seconds * ticks_per_second;
+  return ticks;
 }
 
 }  // namespace twinpath

@@ -24,10 +24,11 @@ void read_instance_name(ObjectReader& root, std::string& name) {
     root.fault("name", *value, "must be 1 to 32 of A-Z a-z 0-9 _ -");
 }
 
-Config read_document(const json& document, FaultList& faults) {
+Config read_document(const json& document, std::string_view name, FaultList& faults) {
   Config config;
   ObjectReader root(document, "", faults);
   read_instance_name(root, config.name);
+  if (!name.empty()) config.name = name;
   read_ports(root, config);
   read_zones(root, config);
   read_rules(root, config);
@@ -46,7 +47,7 @@ Config read_document(const json& document, FaultList& faults) {
 
 }  // namespace
 
-tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text) {
+tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text, std::string_view name) {
   FaultList faults;
   const auto document = read_json(text, faults);
   if (!document) return tl::unexpected(faults.take());
@@ -54,7 +55,7 @@ tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text) {
     faults.add("", shown(*document) + ": the document must be an object");
     return tl::unexpected(faults.take());
   }
-  Config config = read_document(*document, faults);
+  Config config = read_document(*document, name, faults);
   if (!faults.empty()) return tl::unexpected(faults.take());
   config.source = text;
   return config;

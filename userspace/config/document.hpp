@@ -13,7 +13,9 @@
 
 namespace twinpath {
 
-[[nodiscard]] tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text);
+// `name`, unless empty, replaces the document's: defaults that contain the name (api.unix) contain this one. It is a
+// gateway's name (name.hpp).
+[[nodiscard]] tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text, std::string_view name = {});
 
 // The document in force, every default written out. Parsing it again yields the same Config (but for `source`).
 [[nodiscard]] nlohmann::json to_json(const Config& config);

@@ -22,7 +22,7 @@ struct Fault {
 // Collects every fault of a document. A hostile document cannot make it grow without end.
 class FaultList {
  public:
-  static constexpr std::size_t kLimit = 1000;  // more help nobody; one last line says that there are more
+  static constexpr std::size_t kLimit = 1000;  // faults; one more line says that there were others
 
   void add(std::string path, std::string text);
   [[nodiscard]] bool empty() const { return faults_.empty(); }

@@ -2,6 +2,7 @@
 
 #include "base/paths.hpp"
 #include "config/choices.hpp"
+#include "config/number_fields.hpp"
 #include "config/sections.hpp"
 
 namespace twinpath {
@@ -16,27 +17,11 @@ constexpr std::uint32_t kFramesMin = 1024;
 constexpr std::uint32_t kFramesMax = 1048576;  // 2 GiB at 2048 bytes
 
 void read_timeouts(ObjectReader& reader, TimeoutsConfig& timeouts) {
-  const auto seconds = [&](std::string_view key, std::uint32_t& target) {
-    reader.integer(key, target, 1, kTimeoutMax);
-  };
-  seconds("tcp_syn_s", timeouts.tcp_syn_s);
-  seconds("tcp_established_s", timeouts.tcp_established_s);
-  seconds("tcp_closing_s", timeouts.tcp_closing_s);
-  seconds("tcp_reset_s", timeouts.tcp_reset_s);
-  seconds("udp_s", timeouts.udp_s);
-  seconds("udp_stream_s", timeouts.udp_stream_s);
-  seconds("icmp_s", timeouts.icmp_s);
-  seconds("other_s", timeouts.other_s);
+  for (const TimeoutField& field : kTimeoutFields) reader.integer(field.key, timeouts.*field.seconds, 1, kTimeoutMax);
 }
 
 void read_budget(ObjectReader& reader, BudgetConfig& budget) {
-  const auto rate = [&](std::string_view key, std::uint32_t& target) { reader.integer(key, target, 0, kBudgetMax); };
-  rate("fragment", budget.fragment);
-  rate("ttl", budget.ttl);
-  rate("icmp_error", budget.icmp_error);
-  rate("host", budget.host);
-  rate("neighbour", budget.neighbour);
-  rate("held", budget.held);
+  for (const BudgetField& field : kBudgetFields) reader.integer(field.key, budget.*field.pps, 0, kBudgetMax);
 }
 
 void read_frames(ObjectReader& reader, EngineConfig& engine) {

@@ -1,6 +1,7 @@
 #include "base/protocol.hpp"
 #include "config/choices.hpp"
 #include "config/document.hpp"
+#include "config/number_fields.hpp"
 
 namespace twinpath {
 namespace {
@@ -61,37 +62,20 @@ json rule_json(const RuleConfig& rule) {
 }
 
 json flows_json(const FlowsConfig& flows) {
-  const TimeoutsConfig& timeouts = flows.timeouts;
-  return {{"max_pairs_v4", flows.max_pairs_v4},
-          {"max_pairs_v6", flows.max_pairs_v6},
-          {"half_open_share", flows.half_open_share},
-          {"pickup", word_of(kPickups, flows.pickup)},
-          {"pickup_grace_s", flows.pickup_grace_s},
-          {"timeouts",
-           {{"tcp_syn_s", timeouts.tcp_syn_s},
-            {"tcp_established_s", timeouts.tcp_established_s},
-            {"tcp_closing_s", timeouts.tcp_closing_s},
-            {"tcp_reset_s", timeouts.tcp_reset_s},
-            {"udp_s", timeouts.udp_s},
-            {"udp_stream_s", timeouts.udp_stream_s},
-            {"icmp_s", timeouts.icmp_s},
-            {"other_s", timeouts.other_s}}}};
+  json timeouts;
+  for (const TimeoutField& field : kTimeoutFields) timeouts[std::string(field.key)] = flows.timeouts.*field.seconds;
+  return {{"max_pairs_v4", flows.max_pairs_v4},       {"max_pairs_v6", flows.max_pairs_v6},
+          {"half_open_share", flows.half_open_share}, {"pickup", word_of(kPickups, flows.pickup)},
+          {"pickup_grace_s", flows.pickup_grace_s},   {"timeouts", std::move(timeouts)}};
 }
 
 json engine_json(const EngineConfig& engine) {
-  return {{"workers", engine.workers},
-          {"frames", engine.frames},
-          {"frame_bytes", engine.frame_bytes},
-          {"busy_poll", engine.busy_poll},
-          {"bursts", engine.bursts},
-          {"hold_per_neighbour", engine.hold_per_neighbour},
-          {"budget_pps",
-           {{"fragment", engine.budget_pps.fragment},
-            {"ttl", engine.budget_pps.ttl},
-            {"icmp_error", engine.budget_pps.icmp_error},
-            {"host", engine.budget_pps.host},
-            {"neighbour", engine.budget_pps.neighbour},
-            {"held", engine.budget_pps.held}}}};
+  json budget;
+  for (const BudgetField& field : kBudgetFields) budget[std::string(field.key)] = engine.budget_pps.*field.pps;
+  return {{"workers", engine.workers},         {"frames", engine.frames},
+          {"frame_bytes", engine.frame_bytes}, {"busy_poll", engine.busy_poll},
+          {"bursts", engine.bursts},           {"hold_per_neighbour", engine.hold_per_neighbour},
+          {"budget_pps", std::move(budget)}};
 }
 
 json api_json(const ApiConfig& api) {

@@ -19,9 +19,9 @@
 #include <iterator>
 
 #include "config/document.hpp"
+#include "control/life/clean_up.hpp"
 #include "control/life/control.hpp"
 #include "control/life/instance_lock.hpp"
-#include "engine/env.hpp"
 #include "kernel/host.hpp"
 #include "rest/server.hpp"
 
@@ -51,14 +51,13 @@ Result<Config> read_config(const Options& options) {
   std::ifstream file(options.config);
   if (!file) return fail(errno, "open {}", options.config);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  auto config = parse_config(text);
+  auto config = parse_config(text, options.name);
   if (!config) {
     std::string lines;
     for (const Fault& fault : config.error())
       lines += fmt::format("{}{}: {}", lines.empty() ? "" : "\n", options.config, fault.line());
     return refuse("{}", lines);
   }
-  if (!options.name.empty()) config->name = options.name;
   return std::move(*config);
 }
 

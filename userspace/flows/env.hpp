@@ -1,4 +1,4 @@
-// env.hpp - the shared flow verbs over flow tables and nothing else: for the scan, and for tests.
+// env.hpp - the shared flow verbs over flow tables and nothing else: for this folder, and for tests.
 //
 // The verbs take a `struct dp_env`. The engine's (env.hpp) holds every table; code that sees only flow tables uses this
 // one instead, under its own name, so that no program has two types of one name. A translation unit includes

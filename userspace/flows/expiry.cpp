@@ -22,9 +22,9 @@ constexpr std::size_t kPartnersAhead = 32;
 constexpr std::size_t kPortion = 65536;    // control lines that every pass reads, if there are so many: 2 ms
 constexpr std::size_t kFewChanges = 64;    // one in so many, or less: the others can wait for their turn
 constexpr std::uint32_t kNever = 1 << 30;  // ticks; of a bucket without pairs
-// Established TCP changes its state together with its flags. Two CPUs may still leave one without the other, so it is
-// looked at after so many times the shortest timeout.
-constexpr std::uint32_t kSettled = 4;
+// An assured TCP pair is looked at again after so many times the shortest timeout, although its flags change together
+// with its state: two CPUs can leave one without the other.
+constexpr std::uint32_t kAssuredLooks = 4;
 
 // Odd, so that no single word can change unseen; without a pattern, so that several hardly can.
 constexpr std::array<std::uint64_t, DP_FLOW_LANES / 2> kDigest{
@@ -146,11 +146,11 @@ class Pass {
       if (idle < bound)
         stays(note, control, bound - idle);
       else
-        ask_partner({static_cast<std::uint32_t>(number) * DP_FLOW_LANES + lane, control}, entry);
+        prefetch_partner({static_cast<std::uint32_t>(number) * DP_FLOW_LANES + lane, control}, entry);
     }
   }
 
-  void ask_partner(const Old& old, const typename Family::Entry& entry) {
+  void prefetch_partner(const Old& old, const typename Family::Entry& entry) {
     if (const auto* partner = Family::entry(&env_, DP_LOAD(&entry.partner))) __builtin_prefetch(partner);
     old_[old_count_++] = old;
     if (old_count_ == old_.size()) finish_old();
@@ -182,7 +182,7 @@ class Pass {
         dp_flow_timeout(&settings_.timeouts, protocol, state, DP_LOAD(&entry.link), DP_LOAD(&other->link));
     if (idle >= timeout) return 0;
     if (protocol != DP_PROTOCOL_TCP) return timeout - idle;
-    return std::min(timeout - idle, state == DP_FLOW_ASSURED ? kSettled * soonest_ : soonest_);
+    return std::min(timeout - idle, state == DP_FLOW_ASSURED ? kAssuredLooks * soonest_ : soonest_);
   }
 
   bool expire(const Old& old) {

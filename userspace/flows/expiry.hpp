@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "common/model/settings.h"
-#include "flows/scan.hpp"
+#include "flows/table_view.hpp"
 
 namespace twinpath {
 

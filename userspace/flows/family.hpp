@@ -1,12 +1,12 @@
 // family.hpp - the flow verbs of both families under one set of names, for code that works on either table.
 //
-// For the sources of this folder that walk a table (flows/scan.cpp, flows/expiry.cpp); nobody else includes it.
+// For the sources of this folder that walk a table (listing, recovery, expiry); nobody else includes it.
 #pragma once
 
 #include <span>
 
 #include "flows/env.hpp"
-#include "flows/scan.hpp"
+#include "flows/table_view.hpp"
 
 namespace twinpath::flow_detail {
 

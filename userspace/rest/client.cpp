@@ -40,7 +40,7 @@ bool is_unreserved(char c) {
 
 struct Client::Parts {
   std::string path;
-  std::chrono::milliseconds patience;
+  std::chrono::milliseconds timeout;
   asio::io_context context;
   std::optional<Stream> stream;
   beast::flat_buffer buffer;
@@ -69,7 +69,7 @@ struct Client::Parts {
     http::response_parser<http::string_body> parser;
     parser.body_limit(boost::none);
     if (message.method() == http::verb::head) parser.skip(true);
-    stream->expires_after(patience);
+    stream->expires_after(timeout);
     // A refusal may come before the body was taken, so a failed write still leads to a read.
     http::async_write(*stream, message, [&](error_code write_error, std::size_t) {
       http::async_read(*stream, buffer, parser, [&, write_error](error_code error, std::size_t) {
@@ -87,9 +87,9 @@ struct Client::Parts {
   }
 };
 
-Client::Client(std::string socket_path, std::chrono::milliseconds patience) : parts_(std::make_unique<Parts>()) {
+Client::Client(std::string socket_path, std::chrono::milliseconds timeout) : parts_(std::make_unique<Parts>()) {
   parts_->path = std::move(socket_path);
-  parts_->patience = patience;
+  parts_->timeout = timeout;
 }
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
@@ -104,7 +104,7 @@ Result<Reply> Client::request(std::string_view method, std::string_view target, 
   // The server may have closed an idle connection; it has then not seen the request.
   if (reused && error == http::error::end_of_stream && !parts_->connect()) error = parts_->exchange(message, answer);
   if (error == beast::error::timeout)
-    return refuse("{} gave no answer within {} s", parts_->path, parts_->patience.count() / 1000.0);
+    return refuse("{} gave no answer within {} s", parts_->path, parts_->timeout.count() / 1000.0);
   if (error) return refuse("{} {} at {}: {}", method, target, parts_->path, error.message());
   const beast::string_view type = answer[http::field::content_type];
   return Reply{answer.result_int(), std::string(type), std::move(answer.body())};

@@ -20,8 +20,8 @@ struct Reply {
 
 class Client {
  public:
-  // `patience` is for one request as a whole. Nothing is opened before the first request.
-  explicit Client(std::string socket_path, std::chrono::milliseconds patience = std::chrono::seconds{60});
+  // `timeout` is for one request as a whole. Nothing is opened before the first request.
+  explicit Client(std::string socket_path, std::chrono::milliseconds timeout = std::chrono::seconds{60});
   ~Client();
   Client(Client&&) noexcept;
 

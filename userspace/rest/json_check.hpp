@@ -10,7 +10,7 @@
 
 namespace twinpath::rest {
 
-// Far deeper than any document needs, far shallower than what readers that recurse can stand.
+// Nesting above this is refused: a recursive reader could run out of stack. Documents need less than ten levels.
 inline constexpr std::size_t json_depth_max = 64;
 
 struct JsonFault {

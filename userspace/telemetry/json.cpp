@@ -80,6 +80,13 @@ json engine_json(const EngineSnapshot& engine) {
           {"held", engine.held},         {"holding", engine.holding},         {"dropped", engine.dropped}};
 }
 
+json confirm_json(const ConfirmSnapshot& confirm) {
+  if (!confirm.waiting) return {{"waiting", false}};
+  return {{"waiting", true},
+          {"seconds_left", confirm.seconds_left},
+          {"undo", confirm.undo == UndoSnapshot::rollback ? "rollback" : "down"}};
+}
+
 json reason_json(const ReasonSnapshot& counted) {
   const ReasonText& text = kReasons[counted.reason];
   return {{"reason", text.name},
@@ -106,7 +113,8 @@ json status_json(const StatusSnapshot& status) {
           {"ports", std::move(ports)},
           {"ledger", ledger_json(status.ledger)},
           {"flows", {{"v4", flow_table_json(status.flows4)}, {"v6", flow_table_json(status.flows6)}}},
-          {"engine", engine_json(status.engine)}};
+          {"engine", engine_json(status.engine)},
+          {"confirm", confirm_json(status.confirm)}};
 }
 
 json ports_json(std::span<const PortSnapshot> ports) {
@@ -167,6 +175,14 @@ json engines_json(const EngineSnapshot& engine, std::span<const ReasonSnapshot> 
   }
   entry["ledger"] = ledger_json(ledger);
   return json::array({std::move(entry)});
+}
+
+json policy_changes_json(const PolicyDiff& changes) {
+  return {{"added", changes.added},
+          {"removed", changes.removed},
+          {"changed", changes.changed},
+          {"reordered", changes.reordered},
+          {"defaults", changes.defaults}};
 }
 
 }  // namespace twinpath

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "config/diff.hpp"
 #include "telemetry/snapshot.hpp"
 
 namespace twinpath {
@@ -22,5 +23,8 @@ namespace twinpath {
 // The one engine as a list: its counters, packets by steer reason, and the frames.
 [[nodiscard]] nlohmann::json engines_json(const EngineSnapshot& engine, std::span<const ReasonSnapshot> reasons,
                                           const LedgerSnapshot& ledger);
+
+// What a reload changes in the rules and defaults.
+[[nodiscard]] nlohmann::json policy_changes_json(const PolicyDiff& changes);
 
 }  // namespace twinpath

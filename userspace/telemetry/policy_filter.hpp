@@ -4,7 +4,7 @@
 #include <string>
 
 #include "config/compile.hpp"
-#include "flows/scan.hpp"
+#include "flows/listing.hpp"
 #include "rest/gateway.hpp"
 
 namespace twinpath {

@@ -8,7 +8,7 @@
 
 #include "base/flow_names.hpp"
 #include "common/model/next_hop.h"
-#include "flows/scan.hpp"
+#include "flows/listing.hpp"
 
 namespace twinpath {
 

@@ -1,6 +1,6 @@
 // snapshot.hpp - what a gateway reports about itself, as values taken at one moment.
 //
-// Writer   control fills the structs from live state (control/life/snapshots.hpp).
+// Writer   control fills the structs from live state (control/answers/snapshots.hpp).
 // Reader   json.hpp and prometheus.hpp render them. Neither reads live state, so both show the same numbers.
 // Units    dp_counter: packets, and bytes of whole frames.
 #pragma once
@@ -99,6 +99,15 @@ struct EngineSnapshot {
   std::uint64_t dropped = 0;
 };
 
+// How a configuration that is not confirmed will be undone.
+enum class UndoSnapshot { rollback, down };
+
+struct ConfirmSnapshot {
+  bool waiting = false;
+  std::uint32_t seconds_left = 0;
+  UndoSnapshot undo = UndoSnapshot::rollback;
+};
+
 struct StatusSnapshot {
   std::string name;
   std::string version;
@@ -113,6 +122,7 @@ struct StatusSnapshot {
   FlowTableSnapshot flows4;
   FlowTableSnapshot flows6;
   EngineSnapshot engine;
+  ConfirmSnapshot confirm;
 };
 
 struct MetricsSnapshot {

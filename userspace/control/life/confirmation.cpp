@@ -31,9 +31,4 @@ std::uint32_t Confirmation::seconds_left() const {
   return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(left).count());
 }
 
-nlohmann::json Confirmation::report() const {
-  if (!waiting()) return {{"waiting", false}};
-  return {{"waiting", true}, {"seconds_left", seconds_left()}, {"undo", pending_->before ? "rollback" : "down"}};
-}
-
 }  // namespace twinpath

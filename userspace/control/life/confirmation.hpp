@@ -4,7 +4,7 @@
 // Limit    One change at a time. It stops waiting by end(), or when its time is up: then `on_timeout` is called once
 //          with it.
 // Clock    Steady: setting the host's time makes the limit neither shorter nor longer.
-// Owner    Keeps the previous configuration; the caller undoes the change (control_commit_confirm.cpp).
+// Owner    CommitConfirm, which undoes the change. This object keeps the previous configuration until then.
 // Thread   The io_context's.
 #pragma once
 
@@ -12,7 +12,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "config/config.hpp"
@@ -36,8 +35,8 @@ class Confirmation {
   [[nodiscard]] bool waiting() const { return pending_.has_value(); }
   // Rounded up; 0 when no change waits.
   [[nodiscard]] std::uint32_t seconds_left() const;
-  // {"waiting": false}, or {"waiting": true, "seconds_left": N, "undo": "down" | "rollback"}.
-  [[nodiscard]] nlohmann::json report() const;
+  // The change that waits; absent: none does.
+  [[nodiscard]] const std::optional<PendingChange>& pending() const { return pending_; }
 
  private:
   boost::asio::steady_timer timer_;

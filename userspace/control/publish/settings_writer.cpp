@@ -4,6 +4,7 @@
 #include <random>
 
 #include "config/compile.hpp"
+#include "config/number_fields.hpp"
 #include "kernel/tables.hpp"
 
 namespace twinpath {
@@ -22,24 +23,12 @@ std::uint64_t random_seed() {
 }
 
 void store_timeouts(dp_timeouts& to, const dp_timeouts& from) {
-  store(to.tcp_syn, from.tcp_syn);
-  store(to.tcp_established, from.tcp_established);
-  store(to.tcp_closing, from.tcp_closing);
-  store(to.tcp_reset, from.tcp_reset);
-  store(to.udp, from.udp);
-  store(to.udp_stream, from.udp_stream);
-  store(to.icmp, from.icmp);
-  store(to.other, from.other);
+  for (const TimeoutField& field : kTimeoutFields) store(to.*field.ticks, from.*field.ticks);
 }
 
 void store_budgets(dp_settings& settings, const BudgetConfig& budget) {
-  store(settings.budget[DP_BUDGET_FRAGMENT], budget.fragment);
-  store(settings.budget[DP_BUDGET_TTL], budget.ttl);
-  store(settings.budget[DP_BUDGET_ICMP_ERROR], budget.icmp_error);
-  store(settings.budget[DP_BUDGET_HOST], budget.host);
+  for (const BudgetField& field : kBudgetFields) store(settings.budget[field.kind], budget.*field.pps);
   store(settings.budget[DP_BUDGET_LINK], budget.host);
-  store(settings.budget[DP_BUDGET_NEIGHBOUR], budget.neighbour);
-  store(settings.budget[DP_BUDGET_HELD], budget.held);
 }
 
 void store_shape(dp_table_shape& shape, std::uint32_t max_pairs) {

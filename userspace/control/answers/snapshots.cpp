@@ -1,4 +1,4 @@
-#include "control/life/snapshots.hpp"
+#include "control/answers/snapshots.hpp"
 
 #include <sys/utsname.h>
 
@@ -71,7 +71,8 @@ StatusSnapshot take_status(const SnapshotSources& sources) {
                      .ledger = take_ledger(sources),
                      .flows4 = flow_table_of(sources.pairs4, settings.v4, settings),
                      .flows6 = flow_table_of(sources.pairs6, settings.v6, settings),
-                     .engine = take_engine(sources)};
+                     .engine = take_engine(sources),
+                     .confirm = sources.confirm};
   for (const Port& port : sources.ports.ports()) out.ports.push_back(port_of(port, sources.driver));
   return out;
 }

@@ -27,6 +27,7 @@ struct SnapshotSources {
   const Engine& engine;
   const ExpiryCounts& pairs4;
   const ExpiryCounts& pairs6;
+  ConfirmSnapshot confirm;
   std::string netns;
   std::chrono::seconds uptime;
 };

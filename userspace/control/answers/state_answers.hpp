@@ -1,0 +1,45 @@
+// state_answers.hpp - what the gateway says about itself: takes snapshots (snapshots.hpp) and has them rendered
+// (telemetry/). Reads, and changes nothing.
+//
+// Thread   the control thread's.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "control/answers/snapshots.hpp"
+#include "control/life/commit_confirm.hpp"
+#include "control/life/datapath.hpp"
+#include "control/life/expiry_timer.hpp"
+#include "control/life/running.hpp"
+
+namespace twinpath {
+
+class StateAnswers {
+ public:
+  struct Parts {
+    const Running& running;
+    Datapath& datapath;
+    const ExpiryTimer& expiry;
+    const CommitConfirm& confirm;
+  };
+  explicit StateAnswers(const Parts& parts) : parts_(parts) {}
+
+  [[nodiscard]] nlohmann::json status() const;
+  [[nodiscard]] nlohmann::json ports() const;
+  [[nodiscard]] nlohmann::json zones() const;
+  [[nodiscard]] nlohmann::json rules() const;
+  [[nodiscard]] nlohmann::json drops() const;
+  [[nodiscard]] nlohmann::json steered() const;
+  [[nodiscard]] nlohmann::json engines() const;
+  [[nodiscard]] std::string metrics() const;
+
+ private:
+  [[nodiscard]] SnapshotSources sources() const;
+
+  Parts parts_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace twinpath

@@ -1,0 +1,49 @@
+#include "control/life/start_plan.hpp"
+
+#include <unistd.h>
+
+#include "base/paths.hpp"
+#include "control/ports/port_plan.hpp"
+#include "kernel/pins.hpp"
+
+namespace twinpath {
+
+Result<Journal> continue_journal(std::optional<Journal> saved, bool adopting, const Config& config,
+                                 const std::string& netns) {
+  if (adopting && !saved)
+    return refuse("a datapath of this name is forwarding, but {} is gone: run \"twinpath -n {} down\" first",
+                  journal_path(config.name), config.name);
+  if (adopting && saved->netns != netns)
+    return refuse(
+        "a datapath of this name is forwarding in network namespace \"{}\", not in \"{}\": give --netns, or run "
+        "\"twinpath -n {} down\" first",
+        saved->netns, netns, config.name);
+  Journal journal = saved ? std::move(*saved) : Journal{};
+  if (!adopting) journal.confirmed = nullptr;  // no longer in force, so nothing can be rolled back to it
+  journal.name = config.name;
+  journal.netns = netns;
+  journal.socket = config.api.unix_path;
+  journal.pid = ::getpid();
+  return journal;
+}
+
+Result<StartPlan> plan_start(const Config& config, const std::string& netns) {
+  StartPlan plan;
+  plan.pins = pin_directory(kBpfFs, config.name);
+  plan.adopting = !pinned_devices(plan.pins).empty();
+  auto saved = load_journal(config.name);
+  if (!saved) return pass_on(std::move(saved.error()));
+  auto journal = continue_journal(std::move(*saved), plan.adopting, config, netns);
+  if (!journal) return pass_on(std::move(journal.error()));
+  auto image = compile(config, journal->numbers);
+  if (!image) return pass_on(std::move(image.error()));
+  plan.reassigned_zones = find_reassigned_zones(journal->numbers, image->numbers);
+  journal->numbers = image->numbers;
+  auto ports = PortSet::survey(config, *image, plan.pins);
+  if (!ports) return pass_on(std::move(ports.error()));
+  plan.ports = std::move(*ports);
+  plan.running = {config, std::move(*image), std::move(*journal)};
+  return plan;
+}
+
+}  // namespace twinpath

@@ -1,0 +1,35 @@
+// start_plan.hpp - what a start is refused for without any change to the host: the journal of an earlier daemon, the tables
+// of the document, the devices. A reload has the same in publish/reload_plan.hpp.
+//
+// Adoption  When a datapath of the same name is forwarding already, the start goes on with its pins and its journal: the
+//           journal says which zone, port and rule each number in the tables means, and which changes to the host have to
+//           be undone.
+// Thread    the control thread's, in the gateway's network namespace.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/life/running.hpp"
+#include "control/ports/port_set.hpp"
+
+namespace twinpath {
+
+struct StartPlan {
+  Running running;
+  PortSet ports;  // surveyed; none is open
+  std::string pins;
+  bool adopting = false;                       // pins of this name hold links: a datapath is forwarding
+  std::vector<std::uint8_t> reassigned_zones;  // zone numbers that mean another zone in the adopted tables
+};
+
+[[nodiscard]] Result<StartPlan> plan_start(const Config& config, const std::string& netns);
+
+// The journal that the new daemon continues. Refused when a datapath is to be adopted whose journal is missing, or was
+// written in another network namespace.
+[[nodiscard]] Result<Journal> continue_journal(std::optional<Journal> saved, bool adopting, const Config& config,
+                                               const std::string& netns);
+
+}  // namespace twinpath
