@@ -16,7 +16,7 @@ constexpr Where kEngine{engine_owner(0), Place::engine};
 constexpr Where kFill{socket_owner(1, 0), Place::fill};
 constexpr Where kTx{socket_owner(2, 0), Place::tx};
 
-// The same account, kept as a person would: one map, everything counted anew each time.
+// The slow twin of the ledger: one map of frames, counted anew for each question.
 struct Twin {
   std::map<std::uint32_t, Where> frames;
 
