@@ -64,7 +64,7 @@ TEST_CASE("no stage is near a limit of the verifier") {
   }
 }
 
-TEST_CASE("the longest way of a packet through the stages is within 60 % of the tail calls") {
+TEST_CASE("the longest path of a packet through the stages is within 60 % of the tail calls") {
   // odd, known, new, install; after each lost race known, new, install again; send
   constexpr std::uint32_t kWay = 1 + 3 * DP_DECIDE_LOOKS + 1;
   CHECK(kWay <= kShare * kTailCalls);

@@ -152,7 +152,7 @@ class Bridge {
     }
     return true;
   }
-  // Nothing waits, nothing is on its way.
+  // Nothing waits, and no frame is in a TX ring.
   bool drain() {
     return run_until([&, quiet = 0]() mutable {
       quiet = step() == 0 && driver_.ledger().count(Place::tx) == 0 ? quiet + 1 : 0;
@@ -269,7 +269,7 @@ TEST_CASE("200000 packets are forwarded, each once and whole, and every frame is
   CHECK(driver->ledger().count(Place::engine) == 0);
 }
 
-TEST_CASE("under overload packets are lost by name only, and the account still adds up") {
+TEST_CASE("under overload every lost packet is counted under a reason, and the ledger adds up") {
   if (!test::require_root()) return;
   Lab lab;
   auto driver = make_bridge(lab);
@@ -425,7 +425,7 @@ TEST_CASE("a queue that somebody else holds is refused in bounded time, and no f
   CHECK(second->ledger().check());
 }
 
-TEST_CASE("zero-copy on a device that cannot becomes copy, with the reason told") {
+TEST_CASE("zero-copy on a device without it becomes copy, and the reason is reported") {
   if (!test::require_root()) return;
   Lab lab;
   auto driver = make_driver();
@@ -455,7 +455,7 @@ TEST_CASE("ports can be removed and added while others go on") {
   CHECK(driver->ledger().check());
 }
 
-TEST_CASE("what was on its way out of a port that is removed counts as come back, for whoever waits for it") {
+TEST_CASE("frames in flight on a removed port count as completed, so that nobody waits for them") {
   if (!test::require_root()) return;
   Lab lab;
   auto driver = make_driver();

@@ -151,7 +151,7 @@ TEST_CASE("only the originator's acknowledgement of the right number makes a TCP
   CHECK(state_of(lab, 5000) == "assured");
 }
 
-TEST_CASE("a flood of new flows, several times the table, takes no assured flow's place") {
+TEST_CASE("a flood of new flows, several times the table, evicts no assured flow") {
   if (!require_root()) return;
   const char* number = std::getenv("TWINPATH_TEST_ASSURED");
   const auto count = static_cast<std::uint32_t>(number == nullptr ? 20000 : std::atoi(number));

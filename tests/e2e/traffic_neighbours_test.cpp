@@ -138,7 +138,7 @@ TEST_CASE("a flood of one flow towards an unresolved neighbour uses up the budge
   CHECK(eventually([&] { return has_flow_to(lab, address(kStrangers[0], 1)); }));
 }
 
-TEST_CASE("neighbours that nobody is take no next hop away for good, however many are tried") {
+TEST_CASE("addresses without a host take no next hop for good, however many are tried") {
   if (!require_root()) return;
   const char* number = std::getenv("TWINPATH_TEST_STRANGERS");
   const int strangers = number != nullptr ? std::atoi(number) : 0;

@@ -43,7 +43,7 @@ std::optional<std::string> first_fault(const std::string& object) {
 
 }  // namespace
 
-TEST_CASE("a fault in the protocol of installation shows when two see a flow at the same moment") {
+TEST_CASE("a fault in the installation protocol shows when two datapaths install one flow at the same moment") {
   if (!require_root()) return;
   if (std::thread::hardware_concurrency() < 2) {
     fmt::print("SKIPPED: needs two CPUs\n");

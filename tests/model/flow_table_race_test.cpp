@@ -56,7 +56,8 @@ void race(std::uint32_t sets, Check check) {
 
 }  // namespace
 
-TEST_CASE("two that see a new flow at the same moment give it one pair, and every packet is sent or counted") {
+TEST_CASE(
+    "two datapaths that decide a new flow at the same moment install one pair, and every packet is sent or counted") {
   if (!may_race()) return;
   TestNamespace{"race"}.inside([] {
     race(kRoomySets, [](const RaceResult& result) {
@@ -68,7 +69,7 @@ TEST_CASE("two that see a new flow at the same moment give it one pair, and ever
   });
 }
 
-TEST_CASE("the same in a table that must make room all the time") {
+TEST_CASE("the same in a table in which new flows evict others all the time") {
   if (!may_race()) return;
   TestNamespace{"race"}.inside([] {
     race(kCrowdedSets, [](const RaceResult& result) {

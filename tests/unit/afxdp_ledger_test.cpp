@@ -17,7 +17,7 @@ constexpr Owner kSocket = 1, kOther = 2;
 constexpr Where kFill{kSocket, Place::fill};
 constexpr Where kTx{kOther, Place::tx};
 
-// The same account, kept as a person would: one map, everything counted anew each time.
+// The slow twin of the ledger: one map of frames, counted anew for each question.
 struct Twin {
   std::map<std::uint32_t, Where> frames;
 

@@ -167,7 +167,7 @@ TEST_CASE("a datagram is forgotten after its lifetime, and a full table replaces
   CHECK(kept.admit(part(0, 16, true, 1), kLifetime + 7).fate == FragmentFate::fits);  // was the oldest
 }
 
-// --- cutting ---------------------------------------------------------------------------------------------------
+// --- fragmenting ------------------------------------------------------------------------------------------------
 
 namespace {
 

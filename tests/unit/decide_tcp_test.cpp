@@ -1,4 +1,4 @@
-// decide_tcp_test.cpp - a TCP conversation through the whole decision, packet by packet, and what a RST that may be anybody's
+// decide_tcp_test.cpp - a TCP conversation through the whole decision, packet by packet, and what a RST from an unknown sender
 // does to its flow.
 //
 // Source of the expectations: the design's life of a flow; RFC 9293, 5961.
@@ -57,7 +57,7 @@ class Conversation {
 
 }  // namespace
 
-TEST_CASE("a blind RST in the handshake cuts nobody, wherever in it it comes") {
+TEST_CASE("a blind RST at any step of the handshake ends no flow") {
   using namespace tcp;
   for (int at = 0; at < 3; ++at) {
     for (const bool from_client : {true, false}) {
@@ -85,7 +85,7 @@ TEST_CASE("a blind RST in the handshake cuts nobody, wherever in it it comes") {
   }
 }
 
-TEST_CASE("talk after a RST does not make a half-open flow assured without the right acknowledgement") {
+TEST_CASE("packets after a RST do not make a half-open flow assured without the right acknowledgement") {
   using namespace tcp;
   Conversation flow;
   flow.client(kSyn, 100, 0);

@@ -17,7 +17,7 @@ bool plain_word(std::string_view key) {
   });
 }
 
-// Levenshtein's distance with one row. Words are cut first: both sides may come from a hostile document.
+// Levenshtein's distance with one row. Words are shortened first: both sides may come from a hostile document.
 std::size_t distance(std::string_view a, std::string_view b) {
   a = a.substr(0, kShownCharacters);
   b = b.substr(0, kShownCharacters);

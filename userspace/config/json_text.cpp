@@ -24,7 +24,7 @@ std::string place_of(std::string_view text, std::size_t position) {
   return fmt::format("line {}, column {}", line, std::max<std::size_t>(before.size() - start, 1));
 }
 
-// What a person wants of the library's message: without its tag and the token so far cut to a readable piece.
+// The library's message without its tag, and with the last token shortened.
 std::string reason_of(std::string_view message) {
   message.remove_prefix(std::min(message.find("] ") + 2, message.size()));  // "[json.exception.parse_error.101] "
   const std::string_view marker = " - ";

@@ -189,7 +189,7 @@ RuleConfig read_rule(const json& value, const std::string& path, std::size_t ind
   return rule;
 }
 
-// Names written and names made up ("rule-3") share one space.
+// A rule's own name must also differ from the default names of others ("rule-3").
 void refuse_twin_rules(const std::vector<RuleConfig>& rules, FaultList& faults) {
   std::map<std::string_view, std::size_t> first;
   for (std::size_t i = 0; i < rules.size(); ++i) {

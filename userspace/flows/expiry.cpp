@@ -13,20 +13,22 @@ namespace {
 using namespace flow_detail;
 using Note = FlowExpiry::Note;
 
-// Lines are prefetched, to hide cache misses: control lines so many buckets before they are finished, entries of
-// those to look at so many buckets later, and partners of pairs that may be too old so many pairs before.
+// Prefetch distances, in buckets: control lines are requested kLinesAhead before they are finished; entries of buckets that
+// are to be looked at, kLooksBehind later. In pairs: partners of pairs that may be too old, kPartnersAhead before.
 constexpr std::size_t kLinesAhead = 24;
 constexpr std::size_t kLooksBehind = 20;
 constexpr std::size_t kPartnersAhead = 32;
 
-constexpr std::size_t kPortion = 65536;    // control lines that every pass reads, if there are so many: 2 ms
-constexpr std::size_t kFewChanges = 64;    // one in so many, or less: the others can wait for their turn
+constexpr std::size_t kPortion = 65536;  // control lines that every pass reads, if there are so many: 2 ms
+constexpr std::size_t kFewChanges =
+    64;  // changed buckets of a portion above which the whole table is read: one in so many
 constexpr std::uint32_t kNever = 1 << 30;  // ticks; of a bucket without pairs
 // An assured TCP pair is looked at again after so many times the shortest timeout, although its flags change together
 // with its state: two CPUs can leave one without the other.
 constexpr std::uint32_t kAssuredLooks = 4;
 
-// Odd, so that no single word can change unseen; without a pattern, so that several hardly can.
+// Factors of the digest. They are odd, so that a change of one word always changes the digest, and without a pattern, so
+// that changes of several words rarely cancel each other.
 constexpr std::array<std::uint64_t, DP_FLOW_LANES / 2> kDigest{
     0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93,
     0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3};

@@ -15,7 +15,7 @@ using nlohmann::json;
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
-// The filters come first, so that what removes pairs allows them and not the paging keys.
+// The filters stand first: DELETE allows these alone, GET the paging keys behind them as well.
 constexpr std::array policy_keys{
     QueryKey{"zone", Key::zone, "zone the flow's first packet came from"},
     QueryKey{"source", Key::source, "source address of the flow's first packet"},
@@ -210,7 +210,7 @@ Response wrong_method(const Request& request, std::string allow) {
   return response;
 }
 
-// curl names a form when it is told nothing: that says nothing about the body, so it is let through to the JSON check.
+// application/x-www-form-urlencoded is what curl sends unless told otherwise: such a body goes on to the JSON check.
 bool may_be_json(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (!type.empty() && type.back() == ' ') type.pop_back();
@@ -225,7 +225,7 @@ std::optional<Response> fault_of_body(const Route& route, const Request& request
     return error_response(415, "not_json",
                           fmt::format("the body is {}; allowed: application/json", request.content_type));
   const std::optional<JsonFault> fault = check_json(request.body);
-  if (!fault) return std::nullopt;  // what else is wrong with it, the gateway says
+  if (!fault) return std::nullopt;  // faults of the content are found by the gateway
   return error_response(400, "bad_json",
                         fmt::format("line {}, column {}: {}", fault->line, fault->column, fault->text));
 }
