@@ -21,8 +21,8 @@
  *   dp_flow_key_of4(packet, key)      what this packet is searched by
  *   dp_flow_hash4(key, seed)          64 bits of it
  *   dp_flow_find4(env, key, view)     1 and a whole copy when a usable half is found
- *   dp_flow_find_steady4(env, key, view, entry)
- *                                     for the plain hit: without the partner; `entry` is for counting
+ *   dp_flow_locate4(env, words, found)
+ *                                     for the plain hit, which copies what it needs by itself (decide/hit.h)
  *   dp_flow_count4(env, slot, entry, packets, bytes, now)
  *                                     so many packets more. An entry recycled since the search gets them
  */
@@ -59,6 +59,8 @@ enum {
 
 /* Table words are compared and swapped in 64 bits whatever fields they hold. */
 typedef __u64 __attribute__((may_alias)) dp_flow_word;
+/* Both ports of a half. */
+typedef __u32 __attribute__((may_alias)) dp_flow_ports_word;
 
 /* What a writer looks for in one set while it makes room. */
 struct dp_flow_claim {

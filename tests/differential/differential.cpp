@@ -152,15 +152,19 @@ void Differential::copy_tables() {
 std::uint32_t Differential::tick_of(const Step& step, const struct dp_hit& hit) const {
   if (step.hit == DP_HIT_USER && step.kernel.metadata) return step.kernel.metadata->tick;
   if (step.hit != DP_HIT_FORWARD) return kernel_.scratch().now;
-  const std::uint32_t bucket = hit.view.slot / DP_FLOW_LANES, lane = hit.view.slot % DP_FLOW_LANES;
+  const std::uint32_t bucket = hit.slot / DP_FLOW_LANES, lane = hit.slot % DP_FLOW_LANES;
   return hit.family == DP_FAMILY_V4 ? kernel_.flows4[bucket].entry[lane].seen : kernel_.flows6[bucket].entry[lane].seen;
 }
 
 Differential::Step Differential::step() {
-  Step step{.generated = generator_.next(), .kernel = {}, .twin = {}, .events = {}};
+  Step step{.generated = generator_.next(), .kernel = {}, .twin = {}, .events = {}, .frame_of_hit = {}};
   const Arrival& arrival = step.generated.arrival;
   struct dp_hit hit {};
   step.hit = twin_.hits(arrival, hit);
+  if (step.hit == DP_HIT_FORWARD) {
+    step.frame_of_hit = TwinSide::frame_of_hit(hit, arrival);
+    seen_.translated_hits += hit.link & DP_FLOW_REWRITE ? 1 : 0;
+  }
   step.kernel = kernel_.run(arrival);
   step.events = kernel_.take_events();
   step.twin = twin_.run(arrival, tick_of(step, hit), step.hit);
@@ -198,6 +202,7 @@ std::string Differential::outcome_difference(const Step& step) const {
     return "metadata: " + bytes_that_differ(&*kernel.metadata, &*twin.metadata, sizeof(dp_metadata));
   if (kernel.frame.size() != twin.frame.size())
     return fmt::format("frame of {} bytes, twin's of {}", kernel.frame.size(), twin.frame.size());
+  if (step.hit == DP_HIT_FORWARD && step.frame_of_hit != twin.frame) return "the short way writes another frame in C++";
   if (kernel.frame == twin.frame) return {};
   return "frame: " + bytes_that_differ(kernel.frame.data(), twin.frame.data(), kernel.frame.size());
 }

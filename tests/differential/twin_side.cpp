@@ -61,14 +61,24 @@ dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   const dp_port& port = env_.ports[port_of(arrival.ifindex)];
   const std::uint8_t* frame = arrival.frame.data();
   const std::uint8_t* end = frame + arrival.frame.size();
-  dp_packet packet{};
+  const auto size = static_cast<__u32>(arrival.frame.size());
   absent_ = false;
   if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return DP_HIT_NOT;
-  if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return DP_HIT_NOT;
-  packet.zone = port.zone;
-  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, &packet, &hit);
+  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, frame, end, size, &port, &hit);
+  if (verdict == DP_HIT_ODD) return DP_HIT_NOT;
+  dp_packet packet{};
+  if (verdict != DP_HIT_NOT && !dp_parse_plain(frame, end, size, port.mac, &packet))
+    throw std::logic_error("the short way has read a frame that is not plain");
   absent_ = verdict == DP_HIT_ABSENT;
   return absent_ ? DP_HIT_NOT : verdict;
+}
+
+Bytes TwinSide::frame_of_hit(const struct dp_hit& hit, const Arrival& arrival) {
+  Bytes frame = arrival.frame;
+  std::uint8_t* end = frame.data() + frame.size();
+  const int written =
+      hit.family == DP_FAMILY_V4 ? dp_hit4_forward(frame.data(), end, &hit) : dp_hit6_forward(frame.data(), end, &hit);
+  return written ? frame : Bytes{};
 }
 
 bool TwinSide::host_waits_for(const dp_packet& packet) const {

@@ -53,6 +53,8 @@ class TwinSide {
 
   // Would the kernel's short way take it? Changes nothing. `hit` then says in which entry the kernel notes the tick.
   dp_hit_verdict hits(const Arrival& arrival, struct dp_hit& hit);
+  // The frame that the short way writes.
+  [[nodiscard]] static Bytes frame_of_hit(const struct dp_hit& hit, const Arrival& arrival);
   Outcome run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit);
 
   [[nodiscard]] const dp_context& context() const { return slow_; }
