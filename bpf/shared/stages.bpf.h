@@ -99,6 +99,17 @@ DP_INLINE int send_hit(__u32 number, __u32 bytes, const struct dp_hit *hit)
 	return action;
 }
 
+/* A packet of a live flow that is no plain hit: the half that was found needs no other search. */
+DP_INLINE void leave_found(const struct dp_hit *hit)
+{
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx)
+		return;
+	ctx->view.slot = hit->slot;
+	ctx->view.control = hit->control;
+}
+
 /* Answers of take_hit4 and take_hit6 beside a program's result, which is never negative: a verdict that leaves the frame
  * unchanged, for the stages to come. */
 #define NOT_PLAIN(verdict) (-1 - (int)(verdict))
@@ -113,7 +124,11 @@ DP_INLINE int take_hit4(struct shell_frame *frame, __u32 number, const struct dp
 
 	if (verdict == DP_HIT_FORWARD)
 		return dp_hit4_forward(data, end, &hit) ? send_hit(number, bytes, &hit) : SHELL_BROKEN;
-	return verdict == DP_HIT_USER ? steer_hit(frame, number, DP_HIT4_L4, &hit) : NOT_PLAIN(verdict);
+	if (verdict == DP_HIT_USER)
+		return steer_hit(frame, number, DP_HIT4_L4, &hit);
+	if (verdict == DP_HIT_FOUND)
+		leave_found(&hit);
+	return NOT_PLAIN(verdict);
 }
 
 DP_INLINE int take_hit6(struct shell_frame *frame, __u32 number, const struct dp_port *port)
@@ -125,7 +140,11 @@ DP_INLINE int take_hit6(struct shell_frame *frame, __u32 number, const struct dp
 
 	if (verdict == DP_HIT_FORWARD)
 		return dp_hit6_forward(data, end, &hit) ? send_hit(number, bytes, &hit) : SHELL_BROKEN;
-	return verdict == DP_HIT_USER ? steer_hit(frame, number, DP_HIT6_L4, &hit) : NOT_PLAIN(verdict);
+	if (verdict == DP_HIT_USER)
+		return steer_hit(frame, number, DP_HIT6_L4, &hit);
+	if (verdict == DP_HIT_FOUND)
+		leave_found(&hit);
+	return NOT_PLAIN(verdict);
 }
 
 /* Leaves the facts of a frame that is no plain hit to the next stage: 1 when done. */
@@ -144,6 +163,8 @@ DP_INLINE int leave_facts(const struct shell_frame *frame, __u32 number, int act
 	ctx->packet.ingress = (__u16)number;
 	if (action == NOT_PLAIN(DP_HIT_ABSENT))
 		ctx->searched = DP_SEARCHED_ABSENT;
+	if (action == NOT_PLAIN(DP_HIT_FOUND))
+		ctx->searched = DP_SEARCHED_FOUND;
 	count_received(number, ctx->packet.frame_bytes);
 	return 1;
 }

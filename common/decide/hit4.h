@@ -84,7 +84,7 @@ DP_INLINE enum dp_hit_verdict dp_hit4(struct dp_env *env, const struct dp_settin
 	hit->slot = found.slot;
 	hit->control = found.control;
 	if (DP_LOAD(found.word) != found.control)
-		return DP_HIT_NOT;
+		return DP_HIT_FOUND;
 	return dp_hit_judge(env, settings, hit);
 }
 

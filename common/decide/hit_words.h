@@ -113,10 +113,10 @@ DP_INLINE enum dp_hit_verdict dp_hit_judge(struct dp_env *env, const struct dp_s
 					   struct dp_hit *hit)
 {
 	if ((__u32)hit->route != DP_LOAD(&settings->stamp) || !dp_hit_steady(hit))
-		return DP_HIT_NOT;
+		return DP_HIT_FOUND;
 	if (hit->link & (DP_FLOW_HELD | DP_FLOW_USER))
-		return hit->link & DP_FLOW_HELD ? DP_HIT_NOT : DP_HIT_USER;
-	return dp_hit_hop(env, hit) ? DP_HIT_FORWARD : DP_HIT_NOT;
+		return hit->link & DP_FLOW_HELD ? DP_HIT_FOUND : DP_HIT_USER;
+	return dp_hit_hop(env, hit) ? DP_HIT_FORWARD : DP_HIT_FOUND;
 }
 
 DP_INLINE void dp_hit_write_macs(__u8 *frame, const struct dp_hit *hit)

@@ -132,6 +132,15 @@ DP_VERB int dp_flow_view_slot(struct dp_env *env, __u8 family, __u32 slot, __u32
 	return dp_flow_view_slot6(env, slot, expected, view);
 }
 
+/* What dp_flow_find would find, when a search has found it in `slot` under the control word `expected`: 1 when it is there
+ * and in force. */
+DP_INLINE int dp_flow_find_at(struct dp_env *env, __u8 family, __u32 slot, __u32 expected, struct dp_flow_view *view)
+{
+	if (!dp_flow_view_slot(env, family, slot, expected, view))
+		return 0;
+	return family == DP_FAMILY_V4 ? dp_flow_usable4(env, view) : dp_flow_usable6(env, view);
+}
+
 /* Installs a pair; enum dp_install_result. Both halves carry their keys as packets will show them on arrival. */
 DP_INLINE int dp_flow_install(struct dp_env *env, const struct dp_flow_half *forward,
 			      const struct dp_flow_half *reverse, struct dp_install *io)

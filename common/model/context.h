@@ -19,6 +19,7 @@ enum dp_side { DP_SIDE_KERNEL = 0, DP_SIDE_ENGINE = 1 };
 enum dp_searched {
 	DP_SEARCHED_NOT = 0,
 	DP_SEARCHED_ABSENT = 1, /* no live entry has its key */
+	DP_SEARCHED_FOUND = 2,  /* slot and control word of its half are in the view */
 };
 
 struct dp_context {

@@ -62,15 +62,20 @@ dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   const std::uint8_t* frame = arrival.frame.data();
   const std::uint8_t* end = frame + arrival.frame.size();
   const auto size = static_cast<__u32>(arrival.frame.size());
-  absent_ = false;
+  searched_ = DP_SEARCHED_NOT;
   if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return DP_HIT_NOT;
   const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, frame, end, size, &port, &hit);
   if (verdict == DP_HIT_ODD) return DP_HIT_NOT;
   dp_packet packet{};
   if (verdict != DP_HIT_NOT && !dp_parse_plain(frame, end, size, port.mac, &packet))
     throw std::logic_error("the short way has read a frame that is not plain");
-  absent_ = verdict == DP_HIT_ABSENT;
-  return absent_ ? DP_HIT_NOT : verdict;
+  if (verdict == DP_HIT_ABSENT) searched_ = DP_SEARCHED_ABSENT;
+  if (verdict == DP_HIT_FOUND) {
+    searched_ = DP_SEARCHED_FOUND;
+    slow_.view.slot = hit.slot;
+    slow_.view.control = hit.control;
+  }
+  return verdict == DP_HIT_FORWARD || verdict == DP_HIT_USER ? verdict : DP_HIT_NOT;
 }
 
 Bytes TwinSide::frame_of_hit(const struct dp_hit& hit, const Arrival& arrival) {
@@ -197,8 +202,12 @@ int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
 void TwinSide::look(const dp_context& ctx) {
   constexpr std::uint32_t kEvery = 64;
   dp_context aside = ctx;
-  if (ctx.searched == DP_SEARCHED_ABSENT && dp_flow_find(&env_, &aside.packet, &aside.view))
+  const bool found = dp_flow_find(&env_, &aside.packet, &aside.view) != 0;
+  if (ctx.searched == DP_SEARCHED_ABSENT && found)
     throw std::logic_error("the short way has not found a flow that is there");
+  if (ctx.searched == DP_SEARCHED_FOUND && found && aside.view.slot != ctx.view.slot)
+    throw std::logic_error("the short way has found another flow");
+  aside = ctx;
   if (++looks_ % kEvery != 0) return;
   const auto before4 = flows4;
   const auto before6 = flows6;
@@ -224,7 +233,7 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
   ctx.now = now;
   ctx.side = DP_SIDE_KERNEL;
   ctx.attempt = 0;
-  ctx.searched = absent_ ? DP_SEARCHED_ABSENT : DP_SEARCHED_NOT;
+  ctx.searched = searched_;
   ctx.next_hop = 0;
   ctx.match.rule = 0;
   ctx.match.flags = 0;

@@ -94,7 +94,7 @@ class TwinSide {
   dp_env env_;
   dp_context slow_{};
   std::uint32_t looks_ = 0;
-  bool absent_ = false;  // hits() has searched, and there is no flow
+  std::uint8_t searched_ = DP_SEARCHED_NOT;  // what hits() has found out
   Last last_;
 };
 

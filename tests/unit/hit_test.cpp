@@ -64,12 +64,12 @@ TEST_CASE("what changes anything is no plain hit") {
   };
   const Case cases[] = {
       {"place: user", [](Decided& gateway) { gateway.set_flag(DP_FLOW_USER); }, DP_HIT_USER},
-      {"held", [](Decided& gateway) { gateway.set_flag(DP_FLOW_HELD); }, DP_HIT_NOT},
-      {"held, place: user", [](Decided& gateway) { gateway.set_flag(DP_FLOW_HELD | DP_FLOW_USER); }, DP_HIT_NOT},
-      {"stale", [](Decided& gateway) { gateway.settings.stamp++; }, DP_HIT_NOT},
-      {"tagged next hop", [](Decided& gateway) { gateway.hop(gateway.view.next_hop).vlan = 5; }, DP_HIT_NOT},
-      {"down", [](Decided& gateway) { gateway.hop(gateway.view.next_hop).flags = DP_NEXT_HOP_RESOLVED; }, DP_HIT_NOT},
-      {"beyond the MTU", [](Decided& gateway) { gateway.hop(gateway.view.next_hop).mtu = 30; }, DP_HIT_NOT},
+      {"held", [](Decided& gateway) { gateway.set_flag(DP_FLOW_HELD); }, DP_HIT_FOUND},
+      {"held, place: user", [](Decided& gateway) { gateway.set_flag(DP_FLOW_HELD | DP_FLOW_USER); }, DP_HIT_FOUND},
+      {"stale", [](Decided& gateway) { gateway.settings.stamp++; }, DP_HIT_FOUND},
+      {"tagged next hop", [](Decided& gateway) { gateway.hop(gateway.view.next_hop).vlan = 5; }, DP_HIT_FOUND},
+      {"down", [](Decided& gateway) { gateway.hop(gateway.view.next_hop).flags = DP_NEXT_HOP_RESOLVED; }, DP_HIT_FOUND},
+      {"beyond the MTU", [](Decided& gateway) { gateway.hop(gateway.view.next_hop).mtu = 30; }, DP_HIT_FOUND},
       {"other zone", [](Decided& gateway) { gateway.port(kLan).zone = kOutside; }, DP_HIT_ABSENT},
       {"other port", [](Decided& gateway) { gateway.frame[gateway.last.packet.l4_offset] ^= 1; }, DP_HIT_ABSENT},
       {"no port", [](Decided& gateway) { std::fill_n(&gateway.frame[gateway.last.packet.l4_offset], 2, 0); },
@@ -94,10 +94,10 @@ TEST_CASE("TCP before it is assured and UDP that was answered are no plain hits"
   struct dp_flow_entry4* entry = dp_flow_entry4(&tcp.env, tcp.view.slot);
   *dp_flow_control4(&tcp.env, tcp.view.slot) = tcp.view.control;  // half-open
   CHECK(entry->key.protocol == DP_PROTOCOL_TCP);
-  CHECK(tcp.hit() == DP_HIT_NOT);
+  CHECK(tcp.hit() == DP_HIT_FOUND);
   Decided udp{kUdp4};
   udp.set_flag(DP_FLOW_ANSWERED);
-  CHECK(udp.hit() == DP_HIT_NOT);
+  CHECK(udp.hit() == DP_HIT_FOUND);
 }
 
 TEST_CASE("a plain hit of IPv6 without translation reads and writes the first line of its entry alone") {
