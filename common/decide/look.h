@@ -51,7 +51,7 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx, struct
 }
 
 /* A packet that is no packet of a live flow. */
-DP_VERB int dp_look_new(struct dp_env *env, struct dp_context *ctx)
+DP_INLINE int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	struct dp_route_query there;

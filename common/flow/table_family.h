@@ -231,16 +231,11 @@ DP_INLINE int DP_F(locate)(struct dp_env *env, const struct DP_F(words) *words, 
 
 DP_INLINE int DP_F(find)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view)
 {
-	const struct dp_settings *settings = dp_env_settings(env);
 	struct DP_F(words) words;
 	struct DP_F(found) found;
-	__u64 hash;
 
-	if (!settings)
-		return 0;
 	DP_F(words_of)(key, &words);
-	hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
-	if (!DP_F(found_at)(env, DP_F(search_sets)(env, &words, hash), &found))
+	if (!DP_F(locate)(env, &words, &found))
 		return 0;
 	DP_F(copy)(found.entry, view);
 	DP_COMPILER_BARRIER(); /* arm64: load barrier */

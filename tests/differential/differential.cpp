@@ -118,7 +118,10 @@ void Differential::plant() {
   forward.stamp = reverse.stamp = kernel_.settings[0].stamp;
   forward.next_hop = static_cast<__u16>(random_.between(1, 250));
   reverse.next_hop = static_cast<__u16>(random_.between(1, 250));
-  dp_install install{twin_.context().now, static_cast<__u8>(flow.v6 ? DP_FAMILY_V6 : DP_FAMILY_V4), 1, 0, 0, 0, 0};
+  dp_install install{};
+  install.now = twin_.context().now;
+  install.family = static_cast<__u8>(flow.v6 ? DP_FAMILY_V6 : DP_FAMILY_V4);
+  install.evict = 1;
   const bool installed = dp_flow_install(twin_.env(), &forward, &reverse, &install) == DP_INSTALL_OK;
   const bool assure = random_.percent(80);
   dp_flow_view view;
