@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "common/model/device.h"
 #include "common/model/next_hop.h"
 #include "common/model/port.h"
 #include "common/model/route.h"
@@ -19,6 +20,8 @@ namespace {
 
 constexpr std::uint8_t kInside = 2;
 constexpr std::uint8_t kOutside = 3;
+// Numbers of devices are not those of their ports.
+constexpr std::uint16_t device_of(std::uint32_t port) { return static_cast<std::uint16_t>(10 + port); }
 constexpr std::uint32_t kMinute = 60 * 1000;  // ticks, whatever their length: far above a benchmark's duration
 
 template <class T>
@@ -26,9 +29,9 @@ Status put(const bpf_map* map, std::uint32_t index, const T& value) {
   return map_update(bpf_map__fd(map), index, value, bpf_map__name(map));
 }
 
-dp_port port_of(std::uint32_t ifindex, std::uint8_t zone) {
+dp_port port_of(std::uint16_t device, std::uint8_t zone) {
   dp_port port{};
-  port.ifindex = ifindex;
+  port.device = device;
   port.zone = zone;
   port.flags = DP_PORT_PRESENT | DP_PORT_UP;
   port.mtu = 1500;
@@ -41,6 +44,7 @@ dp_next_hop hop_to(std::uint16_t port) {
   std::memcpy(hop.destination_mac, kMac.data(), kMac.size());
   std::memcpy(hop.source_mac, kMac.data(), kMac.size());
   hop.port = port;
+  hop.device = device_of(port);
   hop.mtu = 1500;
   hop.flags = DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP;
   return hop;
@@ -101,8 +105,10 @@ Status GatewayFixture::fill() {
   const dp_zone_pair pair{0, 1, DP_ACTION_DROP, {}};
   Status status;
   skeleton_->data_settings->settings = settings_for(max_pairs_);
-  skeleton_->data_ports->ports[1] = port_of(lo, kInside);
-  skeleton_->data_ports->ports[2] = port_of(lo, kOutside);
+  skeleton_->data_ports->ports[1] = port_of(device_of(1), kInside);
+  skeleton_->data_ports->ports[2] = port_of(device_of(2), kOutside);
+  for (const std::uint32_t port : {1U, 2U})
+    skeleton_->data_devices->devices[device_of(port)] = {lo, 0, 0, DP_DEVICE_PRESENT, 0, 0};
   skeleton_->data_next_hops->next_hops[1] = hop_to(1);
   skeleton_->data_next_hops->next_hops[2] = hop_to(2);
   enter_by(1);
@@ -110,7 +116,7 @@ Status GatewayFixture::fill() {
     if (status && !result) status = std::move(result);
   };
   step(connect_stages(true));
-  step(put(maps.tx_ports, 2, lo));
+  step(put(maps.tx_devices, device_of(2), lo));
   step(put(maps.rules, 0, allow));
   step(put(maps.zone_pairs, kInside * DP_ZONES_MAX + kOutside, pair));
   step(put(maps.paths, 0, dp_path{1, 1, 0}));
@@ -153,7 +159,7 @@ Result<int> GatewayFixture::translate(std::uint16_t source_port) const {
 
 void GatewayFixture::enter_by(std::uint32_t port) {
   const std::uint32_t lo = if_nametoindex("lo");
-  skeleton_->data_ingress->ingress[lo % DP_INGRESS_SLOTS] = dp_ingress{lo, port};
+  skeleton_->data_ingress->ingress[dp_ingress_slot(lo, 0)] = dp_ingress{lo, device_of(port), static_cast<__u16>(port)};
 }
 
 // 10.1/16 and 2001:db8:1::/48 are behind port 1, 10.2/16 and 2001:db8:2::/48 behind port 2.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "common/model/device.h"
 #include "common/model/flow.h"
 #include "common/model/next_hop.h"
 #include "common/model/port.h"

@@ -10,6 +10,7 @@
 #ifndef DP_ENV_H
 #define DP_ENV_H
 
+#include "model/device.h"
 #include "model/flow.h"
 #include "model/next_hop.h"
 #include "model/packet.h"
@@ -40,6 +41,7 @@ DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, const struct d
 
 /* Tables of the host's present state. */
 DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port);
+DP_INLINE const struct dp_device *dp_env_device(struct dp_env *env, __u32 device);
 DP_INLINE const struct dp_next_hop *dp_env_next_hop(struct dp_env *env, __u32 index);
 /* Index of the next hop, 0 when the neighbour is not known. */
 DP_INLINE __u32 dp_env_neighbour(struct dp_env *env, const struct dp_neighbour_key *key);

@@ -17,23 +17,6 @@ DP_INLINE __u32 twinpath_now(void)
 	return (__u32)bpf_jiffies64();
 }
 
-/* Number of the port that XDP sits on, 0 when the device is none. */
-DP_INLINE __u32 twinpath_ingress(__u32 ifindex)
-{
-	const struct dp_ingress *slot;
-	__u32 probe;
-
-	DP_UNROLL
-	for (probe = 0; probe < DP_INGRESS_PROBES; probe++) {
-		slot = &ingress[(ifindex + probe) & (DP_INGRESS_SLOTS - 1)];
-		if (slot->ifindex == 0)
-			return 0;
-		if (slot->ifindex == ifindex)
-			return slot->port;
-	}
-	return 0;
-}
-
 DP_INLINE void twinpath_count_reason(__u32 reason, __u32 bytes)
 {
 	struct dp_counter *counter = bpf_map_lookup_elem(&reasons, &reason);
@@ -71,17 +54,14 @@ DP_INLINE void twinpath_log(const struct dp_context *ctx, int reason)
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* A plain hit is counted once, by the two ports it crosses. */
-DP_INLINE void twinpath_count_crossing(__u32 ingress, __u32 egress, __u32 bytes)
+DP_INLINE void twinpath_count_received(__u32 port, __u32 bytes)
 {
-	__u32 crossing = dp_crossing(ingress, egress);
-	struct dp_counter *counter = bpf_map_lookup_elem(&crossings, &crossing);
+	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &port);
 
-	if (counter)
-		twinpath_add(counter, bytes);
+	if (counters)
+		twinpath_add(&counters->received, bytes);
 }
 
-/* Any other packet that leaves by `port`. */
 DP_INLINE void twinpath_count_forwarded(__u32 port, __u32 bytes)
 {
 	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &port);

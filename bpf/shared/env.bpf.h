@@ -81,6 +81,15 @@ DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port)
 	return &ports[port & (DP_PORTS_MAX - 1)];
 }
 
+DP_INLINE const struct dp_device *dp_env_device(struct dp_env *env, __u32 device)
+{
+	(void)env;
+	if (device >= DP_DEVICES_MAX)
+		return 0;
+	DP_LAUNDER(device);
+	return &devices[device & (DP_DEVICES_MAX - 1)];
+}
+
 DP_INLINE const struct dp_next_hop *dp_env_next_hop(struct dp_env *env, __u32 index)
 {
 	(void)env;

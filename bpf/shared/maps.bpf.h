@@ -9,6 +9,7 @@
 
 #include "common/model/context.h"
 #include "common/model/counters.h"
+#include "common/model/device.h"
 #include "common/model/event.h"
 #include "common/model/metadata.h"
 #include "common/model/next_hop.h"
@@ -35,6 +36,7 @@ struct dp_settings settings SEC(".data.settings");
 /* the host's present state */
 struct dp_next_hop next_hops[DP_NEXT_HOPS_MAX] SEC(".data.next_hops");
 struct dp_port ports[DP_PORTS_MAX] SEC(".data.ports");
+struct dp_device devices[DP_DEVICES_MAX] SEC(".data.devices");
 struct dp_ingress ingress[DP_INGRESS_SLOTS] SEC(".data.ingress");
 
 /* flow tables; set at load: set_count / 2 buckets */
@@ -78,17 +80,17 @@ struct {
 	__type(value, __u32);
 } vlan_ports SEC(".maps");
 
-/* where packets leave */
+/* where packets leave; by device */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
-	__uint(max_entries, DP_PORTS_MAX);
+	__uint(max_entries, DP_DEVICES_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
-} tx_ports SEC(".maps");
+} tx_devices SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, DP_PORTS_MAX * DP_QUEUES_MAX);
+	__uint(max_entries, DP_SOCKETS_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
 } sockets SEC(".maps");
@@ -105,7 +107,6 @@ struct {
 DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
 DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
 DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
-DP_PER_CPU(crossings, struct dp_counter, DP_CROSSINGS);
 DP_PER_CPU(scratch, struct dp_context, 1);
 DP_PER_CPU(route_cache, struct dp_cached_route, DP_ROUTE_CACHE_ENTRIES);
 

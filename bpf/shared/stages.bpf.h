@@ -37,31 +37,31 @@ DP_INLINE void stage_begin(struct dp_context *ctx)
 	ctx->match.flags = 0;
 }
 
-DP_INLINE void count_received(__u32 number, __u32 bytes)
+/* The device that a port is on. */
+DP_INLINE const struct dp_device *device_of(__u32 number)
 {
-	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
+	const struct dp_port *port = dp_env_port(0, number);
 
-	if (counters)
-		twinpath_add(&counters->received, bytes);
+	return port ? dp_env_device(0, port->device) : 0;
 }
 
 /* To the engine, if it is there: the program's result. The budget has been paid. */
 DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *packet,
 			     const struct shell_note *note, int reason, struct dp_port_counters *counters)
 {
-	const struct dp_port *port = dp_env_port(0, packet->ingress);
+	const struct dp_device *device = device_of(packet->ingress);
 	int refused;
 
-	if (!port)
+	if (!device)
 		return SHELL_BROKEN;
-	refused = shell_prepare_steer(frame, port, packet, note, reason);
+	refused = shell_prepare_steer(frame, device, packet, note, reason);
 	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, packet->frame_bytes);
 	if (refused) {
 		twinpath_add(&counters->dropped, packet->frame_bytes);
 		return shell_drop();
 	}
 	twinpath_add(&counters->steered, packet->frame_bytes);
-	return shell_steer(frame, port);
+	return shell_steer(frame, device);
 }
 
 /* --- hit: every frame ------------------------------------------------------------------------------------------ */
@@ -92,8 +92,9 @@ DP_INLINE int send_hit(__u32 number, __u32 bytes, const struct dp_hit *hit)
 {
 	int action;
 
-	twinpath_count_crossing(number, hit->egress, bytes);
-	action = shell_send(hit->egress);
+	twinpath_count_received(number, bytes);
+	twinpath_count_forwarded(hit->egress, bytes);
+	action = shell_send(hit->device);
 	/* last: its locked addition holds up every load behind it */
 	dp_hit_count(0, hit, bytes, twinpath_now());
 	return action;
@@ -165,20 +166,19 @@ DP_INLINE int leave_facts(const struct shell_frame *frame, __u32 number, int act
 		ctx->searched = DP_SEARCHED_ABSENT;
 	if (action == NOT_PLAIN(DP_HIT_FOUND))
 		ctx->searched = DP_SEARCHED_FOUND;
-	count_received(number, ctx->packet.frame_bytes);
+	twinpath_count_received(number, ctx->packet.frame_bytes);
 	return 1;
 }
 
 DP_INLINE int stage_hit(struct shell_frame *frame)
 {
-	__u32 number = shell_ingress(frame);
+	__u32 number = shell_port(frame);
 	const struct dp_port *port = dp_env_port(0, number);
 	int action;
 
 	if (!port)
 		return SHELL_BROKEN;
-	if (port->flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS) ||
-	    !dp_hit_link(shell_data(frame), shell_end(frame), port))
+	if (port->flags & DP_PORT_WORKLOAD || !dp_hit_link(shell_data(frame), shell_end(frame), port))
 		goto odd;
 	action = take_hit4(frame, number, port);
 	if (action == NOT_PLAIN(DP_HIT_ODD))
@@ -194,27 +194,46 @@ odd:
 
 /* --- odd: frames that `hit` does not read ---------------------------------------------------------------------- */
 
-/* The port a tagged frame belongs to: a VLAN device on this parent, or none. */
-DP_INLINE __u32 tagged_port(__u32 device, const struct dp_packet *packet)
+/* The port a tagged frame belongs to: a VLAN device on the one that it came in by, or none. */
+DP_INLINE __u32 tagged_port(const struct shell_frame *frame, const struct dp_packet *packet)
 {
+	__u32 number = shell_device(frame);
+	const struct dp_device *device = dp_env_device(0, number);
 	struct dp_vlan_key key;
 	const __u32 *port;
 
-	key.ifindex = device;
+	if (!device || !(device->flags & DP_DEVICE_VLANS))
+		return 0;
+	key.device = (__u16)number;
 	key.vlan = packet->vlan;
 	key.inner_vlan = packet->inner_vlan;
+	key.pad = 0;
 	port = bpf_map_lookup_elem(&vlan_ports, &key);
 	return port ? *port : 0;
+}
+
+/* Gives the packet to the port of its tags: DP_NONE, or there is none. */
+DP_INLINE int enter_tagged(const struct shell_frame *frame, struct dp_context *ctx)
+{
+	const __u8 *data = shell_data(frame);
+	__u32 number = tagged_port(frame, &ctx->packet);
+	const struct dp_port *port = dp_env_port(0, number);
+
+	if (!number || !port || data + DP_ETHERNET_BYTES > (const __u8 *)shell_end(frame))
+		return DP_UNKNOWN_VLAN;
+	dp_parse_destination(data, port->mac, &ctx->packet);
+	ctx->packet.ingress = (__u16)number;
+	ctx->packet.zone = port->zone;
+	return DP_NONE;
 }
 
 /* Parses, and finds the port that the frame came in by. */
 DP_INLINE int read_frame(struct shell_frame *frame, struct dp_context *ctx)
 {
-	__u32 number = shell_ingress(frame);
+	__u32 number = shell_port(frame);
 	const struct dp_port *port = dp_env_port(0, number);
 	int reason;
 
-	count_received(number, shell_bytes(frame));
 	ctx->packet.frame_bytes = shell_bytes(frame);
 	ctx->packet.ingress = (__u16)number;
 	ctx->packet.zone = 0;
@@ -223,13 +242,8 @@ DP_INLINE int read_frame(struct shell_frame *frame, struct dp_context *ctx)
 	reason = dp_parse(shell_data(frame), shell_end(frame), ctx->packet.frame_bytes, port->mac, &ctx->packet);
 	if (reason)
 		return reason;
-	if (ctx->packet.tags) {
-		number = tagged_port(shell_device(frame), &ctx->packet);
-		port = dp_env_port(0, number);
-		if (!number || !port)
-			return DP_UNKNOWN_VLAN;
-	}
-	ctx->packet.ingress = (__u16)number;
+	if (ctx->packet.tags)
+		return enter_tagged(frame, ctx);
 	ctx->packet.zone = port->zone;
 	return DP_NONE;
 }
@@ -243,6 +257,7 @@ DP_INLINE int stage_odd(struct shell_frame *frame)
 		return SHELL_BROKEN;
 	stage_begin(ctx);
 	reason = read_frame(frame, ctx);
+	twinpath_count_received(ctx->packet.ingress, ctx->packet.frame_bytes);
 	if (reason == DP_NONE)
 		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
 	dp_decided(ctx, reason);
@@ -282,9 +297,9 @@ static __attribute__((noinline)) int steer(struct shell_frame *frame, struct dp_
 /* Pays from the packet's budget: the final reason. Where no queue leads to the engine, nothing is taken. */
 DP_INLINE int pay(struct shell_frame *frame, struct dp_context *ctx)
 {
-	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
+	const struct dp_device *device = device_of(ctx->packet.ingress);
 
-	if (dp_reason_verdict((enum dp_reason)ctx->reason) == DP_STEER && port && !shell_has_queue(frame, port))
+	if (dp_reason_verdict((enum dp_reason)ctx->reason) == DP_STEER && device && !shell_has_queue(frame, device))
 		return ctx->reason;
 	return dp_commit_budget(0, ctx, ctx->reason);
 }
@@ -313,7 +328,7 @@ DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
 			return SHELL_BROKEN;
 		twinpath_count_forwarded(hop->port, ctx->packet.frame_bytes);
 		dp_flow_count(0, ctx->packet.family, ctx->view.slot, 1, ctx->packet.frame_bytes, ctx->now);
-		return shell_send(hop->port);
+		return shell_send(hop->device);
 	case DP_STEER:
 		return steer(frame, ctx, reason, counters);
 	case DP_PASS:

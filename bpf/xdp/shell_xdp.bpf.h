@@ -32,21 +32,26 @@ DP_INLINE __u32 shell_bytes(const struct shell_frame *frame)
 	return (__u32)(frame->data_end - frame->data);
 }
 
+/* Number of the device that the frame came in by, 0 when it is none of the gateway's. */
 DP_INLINE __u32 shell_device(const struct shell_frame *frame)
 {
-	return frame->ingress_ifindex;
+	const struct dp_ingress *slot = dp_ingress_find(ingress, frame->ingress_ifindex);
+
+	return slot ? slot->device : 0;
 }
 
-/* Number of the port that the hook's device is, 0 when it is none. */
-DP_INLINE __u32 shell_ingress(const struct shell_frame *frame)
+/* Number of that device's untagged port, 0 when it has none. */
+DP_INLINE __u32 shell_port(const struct shell_frame *frame)
 {
-	return twinpath_ingress(shell_device(frame));
+	const struct dp_ingress *slot = dp_ingress_find(ingress, frame->ingress_ifindex);
+
+	return slot ? slot->port : 0;
 }
 
 /* Is there a queue of AF_XDP sockets for this frame? Without one the engine is absent, whatever its budget. */
-DP_INLINE int shell_has_queue(const struct shell_frame *frame, const struct dp_port *port)
+DP_INLINE int shell_has_queue(const struct shell_frame *frame, const struct dp_device *device)
 {
-	return frame->rx_queue_index < port->queue_count;
+	return frame->rx_queue_index < device->queue_count;
 }
 
 /* `bytes` of room more in front of the frame (less, when negative): 1 when done. */
@@ -62,10 +67,11 @@ DP_INLINE int shell_translate(struct shell_frame *frame, const struct dp_packet 
 	return dp_forward(shell_data(frame), shell_end(frame), packet, view, hop);
 }
 
-/* Out of `port`. The redirect can still fail behind the program (ring full, device gone): the device's statistics tell. */
-DP_INLINE int shell_send(__u32 port)
+/* Out of `device`, by number. The redirect can still fail behind the program (ring full, device gone): the device's
+ * statistics tell. */
+DP_INLINE int shell_send(__u32 device)
 {
-	return (int)bpf_redirect_map(&tx_ports, port, XDP_DROP);
+	return (int)bpf_redirect_map(&tx_devices, device, XDP_DROP);
 }
 
 /* What was found out about a packet that is steered, beside its facts. */
@@ -76,19 +82,19 @@ struct shell_note {
 	__u32 now;
 };
 
-DP_INLINE __u32 shell_socket(const struct shell_frame *frame, const struct dp_port *port)
+DP_INLINE __u32 shell_socket(const struct shell_frame *frame, const struct dp_device *device)
 {
-	return port->first_socket + frame->rx_queue_index;
+	return device->first_socket + frame->rx_queue_index;
 }
 
 /* Makes the frame ready for the engine: writes what is known in front of it. DP_NONE, or the reason it cannot go there. */
-DP_INLINE int shell_prepare_steer(struct shell_frame *frame, const struct dp_port *port,
+DP_INLINE int shell_prepare_steer(struct shell_frame *frame, const struct dp_device *device,
 				  const struct dp_packet *packet, const struct shell_note *note, int reason)
 {
 	struct dp_metadata *metadata;
-	__u32 socket = shell_socket(frame, port);
+	__u32 socket = shell_socket(frame, device);
 
-	if (!shell_has_queue(frame, port) || !bpf_map_lookup_elem(&sockets, &socket))
+	if (!shell_has_queue(frame, device) || !bpf_map_lookup_elem(&sockets, &socket))
 		return DP_ENGINE_ABSENT;
 	if (bpf_xdp_adjust_meta(frame, -(int)sizeof(*metadata)))
 		return DP_NO_METADATA_ROOM;
@@ -110,9 +116,9 @@ DP_INLINE int shell_prepare_steer(struct shell_frame *frame, const struct dp_por
 	return DP_NONE;
 }
 
-DP_INLINE int shell_steer(const struct shell_frame *frame, const struct dp_port *port)
+DP_INLINE int shell_steer(const struct shell_frame *frame, const struct dp_device *device)
 {
-	return (int)bpf_redirect_map(&sockets, shell_socket(frame, port), XDP_DROP);
+	return (int)bpf_redirect_map(&sockets, shell_socket(frame, device), XDP_DROP);
 }
 
 DP_INLINE int shell_pass(void)

@@ -1,7 +1,7 @@
 /* transmit.bpf.c - sends what the engine has put into the slots, one packet per run.
  *
  * User space runs it as many times as there are packets, by one BPF_PROG_TEST_RUN with live frames: the kernel makes an
- * empty frame each time, this program fills it and redirects it to its port. For a burst that costs less than half of what
+ * empty frame each time, this program fills it and redirects it to its device. For a burst that costs less than half of what
  * AF_XDP does in copy mode, where every packet becomes an skb (bench/README.md).
  */
 #include <linux/if_ether.h>
@@ -28,10 +28,10 @@ struct {
 /* the gateway's own: user space puts it in */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
-	__uint(max_entries, DP_PORTS_MAX);
+	__uint(max_entries, DP_DEVICES_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
-} tx_ports SEC(".maps");
+} tx_devices SEC(".maps");
 
 __u32 next_slot; /* set to 0 by user space before each burst; one burst at a time */
 
@@ -56,7 +56,7 @@ int twinpath_transmit(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	if (bpf_xdp_store_bytes(ctx, 0, packets->bytes + offset, bytes) != 0)
 		return XDP_ABORTED;
-	return bpf_redirect_map(&tx_ports, slot->port, 0);
+	return bpf_redirect_map(&tx_devices, slot->device, 0);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -6,7 +6,7 @@
  *
  * Words    Most packets of a gateway are plain hits, so they are not parsed into a dp_packet: fields that lie side by side
  *          are loaded, compared and stored as one word, and nothing is kept that does not fit into registers.
- * Reads    the frames that dp_parse_plain reads (parse/plain.h), from ports without VLAN devices and workloads.
+ * Reads    the frames that dp_parse_plain reads (parse/plain.h), from ports that are no workloads.
  * Use      dp_hit_link, then dp_hit4 and dp_hit6; behind DP_HIT_FORWARD dp_hit4_forward or dp_hit6_forward, and last
  *          dp_hit_count, whose locked addition holds up every load behind it.
  */

@@ -31,6 +31,7 @@ struct dp_hit {
 	__u8 protocol;
 	/* the next hop, read once: all questions and the new header see the same */
 	__u16 egress;    /* its port */
+	__u16 device;    /* that of the port */
 	__u64 mac_front; /* both MAC addresses, as they are to stand in the frame */
 	__u32 mac_back;
 };
@@ -105,6 +106,7 @@ DP_INLINE int dp_hit_hop(struct dp_env *env, struct dp_hit *hit)
 	hit->mac_front = dp_load64(hop->destination_mac);
 	hit->mac_back = dp_load32(hop->destination_mac + 8);
 	hit->egress = hop->port;
+	hit->device = hop->device;
 	return tag_and_flags == (DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP) << 16 && hit->l3_bytes <= hop->mtu;
 }
 

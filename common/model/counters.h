@@ -3,7 +3,6 @@
 #define DP_COUNTERS_H
 
 #include "../target.h"
-#include "limits.h"
 
 /* Index: enum dp_reason (`reasons` map); rule id (`rule_hits` map: packets that were judged, so flows and drops). */
 struct dp_counter {
@@ -11,16 +10,8 @@ struct dp_counter {
 	__u64 bytes;
 };
 
-/* Plain hits are counted once, by the two ports they crossed (`crossings` map): received by the one, forwarded by the
- * other. */
-enum { DP_CROSSINGS = DP_PORTS_MAX * DP_PORTS_MAX };
-
-DP_INLINE __u32 dp_crossing(__u32 ingress, __u32 egress)
-{
-	return ingress * DP_PORTS_MAX + egress;
-}
-
-/* Index: port number (`port_counters` map). Frames as seen by XDP; in the map without the plain hits. */
+/* Index: port number (`port_counters` map). Frames as seen by XDP. A frame whose tag belongs to no port is received by the
+ * untagged port of its device. */
 struct dp_port_counters {
 	struct dp_counter received;
 	struct dp_counter forwarded; /* left by this port, sent by the kernel datapath */

@@ -16,8 +16,8 @@ enum dp_table_group {
 	DP_GROUP_SETTINGS = 1, /* settings; its head survives: see dp_settings */
 	DP_GROUP_POLICY = 2,   /* zone_pairs, rules */
 	DP_GROUP_ROUTES = 3,   /* routes*, paths, next_hops, neighbours */
-	DP_GROUP_PORTS = 4,    /* ports, ingress, vlan_ports, tx_ports, sockets */
-	DP_GROUP_COUNTERS = 5, /* reasons, rule_hits, port_counters, crossings, budgets, events, engine_counters */
+	DP_GROUP_PORTS = 4,    /* ports, devices, ingress, vlan_ports, tx_devices, sockets */
+	DP_GROUP_COUNTERS = 5, /* reasons, rule_hits, port_counters, budgets, events, engine_counters */
 	DP_GROUPS = 6,
 	DP_GROUPS_MAX = 16,
 };
@@ -26,9 +26,9 @@ enum {
 	DP_LAYOUT_FLOWS = 5,
 	DP_LAYOUT_VERSION = 7, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
-	DP_LAYOUT_ROUTES = 5,
-	DP_LAYOUT_PORTS = 5,
-	DP_LAYOUT_COUNTERS = 6,
+	DP_LAYOUT_ROUTES = 6,
+	DP_LAYOUT_PORTS = 6,
+	DP_LAYOUT_COUNTERS = 7,
 };
 
 struct dp_layout {

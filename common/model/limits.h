@@ -3,11 +3,15 @@
 #define DP_LIMITS_H
 
 enum {
-	DP_PORTS_MAX = 64,       /* port 0 means "none" */
-	DP_QUEUES_MAX = 16,      /* AF_XDP sockets per port */
-	DP_ZONES_MAX = 32,       /* zone 0 means "none", zone 1 is the host */
-	DP_RULES_MAX = 2048,     /* compiled rules per bank, after the cross product of lists */
-	DP_RULE_IDS_MAX = 1024,  /* rules as the operator writes them; 0 means "a zone's default" */
+	DP_PORTS_MAX = 2048,   /* port 0 means "none" */
+	DP_DEVICES_MAX = 2048, /* device 0 means "none" */
+	DP_QUEUES_MAX = 16,    /* AF_XDP sockets per device */
+	DP_SOCKETS_MAX = 4096, /* AF_XDP sockets of all devices: each has a range of them */
+	DP_ZONES_MAX = 32,     /* zone 0 means "none", zone 1 is the host */
+	DP_RULES_MAX = 2048,   /* compiled rules per bank, after the cross product of lists */
+	/* Rules as the operator writes them; 0 means "a zone's default". More than can be compiled: a rule that is removed
+	 * keeps its number, and so its counters, until all numbers are used up. */
+	DP_RULE_IDS_MAX = 4 * DP_RULES_MAX,
 	DP_NEXT_HOPS_MAX = 8192, /* next hop 0 means "none: look the route up" */
 	DP_ROUTES_MAX = 65536,   /* per family and bank */
 	DP_PATHS_MAX = 1024,     /* next hops named by multipath routes, per bank */

@@ -26,7 +26,9 @@ struct dp_next_hop {
 	__u16 mtu;  /* of the port: largest IP packet, bytes */
 	__u16 vlan; /* tag to push, 0 for none */
 	__u16 flags;
-	__u32 pad[3];
+	__u16 device; /* of the port: what the packet leaves by */
+	__u16 pad;
+	__u32 pad2[2];
 };
 DP_STATIC_ASSERT(sizeof(struct dp_next_hop) == 32, "half a cache line");
 

@@ -22,7 +22,7 @@ enum {
 struct dp_transmit_slot {
 	__u32 offset; /* of the packet in the arena */
 	__u16 bytes;  /* from the Ethernet header on */
-	__u16 port;   /* out of which it goes */
+	__u16 device; /* number: out of which it goes */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_transmit_slot) == 8,
 		 "values of an array map are eight bytes apart");

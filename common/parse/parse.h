@@ -57,6 +57,17 @@ DP_INLINE enum dp_reason dp_parse_tags(struct dp_cursor *cur, struct dp_packet *
 	return dp_is_vlan(packet->ether_type) ? DP_UNKNOWN_VLAN : DP_NONE;
 }
 
+/* Is the frame sent to `mac`, or to a group? Asked again by the caller for a tagged frame, whose port is known only when
+ * the tags are: a VLAN device may have an address of its own. */
+DP_INLINE void dp_parse_destination(const __u8 *destination, const __u8 *mac, struct dp_packet *packet)
+{
+	packet->flags &= ~((__u32)DP_PACKET_TO_US | DP_PACKET_LINK_GROUP);
+	if (dp_mac_equal(destination, mac))
+		packet->flags |= DP_PACKET_TO_US;
+	else if (dp_mac_is_group(destination))
+		packet->flags |= DP_PACKET_LINK_GROUP;
+}
+
 DP_INLINE enum dp_reason dp_parse_link(struct dp_cursor *cur, const __u8 *mac, struct dp_packet *packet)
 {
 	const struct dp_ethernet *ethernet = (const struct dp_ethernet *)dp_take(cur, sizeof(*ethernet));
@@ -64,10 +75,7 @@ DP_INLINE enum dp_reason dp_parse_link(struct dp_cursor *cur, const __u8 *mac, s
 
 	if (!ethernet)
 		return DP_SHORT_ETHERNET;
-	if (dp_mac_equal(ethernet->destination, mac))
-		packet->flags |= DP_PACKET_TO_US;
-	else if (dp_mac_is_group(ethernet->destination))
-		packet->flags |= DP_PACKET_LINK_GROUP;
+	dp_parse_destination(ethernet->destination, mac, packet);
 	packet->ether_type = dp_ntohs(ethernet->type);
 	if (dp_is_vlan(packet->ether_type))
 		reason = dp_parse_tags(cur, packet);

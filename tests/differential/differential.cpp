@@ -92,8 +92,7 @@ Differential::Differential(const std::string& object_file, std::uint64_t seed)
       generator_(world_, random_),
       reasons_(kernel_.map("reasons")),
       rule_hits_(kernel_.map("rule_hits")),
-      port_counters_(kernel_.map("port_counters")),
-      crossings_(kernel_.map("crossings")) {}
+      port_counters_(kernel_.map("port_counters")) {}
 
 // What happens between packets: the control plane's changes, flows that somebody else installs or deletes.
 void Differential::disturb() {
@@ -231,11 +230,6 @@ std::string Differential::counter_difference() const {
     if (!what.empty()) break;
     const auto port = kernel_.counter<dp_port_counters>(port_counters_, number);
     what = counter_text("port_counters", number, &port, &twin_.port_counters[number], sizeof(port));
-  }
-  if (what.empty() && last.egress != 0) {
-    const std::uint32_t crossing = dp_crossing(last.parent, last.egress);
-    const auto hits = kernel_.counter<dp_counter>(crossings_, crossing);
-    what = counter_text("crossings", crossing, &hits, &twin_.crossings[crossing], sizeof(hits));
   }
   return what;
 }

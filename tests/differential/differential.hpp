@@ -65,7 +65,7 @@ class Differential {
   World world_;
   TwinSide twin_;
   Generator generator_;
-  int reasons_, rule_hits_, port_counters_, crossings_;
+  int reasons_, rule_hits_, port_counters_;
   std::string last_event_ = "none";
   Seen seen_;
 };

@@ -19,6 +19,7 @@
 #include "base/fd.hpp"
 #include "common/model/context.h"
 #include "common/model/counters.h"
+#include "common/model/device.h"
 #include "common/model/event.h"
 #include "common/model/metadata.h"
 #include "common/model/next_hop.h"
@@ -81,6 +82,7 @@ class KernelSide {
   MapMemory<dp_path> paths;
   MapMemory<dp_next_hop> next_hops;
   MapMemory<dp_port> ports;
+  MapMemory<dp_device> devices;
   MapMemory<dp_ingress> ingress;
 
  private:

@@ -52,8 +52,8 @@ TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
 
 // The untagged port on a device. The kernel side has a hashed table for this, filled from the same ports.
 std::uint32_t TwinSide::port_of(std::uint32_t ifindex) const {
-  for (std::uint32_t number = 1; number < DP_PORTS_MAX; ++number)
-    if (env_.ports[number].ifindex == ifindex && env_.ports[number].vlan == 0) return number;
+  for (std::uint32_t number = 1; env_.ports[number].flags != 0; ++number)
+    if (device_under(number).ifindex == ifindex && env_.ports[number].vlan == 0) return number;
   return 0;
 }
 
@@ -63,7 +63,7 @@ dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   const std::uint8_t* end = frame + arrival.frame.size();
   const auto size = static_cast<__u32>(arrival.frame.size());
   searched_ = DP_SEARCHED_NOT;
-  if (port.flags & (DP_PORT_WORKLOAD | DP_PORT_VLANS)) return DP_HIT_NOT;
+  if (port.flags & DP_PORT_WORKLOAD) return DP_HIT_NOT;
   const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, frame, end, size, &port, &hit);
   if (verdict == DP_HIT_ODD) return DP_HIT_NOT;
   dp_packet packet{};
@@ -121,16 +121,19 @@ int TwinSide::read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t 
   if (ctx.packet.tags) {
     number = 0;
     for (const auto& [key, port] : attachments_.vlan_ports)
-      if (key.ifindex == arrival.ifindex && key.vlan == ctx.packet.vlan && key.inner_vlan == ctx.packet.inner_vlan)
+      if (env_.devices[key.device].ifindex == arrival.ifindex && key.vlan == ctx.packet.vlan &&
+          key.inner_vlan == ctx.packet.inner_vlan)
         number = port;
     if (number == 0) return DP_UNKNOWN_VLAN;
+    // the frame is to the port of its tag, or it is not to us
+    dp_parse(frame, frame + size, size, env_.ports[number].mac, &ctx.packet);
   }
   ctx.packet.ingress = static_cast<__u16>(number);
   ctx.packet.zone = env_.ports[number].zone;
   return DP_NONE;
 }
 
-Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival, bool hit) {
+Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival) {
   const dp_next_hop* hop = dp_env_next_hop(&env_, ctx.next_hop);
   if (hop == nullptr) return stay(ctx, arrival, DP_INTERNAL);
   Bytes room(kHeadroom + arrival.frame.size());
@@ -143,14 +146,13 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival, bool hit) {
   if (!dp_forward(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
   dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, 1, ctx.packet.frame_bytes, ctx.now);
   last_.egress = hop->port;
-  add(hit ? crossings[dp_crossing(last_.parent, hop->port)] : port_counters[hop->port].forwarded,
-      ctx.packet.frame_bytes);
-  return {attachments_.sends[hop->port] ? XDP_REDIRECT : XDP_DROP, Bytes(frame, end), {}};
+  add(port_counters[hop->port].forwarded, ctx.packet.frame_bytes);
+  return {attachments_.sends[hop->device] ? XDP_REDIRECT : XDP_DROP, Bytes(frame, end), {}};
 }
 
 Outcome TwinSide::steer(dp_context& ctx, const Arrival& arrival, int reason) {
-  const dp_port& port = env_.ports[ctx.packet.ingress];
-  if (arrival.queue >= port.queue_count || !attachments_.socket[port.first_socket + arrival.queue])
+  const dp_device& device = device_under(ctx.packet.ingress);
+  if (arrival.queue >= device.queue_count || !attachments_.socket[device.first_socket + arrival.queue])
     return stay(ctx, arrival, DP_ENGINE_ABSENT);
   last_.reason = reason;
   add(reasons[static_cast<std::size_t>(reason)], ctx.packet.frame_bytes);
@@ -193,7 +195,7 @@ int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
   if (dp_reason_verdict(static_cast<dp_reason>(ctx.reason)) == DP_STEER) {
     if (ctx.operation.budget != budget_of(ctx.packet, ctx.reason))
       throw std::logic_error("another budget than the twin's");
-    if (arrival.queue >= env_.ports[ctx.packet.ingress].queue_count) return ctx.reason;
+    if (arrival.queue >= device_under(ctx.packet.ingress).queue_count) return ctx.reason;
   }
   return dp_commit_budget(&env_, &ctx, ctx.reason);
 }
@@ -228,8 +230,6 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
   dp_context& ctx = hit != DP_HIT_NOT ? own : slow_;  // the short way leaves the context of the slow one alone
   last_ = {};
   last_.parent = port_of(arrival.ifindex);
-  if (hit != DP_HIT_FORWARD)
-    add(port_counters[last_.parent].received, static_cast<std::uint32_t>(arrival.frame.size()));
   ctx.now = now;
   ctx.side = DP_SIDE_KERNEL;
   ctx.attempt = 0;
@@ -243,12 +243,13 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
   else
     reason = decide(ctx, arrival);
   last_.ingress = ctx.packet.ingress;
+  add(port_counters[last_.ingress].received, ctx.packet.frame_bytes);
   last_.rule = ctx.match.rule;
   last_.reason = reason;
   if (ctx.match.rule) add(rule_hits[ctx.match.rule], ctx.packet.frame_bytes);
   if (ctx.match.flags & DP_RULE_LOG) log(ctx, reason);
   const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(reason));
-  if (verdict == DP_FORWARD) return forward(ctx, arrival, hit == DP_HIT_FORWARD);
+  if (verdict == DP_FORWARD) return forward(ctx, arrival);
   if (verdict == DP_STEER) return steer(ctx, arrival, reason);
   return stay(ctx, arrival, reason);
 }

@@ -34,8 +34,8 @@ struct Connection {
 // What the world (world.hpp) put into the kernel that the twin cannot read as memory.
 struct Attachments {
   std::vector<std::pair<dp_vlan_key, std::uint32_t>> vlan_ports;
-  std::array<bool, DP_PORTS_MAX> sends{};                   // has an entry in tx_ports
-  std::array<bool, DP_PORTS_MAX * DP_QUEUES_MAX> socket{};  // has an entry in sockets
+  std::array<bool, DP_DEVICES_MAX> sends{};   // has an entry in tx_devices
+  std::array<bool, DP_SOCKETS_MAX> socket{};  // has an entry in sockets
   std::vector<Connection> connections;
 };
 
@@ -77,16 +77,18 @@ class TwinSide {
   std::array<dp_counter, DP_REASONS> reasons{};
   std::array<dp_counter, DP_RULE_IDS_MAX> rule_hits{};
   std::array<dp_port_counters, DP_PORTS_MAX> port_counters{};
-  std::array<dp_counter, DP_CROSSINGS> crossings{};
 
  private:
   [[nodiscard]] std::uint32_t port_of(std::uint32_t ifindex) const;
+  [[nodiscard]] const dp_device& device_under(std::uint32_t port) const {
+    return env_.devices[env_.ports[port].device];
+  }
   [[nodiscard]] bool host_waits_for(const dp_packet& packet) const;
   void log(const dp_context& ctx, int reason);
   int read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t number);
   int decide(dp_context& ctx, const Arrival& arrival);
   void look(const dp_context& ctx);
-  Outcome forward(dp_context& ctx, const Arrival& arrival, bool hit);
+  Outcome forward(dp_context& ctx, const Arrival& arrival);
   Outcome steer(dp_context& ctx, const Arrival& arrival, int reason);
   Outcome stay(const dp_context& ctx, const Arrival& arrival, int reason);
 

@@ -26,6 +26,9 @@ std::uint16_t hop_index(std::uint32_t network, std::uint32_t host, std::uint8_t 
   return static_cast<std::uint16_t>((family == DP_FAMILY_V4 ? 0 : 1024) + network * 32 + host + 1);
 }
 
+// Ranges of sockets lie close together, in another order than the ports.
+std::uint16_t first_socket(std::uint32_t port) { return static_cast<std::uint16_t>(40 - kQueues * port); }
+
 std::uint16_t tag_of(std::uint32_t port) { return port == kTagged || port == kDoubleTagged ? kTag : 0; }
 
 void put(int fd, const auto& key, const auto& value, const char* what) {
@@ -41,6 +44,7 @@ dp_next_hop random_hop(std::uint32_t network, std::uint32_t host, Random& random
   std::copy(neighbour.octets.begin(), neighbour.octets.end(), hop.destination_mac);
   std::copy_n(port_mac(port).octets.begin(), 6, hop.source_mac);
   hop.port = static_cast<__u16>(port);
+  if (port != kDoubleTagged) hop.device = device_of(port);  // else of no device: it cannot send
   hop.vlan = tag_of(port);
   hop.mtu = static_cast<__u16>(random.percent(80) ? 1500 : random.between(40, 1500));
   hop.flags = DP_NEXT_HOP_UP;
@@ -86,10 +90,10 @@ dp_address address_of(const Ip6& address) {
   return value;
 }
 
-// VLAN devices have their parent's.
+// A VLAN device has its parent's, or one of its own.
 Mac port_mac(std::uint32_t port) {
   Mac mac = kGatewayMac;
-  mac.octets[5] = static_cast<std::uint8_t>(std::min<std::uint32_t>(port, kParent));
+  mac.octets[5] = static_cast<std::uint8_t>(port == kDoubleTagged ? std::uint32_t{kParent} : port);
   return mac;
 }
 
@@ -188,29 +192,33 @@ void World::fill_ports() {
                                                DP_SOURCE_CHECK_OFF};
   for (std::uint32_t number = kInside; number < kPortsEnd; ++number) {
     dp_port& port = kernel_.ports[number];
-    port.ifindex = ifindexes_[number];
-    port.first_socket = static_cast<__u16>(std::min<std::uint32_t>(number, kParent) * DP_QUEUES_MAX);
-    port.queue_count = number == kOutside ? 1 : kQueues;
+    port.device = device_of(number);
     std::copy_n(port_mac(number).octets.begin(), 6, port.mac);
     port.zone = kZones[number];
     port.source_check = kChecks[number];
     port.flags = DP_PORT_PRESENT | DP_PORT_UP;
     if (number == kWorkload) port.flags |= DP_PORT_WORKLOAD;
-    if (number == kParent) port.flags |= DP_PORT_VLANS;
     port.vlan = tag_of(number);
     port.mtu = 1500;
-    if (number <= kParent) {
-      std::uint32_t slot = port.ifindex % DP_INGRESS_SLOTS;
-      while (kernel_.ingress[slot].ifindex != 0) slot = (slot + 1) % DP_INGRESS_SLOTS;
-      kernel_.ingress[slot] = {port.ifindex, number};
-    }
-    if (number == kDoubleTagged) continue;  // a route may name a port that cannot send
-    put(kernel_.map("tx_ports"), number, port.ifindex, "tx_ports");
-    attachments_.sends[number] = true;
   }
-  attachments_.vlan_ports = {{{ifindexes_[kParent], kTag, 0}, kTagged},
-                             {{ifindexes_[kParent], kTag, kInnerTag}, kDoubleTagged}};
+  for (std::uint32_t number = kInside; number <= kParent; ++number) fill_device(number);
+  attachments_.vlan_ports = {{{device_of(kParent), kTag, 0, 0}, kTagged},
+                             {{device_of(kParent), kTag, kInnerTag, 0}, kDoubleTagged}};
   for (const auto& [key, number] : attachments_.vlan_ports) put(kernel_.map("vlan_ports"), key, number, "vlan_ports");
+}
+
+// The device of the untagged port `number`.
+void World::fill_device(std::uint32_t number) {
+  const std::uint16_t device = device_of(number);
+  const std::uint32_t ifindex = ifindexes_[number];
+  const auto queues = static_cast<__u16>(number == kOutside ? 1 : kQueues);
+  const auto flags = static_cast<__u16>(DP_DEVICE_PRESENT | (number == kParent ? DP_DEVICE_VLANS : 0));
+  kernel_.devices[device] = {ifindex, first_socket(number), queues, flags, 0, 0};
+  std::uint32_t probe = 0;
+  while (kernel_.ingress[dp_ingress_slot(ifindex, probe)].ifindex != 0) ++probe;
+  kernel_.ingress[dp_ingress_slot(ifindex, probe)] = {ifindex, device, static_cast<__u16>(number)};
+  put(kernel_.map("tx_devices"), std::uint32_t{device}, ifindex, "tx_devices");
+  attachments_.sends[device] = true;
 }
 
 // A socket with a receive ring is enough to stand in the map; no frame ever reaches it.
@@ -222,7 +230,7 @@ void World::fill_sockets() {
   for (std::uint32_t port = kInside; port <= kParent; ++port)
     for (std::uint32_t queue = 0; queue < kQueues; ++queue) {
       if (port == kParent && queue == 1) continue;  // a queue whose socket is missing
-      const std::uint32_t index = port * DP_QUEUES_MAX + queue;
+      const std::uint32_t index = first_socket(port) + queue;
       put(kernel_.map("sockets"), index, socket_.get(), "sockets");
       attachments_.socket[index] = true;
     }

@@ -52,6 +52,10 @@ enum : std::uint32_t { kHosts = 24, kGatewayFirst = 28, kHostSelf = 254 };
 [[nodiscard]] dp_address address_of(const Ip4& address);
 [[nodiscard]] dp_address address_of(const Ip6& address);
 [[nodiscard]] Mac port_mac(std::uint32_t port);
+// Number of the device that a port is on: not the port's, and not those of its neighbours.
+[[nodiscard]] constexpr std::uint16_t device_of(std::uint32_t port) {
+  return static_cast<std::uint16_t>(DP_DEVICES_MAX - 3 * (port < kParent ? port : std::uint32_t{kParent}));
+}
 
 // Addresses that no network holds, each meant for another answer.
 inline constexpr const char* kOddities4[] = {
@@ -109,6 +113,7 @@ class World {
   void open_host_socket(const HostSocket& wanted);
   void fill_settings();
   void fill_ports();
+  void fill_device(std::uint32_t number);
   void fill_next_hops(Random& random);
   void fill_routes(std::uint32_t bank);
   void fill_rules(std::uint32_t bank, Random& random);

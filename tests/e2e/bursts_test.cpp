@@ -21,7 +21,7 @@ using test::TestNamespace;
 
 namespace {
 
-constexpr std::uint16_t kPort = 1;
+constexpr std::uint16_t kDevice = 100;
 constexpr std::uint32_t kShort = 60;
 constexpr std::uint32_t kLong = DP_TRANSMIT_PACKET_MAX + 500;  // no burst takes it, its device does
 
@@ -34,18 +34,18 @@ class Lab {
     far.run("ip link set in0 mtu 3000 && ethtool -K in0 gro on");
     gateway.inside([&] {
       ifindex = ::if_nametoindex("out0");
-      const std::uint32_t key = kPort;
-      REQUIRE(bpf_map_update_elem(ports.get(), &key, &ifindex, BPF_ANY) == 0);
+      const std::uint32_t key = kDevice;
+      REQUIRE(bpf_map_update_elem(devices.get(), &key, &ifindex, BPF_ANY) == 0);
     });
     driver = open_driver();
   }
 
   void send_bursts(std::unique_ptr<BurstSender> sender) {
     driver->set_burst_sender(std::move(sender));
-    driver->set_redirects(kPort, true);
+    driver->set_redirects(kDevice, true);
   }
   void send_live() {
-    auto transmit = LiveTransmit::create(ports.get());
+    auto transmit = LiveTransmit::create(devices.get());
     REQUIRE_MESSAGE(transmit, (transmit ? "" : transmit.error().text));
     send_bursts(std::make_unique<LiveSender>(std::move(*transmit)));
   }
@@ -60,7 +60,7 @@ class Lab {
       std::copy_n("\xff\xff\xff\xff\xff\xff\2\0\0\0\0\1\x88\xb5", 14, frame.data);  // an experimental EtherType
       std::memcpy(frame.data + 14, &next_number, sizeof(next_number));
       ++next_number;
-      REQUIRE(driver->transmit(frame, kPort, 0));
+      REQUIRE(driver->transmit(frame, kDevice, 0));
     }
   }
   // Everything has left and come back.
@@ -72,12 +72,12 @@ class Lab {
     }
     return driver->ledger().count(Place::tx) == 0;
   }
-  std::uint64_t by_bursts() const { return driver->statistics(kPort, 0).tx_bursts.value(); }
-  std::uint64_t by_rings() const { return driver->statistics(kPort, 0).tx.value() - by_bursts(); }
+  std::uint64_t by_bursts() const { return driver->statistics(kDevice, 0).tx_bursts.value(); }
+  std::uint64_t by_rings() const { return driver->statistics(kDevice, 0).tx.value() - by_bursts(); }
 
   TestNamespace gateway{"bursts-gw"};
   TestNamespace far{"bursts-far"};
-  UniqueFd ports{bpf_map_create(BPF_MAP_TYPE_DEVMAP, "ports", 4, 4, DP_PORTS_MAX, nullptr)};
+  UniqueFd devices{bpf_map_create(BPF_MAP_TYPE_DEVMAP, "devices", 4, 4, DP_DEVICES_MAX, nullptr)};
   std::uint32_t ifindex = 0;
   std::unique_ptr<Driver> driver;
   std::uint32_t next_number = 0;
@@ -89,7 +89,7 @@ class Lab {
     config.frame_bytes = 4096;
     auto made = Driver::create(config);
     REQUIRE_MESSAGE(made, (made ? "" : made.error().text));
-    gateway.inside([&] { REQUIRE((*made)->add_socket({.port = kPort, .ifindex = ifindex})); });
+    gateway.inside([&] { REQUIRE((*made)->add_socket({.device = kDevice, .ifindex = ifindex})); });
     return std::move(*made);
   }
 };
@@ -164,7 +164,7 @@ TEST_CASE("many frames leave as a burst and few through the ring, and none overt
   CHECK(complete(arrivals.close(), lab.next_number));
   CHECK(lab.by_bursts() > 0);
   CHECK(lab.by_rings() > 0);
-  CHECK(lab.driver->audit());
+  CHECK(lab.driver->ledger().check());
 }
 
 TEST_CASE("a frame too long for a burst takes the frames collected with it through the ring, in order") {
@@ -188,7 +188,7 @@ TEST_CASE("a port that takes no redirects sends through its ring, however many f
   if (!test::require_root()) return;
   Lab lab;
   lab.send_live();
-  lab.driver->set_redirects(kPort, false);
+  lab.driver->set_redirects(kDevice, false);
   Arrivals arrivals{lab.far};
   lab.transmit(100);
   CHECK(lab.settle());
@@ -219,5 +219,5 @@ TEST_CASE("a sender that fails loses nothing: its frames leave through the ring,
   CHECK(arrivals.wait_for(100));
   CHECK(complete(arrivals.close(), 100));
   CHECK(lab.by_bursts() == 0);
-  CHECK(lab.driver->audit());
+  CHECK(lab.driver->ledger().check());
 }

@@ -83,7 +83,7 @@ inline bool header_is_right(const Bytes& frame) {
 // The payload of a datagram from its IPv4 fragments, in whatever order they are.
 inline Bytes reassemble(const std::vector<MemoryIo::Sent>& sent) {
   Bytes whole;
-  for (const auto& [bytes, port] : sent) {
+  for (const auto& [bytes, device] : sent) {
     const std::size_t header = (bytes.at(14) & 0xfU) * 4;
     const std::size_t offset = (get16(bytes, 20) & 0x1fffU) * 8;
     const std::size_t payload = get16(bytes, 16) - header;

@@ -22,6 +22,8 @@
 namespace twinpath::test {
 
 enum : std::uint16_t { kLan = 1, kWan = 2, kOther = 3 };
+// Numbers of devices are not those of their ports.
+constexpr std::uint16_t device_of(std::uint16_t port) { return static_cast<std::uint16_t>(70 + port); }
 enum : std::uint8_t { kInside = 2, kOutside = 3 };
 inline constexpr Mac kWanMac{{0x02, 0x00, 0x5e, 0x10, 0x00, 0x21}};
 inline constexpr std::uint32_t kHertz = 100;
@@ -102,6 +104,7 @@ class GatewayTables {
         rules_(std::size_t{DP_BANKS} * DP_RULES_MAX),
         paths_(std::size_t{DP_BANKS} * DP_PATHS_MAX),
         ports_(DP_PORTS_MAX),
+        devices_(DP_DEVICES_MAX),
         next_hops_(16),
         flows4_(64),
         flows6_(64),
@@ -110,9 +113,9 @@ class GatewayTables {
     write_settings();
     write_ports();
     write_routes();
-    env = dp_env(
-        {&settings, zone_pairs_, rules_, paths_, ports_, next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_},
-        routes);
+    env = dp_env({&settings, zone_pairs_, rules_, paths_, ports_, devices_, next_hops_, flows4_, flows6_, flows4_cold_,
+                  flows6_cold_},
+                 routes);
   }
   GatewayTables(const GatewayTables&) = delete;
   GatewayTables& operator=(const GatewayTables&) = delete;
@@ -130,6 +133,7 @@ class GatewayTables {
   }
 
   dp_port& port(std::uint16_t number) { return ports_[number]; }
+  dp_device& device(std::uint16_t number) { return devices_[number]; }
   dp_next_hop& hop(std::uint16_t index) { return next_hops_[index]; }
   dp_path& path(std::size_t index) { return paths_[index]; }
 
@@ -194,8 +198,8 @@ class GatewayTables {
   void write_ports() {
     const auto set = [&](std::uint16_t number, std::uint8_t zone, const Mac& mac) {
       dp_port& port = ports_[number];
-      port.ifindex = 10U + number;
-      port.queue_count = 1;
+      port.device = device_of(number);
+      devices_[port.device] = {10U + number, 0, 1, DP_DEVICE_PRESENT, 0, 0};
       std::copy(mac.octets.begin(), mac.octets.end(), port.mac);
       port.zone = zone;
       port.source_check = DP_SOURCE_CHECK_STRICT;
@@ -211,6 +215,7 @@ class GatewayTables {
     std::copy(std::begin(mac), std::end(mac), hop.destination_mac);
     std::copy(std::begin(ports_[port].mac), std::end(ports_[port].mac), hop.source_mac);
     hop.port = port;
+    hop.device = device_of(port);
     hop.mtu = 1500;
     hop.flags = static_cast<__u16>(DP_NEXT_HOP_UP | (resolved ? DP_NEXT_HOP_RESOLVED : 0));
     routes.add_neighbour(host, port, index);
@@ -245,6 +250,7 @@ class GatewayTables {
   std::vector<dp_rule> rules_;
   std::vector<dp_path> paths_;
   std::vector<dp_port> ports_;
+  std::vector<dp_device> devices_;
   std::vector<dp_next_hop> next_hops_;
   std::vector<dp_flow_bucket4> flows4_;
   std::vector<dp_flow_bucket6> flows6_;

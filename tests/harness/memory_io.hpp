@@ -18,7 +18,6 @@ namespace twinpath::test {
 inline void steer(afxdp::Frame& frame, std::span<const std::uint8_t> packet, std::uint16_t port, std::uint16_t queue) {
   std::copy(packet.begin(), packet.end(), frame.data);
   frame.length = static_cast<std::uint32_t>(packet.size());
-  frame.port = port;
   frame.queue = queue;
   dp_metadata metadata{};
   metadata.magic = DP_METADATA_MAGIC;
@@ -39,7 +38,7 @@ class MemoryIo final : public afxdp::FrameIo {
 
   struct Sent {
     Bytes bytes;
-    std::uint16_t port;
+    std::uint16_t device;
   };
 
   void arrive(const Bytes& bytes, std::uint16_t port, std::uint16_t queue = 0) {
@@ -57,10 +56,10 @@ class MemoryIo final : public afxdp::FrameIo {
     }
     return burst_;
   }
-  bool transmit(const afxdp::Frame& frame, std::uint16_t port, std::uint16_t) noexcept override {
+  bool transmit(const afxdp::Frame& frame, std::uint16_t device, std::uint16_t) noexcept override {
     if (full) return false;
     leave(frame.index);
-    sent_frames.push_back({Bytes(frame.data, frame.data + frame.length), port});
+    sent_frames.push_back({Bytes(frame.data, frame.data + frame.length), device});
     ++queued_;
     return true;
   }

@@ -145,17 +145,20 @@ void FlowRace::fill_tables() {
       kernel_.zone_pairs[std::size_t{from} * DP_ZONES_MAX + to] = {0, 0, DP_ACTION_ALLOW, {}};
   for (std::uint16_t number = 1; number <= kHops; ++number) {
     dp_port& port = kernel_.ports[number];
-    port.ifindex = ifindex_[number];
+    const auto device = static_cast<__u16>(number + kHops);
+    port.device = device;
+    kernel_.devices[device] = {ifindex_[number], 0, 0, DP_DEVICE_PRESENT, 0, 0};
     std::memcpy(port.mac, kGatewayMac.octets.data(), sizeof(port.mac));
     port.zone = number == 1 ? kZoneInside : kZoneOutside;
     port.flags = DP_PORT_PRESENT | DP_PORT_UP;
     port.mtu = 1500;
-    kernel_.ingress[ifindex_[number] % DP_INGRESS_SLOTS] = {ifindex_[number], number};
-    put(kernel_.map("tx_ports"), std::uint32_t{number}, ifindex_[number], "tx_ports");
+    kernel_.ingress[dp_ingress_slot(ifindex_[number], 0)] = {ifindex_[number], device, number};
+    put(kernel_.map("tx_devices"), std::uint32_t{device}, ifindex_[number], "tx_devices");
     dp_next_hop& hop = kernel_.next_hops[number];
     std::memcpy(hop.destination_mac, kPeerMac.octets.data(), sizeof(hop.destination_mac));
     std::memcpy(hop.source_mac, kGatewayMac.octets.data(), sizeof(hop.source_mac));
     hop.port = number;
+    hop.device = device;
     hop.mtu = 1500;
     hop.flags = DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP;
     kernel_.paths[number - 1u] = {number, number, 0};
@@ -275,8 +278,8 @@ void FlowRace::inspect(const RaceKind& kind, std::uint32_t first, std::uint32_t 
 
 std::uint64_t FlowRace::forwarded_by_kernel() const {
   std::uint64_t sum = 0;
-  const PortCounterMaps maps{kernel_.map("port_counters"), kernel_.map("crossings")};
-  for (std::uint32_t port = 1; port <= kHops; ++port) sum += read_port_counters(maps, port).forwarded.packets;
+  const int map = kernel_.map("port_counters");
+  for (std::uint32_t port = 1; port <= kHops; ++port) sum += read_port_counters(map, port).forwarded.packets;
   return sum;
 }
 

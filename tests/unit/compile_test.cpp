@@ -149,6 +149,33 @@ TEST_CASE("a number allocation survives a restart of the daemon") {
   CHECK(to_json(*allocation) == to_json(image.numbers));
 }
 
+TEST_CASE("an allocation of a version whose devices had no numbers of their own is taken, without them") {
+  const auto allocation =
+      number_allocation_from_json(nlohmann::json::parse(R"({"zones": {}, "ports": {"a": 3}, "rules": {}})"));
+  REQUIRE(allocation.has_value());
+  CHECK(allocation->ports.find("a") == 3);
+  CHECK(allocation->devices.all().empty());
+}
+
+TEST_CASE("1,024 ports compile, each with a number and a device of its own") {
+  std::string ports;
+  for (int i = 0; i < 1024; ++i)
+    ports += fmt::format(R"({}{{"name": "p{}", "device": "d{}", "zone": "z{}"}})", i == 0 ? "" : ",", i, i, i % 8);
+  const auto config = parse_config("{\"ports\": [" + ports + "]}");
+  REQUIRE_MESSAGE(config.has_value(), config.error().front().line());
+  const auto image = compile(*config, {});
+  REQUIRE_MESSAGE(image.has_value(), image.error().text);
+  std::set<std::uint16_t> numbers, devices;
+  for (const PortConfig& port : config->ports) {
+    numbers.insert(image->port(port.name));
+    devices.insert(image->device(port.device));
+  }
+  CHECK(numbers.size() == 1024);
+  CHECK(devices.size() == 1024);
+  CHECK((*numbers.begin() > 0 && *numbers.rbegin() < DP_PORTS_MAX));
+  CHECK((*devices.begin() > 0 && *devices.rbegin() < DP_DEVICES_MAX));
+}
+
 TEST_CASE("a damaged number allocation is refused") {
   const struct {
     const char* saved;
@@ -158,8 +185,9 @@ TEST_CASE("a damaged number allocation is refused") {
       {R"({"zones": {}, "ports": {}})", "number allocation: rules is missing"},
       {R"({"zones": {"a": "2"}, "ports": {}, "rules": {}})", "number allocation: zones.a is no number"},
       {R"({"zones": {"a": 1}, "ports": {}, "rules": {}})", "number allocation: a: number 1 is not 2..31"},
-      {R"({"zones": {}, "ports": {"a": 64}, "rules": {}})", "number allocation: a: number 64 is not 1..63"},
+      {R"({"zones": {}, "ports": {"a": 2048}, "rules": {}})", "number allocation: a: number 2048 is not 1..2047"},
       {R"({"zones": {}, "ports": {}, "rules": {"a": 1, "b": 1}})", "number allocation: b: number 1 belongs to a"},
+      {R"({"zones": {}, "ports": {}, "rules": {}, "devices": 1})", "number allocation: devices is missing"},
   };
   for (const auto& c : cases) {
     const auto allocation = number_allocation_from_json(nlohmann::json::parse(c.saved));

@@ -151,7 +151,7 @@ TEST_CASE("faults of ports say which port and what is allowed") {
        "ports[1].device: \"x\": also the device of ports[0]"},
       {"name twice", R"({"ports": [{"device": "x", "zone": "z"}, {"name": "x", "device": "y", "zone": "z"}]})",
        "ports[1].name: \"x\": also the name of ports[0]"},
-      {"too many", "{\"ports\": [" + many(64, numbered_port) + "]}", "ports: 64 ports: at most 63 are allowed"},
+      {"too many", "{\"ports\": [" + many(2048, numbered_port) + "]}", "ports: 2048 ports: at most 2047 are allowed"},
   });
 }
 
@@ -262,7 +262,7 @@ TEST_CASE("faults of rules say which rule, what was found and what is allowed") 
        with(
            R"("rules": [{"name": "rule-2", "from": "any", "to": "any", "action": "drop"}, {"from": "any", "to": "any", "action": "drop"}])"),
        "rules[1].name: \"rule-2\": also the name of rules[0]"},
-      {"too many", with("\"rules\": [" + many(1024, any_rule) + "]"), "rules: 1024 rules: at most 1023 are allowed"},
+      {"too many", with("\"rules\": [" + many(8192, any_rule) + "]"), "rules: 8192 rules: at most 8191 are allowed"},
   });
 }
 
@@ -426,8 +426,8 @@ TEST_CASE("bounds themselves are allowed") {
       with_rule(R"("protocol": 255, "source": ["0.0.0.0/0", "::/0"])"),
       with_rule(R"("source": [], "destination": [], "source_port": [])"),
       with("\"zones\": {" + many(28, numbered_zone) + "}"),
-      "{\"ports\": [" + many(63, numbered_port) + "]}",
-      with("\"rules\": [" + many(1023, any_rule) + "]"),
+      "{\"ports\": [" + many(2047, numbered_port) + "]}",
+      with("\"rules\": [" + many(8191, any_rule) + "]"),
       with(R"("api": {"http": "127.255.0.1:65535", "tls": {}})"),
       with(R"("safety": {"confirm_s": 86400})"),
   };

@@ -20,12 +20,12 @@ class NotedSockets final : public afxdp::Sockets {
     if (busy) return fail(EBUSY, "bind a socket to queue {}", request.queue);
     return afxdp::SocketReport{42, afxdp::SocketMode::copy, "no zero-copy here"};
   }
-  void remove_port(std::uint16_t port) override { removed.push_back(port); }
-  void set_redirects(std::uint16_t port, bool takes) noexcept override { redirects[port] = takes; }
+  void remove_device(std::uint16_t device) override { removed.push_back(device); }
+  void set_redirects(std::uint16_t device, bool takes) noexcept override { redirects[device] = takes; }
 
   std::vector<afxdp::SocketRequest> requests;
   std::vector<std::uint16_t> removed;
-  std::array<bool, DP_PORTS_MAX> redirects{};
+  std::array<bool, DP_DEVICES_MAX> redirects{};
   bool busy = false;
 };
 
@@ -96,7 +96,7 @@ TEST_CASE("a running engine executes commands in the order in which they were po
 
 TEST_CASE("more commands than the ring holds are all executed") {
   RunningEngine running;
-  for (int i = 0; i < 2000; ++i) running.engine.post(command::forget_rule(static_cast<std::uint16_t>(i % 100)));
+  for (int i = 0; i < 2000; ++i) running.engine.post(command::forget_rule(static_cast<std::uint32_t>(i % 100)));
   CHECK(running.engine.call(command::quiet_point()).sequence == 2001);
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("commands open and close sockets") {
   CHECK(std::string(opened.text) == "no zero-copy here");
   REQUIRE(running.sockets.requests.size() == 1);
   const afxdp::SocketRequest& request = running.sockets.requests[0];
-  CHECK(request.port == 5);
+  CHECK(request.device == 5);
   CHECK(request.ifindex == 17);
   CHECK(request.queue == 2);
   CHECK(request.wish == afxdp::SocketWish::zerocopy);
@@ -135,10 +135,15 @@ TEST_CASE("the reply for a socket that cannot be opened has errno and text") {
   CHECK(std::string(refused.text).find("bind a socket to queue 2") == 0);
 }
 
-TEST_CASE("a command for an impossible port, or for sockets of an engine without a driver, is refused") {
+TEST_CASE(
+    "a command for an impossible port, device or rule, or for sockets of an engine without a driver, is refused") {
   EngineUnderTest test;
   CHECK(test.engine->call(command::forget_port(DP_PORTS_MAX)).status == EINVAL);
   CHECK(test.engine->call(command::clear_port(DP_PORTS_MAX)).status == EINVAL);
+  CHECK(test.engine->call(command::clear_port(DP_PORTS_MAX - 1)).status == 0);
+  CHECK(test.engine->call(command::close_sockets(DP_DEVICES_MAX)).status == EINVAL);
+  CHECK(test.engine->call(command::forget_rule(DP_RULE_IDS_MAX)).status == EINVAL);
+  CHECK(test.engine->call(command::forget_rule(DP_RULE_IDS_MAX - 1)).status == 0);
   CHECK(test.engine->call(command::close_sockets(1)).status == ENOTSUP);
 }
 

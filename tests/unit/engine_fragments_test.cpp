@@ -199,7 +199,7 @@ TEST_CASE("an ICMP error about a live flow reaches the sender, and is not counte
   test.pass(host_unreachable(), kWan);
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 1);
-  CHECK(sent[0].port == kLan);
+  CHECK(sent[0].device == device_of(kLan));
   CHECK(sent[0].bytes[5] == 1);
   CHECK(sent[0].bytes[22] == 63);
   const Bytes original = host_unreachable().bytes();
@@ -267,7 +267,7 @@ TEST_CASE("an ICMP error about a reply goes to the responder, by the other half"
   test.pass(Eth{} / Ipv4{.src = "192.0.2.1", .dst = "198.51.100.1"} / Icmp{.type = 3, .code = 3} / Raw{.data = quoted});
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 1);
-  CHECK(sent[0].port == kWan);
+  CHECK(sent[0].device == device_of(kWan));
 }
 
 TEST_CASE("a packet too big about an IPv6 TCP flow reaches the sender") {

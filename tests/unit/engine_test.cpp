@@ -16,7 +16,7 @@ TEST_CASE("a packet of an allowed flow leaves with new MAC addresses and one hop
   test.pass(udp("198.51.100.1"));
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 1);
-  CHECK(sent[0].port == kWan);
+  CHECK(sent[0].device == device_of(kWan));
   CHECK(sent[0].bytes[22] == 63);
   CHECK(sent[0].bytes[5] == 2);  // next hop 2
   CHECK(header_is_right(sent[0].bytes));
@@ -102,7 +102,7 @@ TEST_CASE("when the neighbour does not resolve, the packet is dropped and its se
   CHECK(test.drops(DP_NEIGHBOUR_FAILED) == 1);
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 1);
-  CHECK(sent[0].port == kLan);
+  CHECK(sent[0].device == device_of(kLan));
   CHECK(sent[0].bytes[34] == 3);  // host unreachable
   CHECK(sent[0].bytes[35] == 1);
   CHECK(test.adds_up());
@@ -119,7 +119,7 @@ TEST_CASE("when Linux marks the neighbour as failed, its packets are dropped at 
   CHECK(test.engine->held() == 0);
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 2);
-  CHECK(sent[0].port == kLan);
+  CHECK(sent[0].device == device_of(kLan));
   CHECK(sent[0].bytes[34] == 3);  // host unreachable
   CHECK(sent[0].bytes[35] == 1);
   CHECK(test.adds_up());
@@ -259,8 +259,8 @@ TEST_CASE("IPv4 without DF above the MTU leaves in fragments, which reassemble t
   test.pass(big);
   const auto sent = test.io.take_sent();
   REQUIRE(sent.size() == 3);
-  for (const auto& [bytes, port] : sent) {
-    CHECK(port == kWan);
+  for (const auto& [bytes, device] : sent) {
+    CHECK(device == device_of(kWan));
     CHECK(get16(bytes, 16) <= 600);
     CHECK(bytes.size() == 14U + get16(bytes, 16));
     CHECK(bytes[22] == 63);

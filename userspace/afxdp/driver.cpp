@@ -25,6 +25,8 @@ constexpr std::uint32_t kRingWaitFlushes = 64;
 // A socket needs at least the frames of one burst in each direction.
 constexpr std::uint32_t kQuotaMin = kBurstMax;
 
+const QueueStatistics kNone;
+
 std::uint32_t part_of(std::uint32_t frames, double share) {
   return static_cast<std::uint32_t>(static_cast<double>(frames) * share);
 }
@@ -49,19 +51,46 @@ Driver::Driver(const DriverConfig& config, FramePool pool, UniqueFd wake_fd)
       shares_{part_of(config.frames, config.receive_share), part_of(config.frames, config.transmit_share)},
       engine_frames_(config.frames - shares_.receive - shares_.transmit),
       copy_umem_(pool_.memory(), SocketMode::copy),
-      zerocopy_umem_(pool_.memory(), SocketMode::zerocopy),
-      statistics_(std::make_unique<QueueStatistics[]>(kSlots)) {
+      zerocopy_umem_(pool_.memory(), SocketMode::zerocopy) {
   rebuild();
 }
 
 Driver::~Driver() = default;
 
+Driver::DeviceSlot& Driver::make_slot(std::uint16_t device) {
+  if (DeviceSlot* known = slot(device); known != nullptr) return *known;
+  known_devices_.push_back(std::make_unique<DeviceSlot>());
+  slots_[device].store(known_devices_.back().get(), std::memory_order_release);
+  return *known_devices_.back();
+}
+
+// A socket's frames are nobody's, or retired, when it is closed: its number is free at once.
+Owner Driver::free_owner() const {
+  std::vector<bool> taken(queues_.size() + 2);
+  for (const auto& queue : queues_)
+    if (queue->owner() < taken.size()) taken[queue->owner()] = true;
+  Owner owner = 1;
+  while (taken[owner]) ++owner;
+  return owner;
+}
+
+void Driver::set_redirects(std::uint16_t device, bool takes) noexcept {
+  if (DeviceSlot* known = slot(device); known != nullptr) known->redirects = takes;
+}
+
+const QueueStatistics& Driver::statistics(std::uint16_t device, std::uint16_t queue) const noexcept {
+  const DeviceSlot* known = slot(device);
+  return known != nullptr && queue < DP_QUEUES_MAX ? known->statistics[queue] : kNone;
+}
+
 Status Driver::check_request(const SocketRequest& request) const {
-  if (request.port == 0 || request.port >= DP_PORTS_MAX || request.queue >= DP_QUEUES_MAX)
-    return refuse("no port {} queue {}: ports are 1 to {}, queues 0 to {}", request.port, request.queue,
-                  DP_PORTS_MAX - 1, DP_QUEUES_MAX - 1);
-  if (by_slot_[slot(request.port, request.queue)] != nullptr)
-    return refuse("port {} queue {} is open", request.port, request.queue);
+  if (request.device == 0 || request.device >= DP_DEVICES_MAX || request.queue >= DP_QUEUES_MAX)
+    return refuse("no device {} queue {}: devices are 1 to {}, queues 0 to {}", request.device, request.queue,
+                  DP_DEVICES_MAX - 1, DP_QUEUES_MAX - 1);
+  const DeviceSlot* known = slot(request.device);
+  if (known != nullptr && known->queues[request.queue] != nullptr)
+    return refuse("device {} queue {} is open", request.device, request.queue);
+  if (queues_.size() >= DP_SOCKETS_MAX) return refuse("all {} sockets are open", int{DP_SOCKETS_MAX});
   const Quota quota = quota_for(queues_.size() + 1);
   if (quota.fill < kQuotaMin || quota.tx < kQuotaMin)
     return refuse("{} frames are too few for {} sockets: raise engine.frames", config_.frames,
@@ -72,7 +101,7 @@ Status Driver::check_request(const SocketRequest& request) const {
 Result<SocketReport> Driver::add_socket(const SocketRequest& request) {
   if (auto good = check_request(request); !good) return pass_on(std::move(good.error()));
   SocketReport report;
-  Result<std::unique_ptr<PortQueue>> opened;
+  Result<std::unique_ptr<DeviceQueue>> opened;
   if (request.wish == SocketWish::zerocopy) {
     opened = open_queue(request, zerocopy_umem_);
     if (!opened) report.fallback = opened.error().text;
@@ -87,40 +116,34 @@ Result<SocketReport> Driver::add_socket(const SocketRequest& request) {
 }
 
 // The kernel has unbound an anchor whose device is gone: EBADF. Tries the next anchor, then a new registration.
-Result<std::unique_ptr<PortQueue>> Driver::open_queue(const SocketRequest& request, Umem& umem) {
-  const QueueAddress address{.port = request.port, .queue = request.queue, .ifindex = request.ifindex};
+Result<std::unique_ptr<DeviceQueue>> Driver::open_queue(const SocketRequest& request, Umem& umem) {
+  const QueueAddress address{
+      .device = request.device, .queue = request.queue, .ifindex = request.ifindex, .owner = free_owner()};
+  QueueStatistics& statistics = make_slot(request.device).statistics[request.queue];
   SocketOptions options = config_.sockets;
   options.bind_timeout = request.bind_timeout.value_or(options.bind_timeout);
   for (;;) {
-    auto queue = PortQueue::open(address, umem, pool_, statistics_[slot(request.port, request.queue)],
-                                 quota_for(queues_.size() + 1), options);
+    auto queue = DeviceQueue::open(address, umem, pool_, statistics, quota_for(queues_.size() + 1), options);
     if (queue || queue.error().code != EBADF || umem.anchor() < 0) return queue;
     umem.left(umem.anchor());
   }
 }
 
-void Driver::remove_port(std::uint16_t port) {
+void Driver::remove_device(std::uint16_t device) {
   const auto leaving = std::partition(queues_.begin(), queues_.end(),
-                                      [port](const auto& queue) { return queue->address().port != port; });
+                                      [device](const auto& queue) { return queue->address().device != device; });
   for (auto queue = leaving; queue != queues_.end(); ++queue) {
     const Owner owner = (*queue)->owner();
     const bool at_once = (*queue)->mode() == SocketMode::copy;
     // Frames in flight count as completed, because they are taken from the socket: the engine waits for
-    // sent().completed, which a later socket of this port and queue continues.
-    const QueueAddress& address = (*queue)->address();
-    statistics_[slot(address.port, address.queue)].completions.add((*queue)->in_flight());
+    // sent().completed, which a later socket of this device and queue continues.
+    slot(device)->statistics[(*queue)->address().queue].completions.add((*queue)->in_flight());
     queue->reset();  // closed: in copy mode the kernel no longer uses the frames
     pool_.move_all(owner, at_once ? kFree : Where{kRetired, Place::completion});
     if (!at_once) retired_until_ = steady_clock::now() + kRetirement;
   }
   queues_.erase(leaving, queues_.end());
   rebuild();
-}
-
-int Driver::fd(std::uint16_t port, std::uint16_t queue) const noexcept {
-  if (port >= DP_PORTS_MAX || queue >= DP_QUEUES_MAX) return -1;
-  const PortQueue* found = by_slot_[slot(port, queue)];
-  return found != nullptr ? found->fd() : -1;
 }
 
 Quota Driver::quota_for(std::size_t queues) const noexcept {
@@ -132,12 +155,12 @@ Quota Driver::quota_for(std::size_t queues) const noexcept {
 
 // Derives everything that depends on the list of queues, after it has changed.
 void Driver::rebuild() noexcept {
-  by_slot_.fill(nullptr);
+  for (const auto& device : known_devices_) device->queues.fill(nullptr);
   polled_.assign(1, pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0});
   const Quota quota = quota_for(queues_.size());
   for (const auto& queue : queues_) {
     queue->set_quota(quota);
-    by_slot_[slot(queue->address().port, queue->address().queue)] = queue.get();
+    slot(queue->address().device)->queues[queue->address().queue] = queue.get();
     polled_.push_back(pollfd{.fd = queue->fd(), .events = POLLIN, .revents = 0});
   }
   next_queue_ = 0;
@@ -152,7 +175,7 @@ std::span<Frame> Driver::receive(std::uint32_t burst) noexcept {
   std::size_t taken = 0;
   // First round: each queue gets its fair part. Second round: queues with more packets fill the rest.
   for (std::size_t step = 0; step < 2 * count && taken < out.size(); ++step) {
-    PortQueue& queue = *queues_[(next_queue_ + step) % count];
+    DeviceQueue& queue = *queues_[(next_queue_ + step) % count];
     const std::size_t most = std::min(step < count ? fair : out.size(), out.size() - taken);
     taken += queue.receive(out.subspan(taken, most), self());
   }
@@ -161,34 +184,26 @@ std::span<Frame> Driver::receive(std::uint32_t burst) noexcept {
   return out.first(taken);
 }
 
-bool Driver::transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept {
-  if (port >= DP_PORTS_MAX || queue >= DP_QUEUES_MAX) return false;
-  PortQueue* egress = by_slot_[slot(port, queue)];
+bool Driver::transmit(const Frame& frame, std::uint16_t device, std::uint16_t queue) noexcept {
+  DeviceSlot* known = slot(device);
+  if (known == nullptr || queue >= DP_QUEUES_MAX) return false;
+  DeviceQueue* egress = known->queues[queue];
   if (egress != nullptr) return egress->transmit(frame, self());
-  statistics_[slot(port, queue)].tx_full.add();
+  known->statistics[queue].tx_full.add();
   return false;
 }
 
 void Driver::release(std::uint32_t index) noexcept { pool_.give_back(index, {self(), Place::engine}); }
 
 Frame Driver::allocate() noexcept {
-  const FrameLedger& ledger = pool_.ledger();
-  if (ledger.count(Place::engine) + ledger.count(Place::application) >= engine_frames_) return {};
+  if (pool_.ledger().count(Place::engine) >= engine_frames_) return {};
   const std::uint32_t index = pool_.take({self(), Place::engine});
   if (index == kNoFrame) return {};
   return Frame{.data = pool_.memory().base() + pool_.memory().address(index) + kFrameHeadroom,
                .length = 0,
                .index = index,
-               .port = 0,
+               .device = 0,
                .queue = 0};
-}
-
-bool Driver::give_to_application(std::uint32_t index, std::uint16_t application) noexcept {
-  return pool_.move(index, {self(), Place::engine}, {application_owner(application), Place::application});
-}
-
-bool Driver::take_from_application(std::uint32_t index, std::uint16_t application) noexcept {
-  return pool_.move(index, {application_owner(application), Place::application}, {self(), Place::engine});
 }
 
 void Driver::flush() noexcept {
@@ -202,14 +217,13 @@ void Driver::flush_paced() noexcept {
   for (const auto& queue : queues_) queue->flush();
 }
 
-bool Driver::suits_bursts(const PortQueue& queue) const noexcept {
+bool Driver::suits_bursts(const DeviceQueue& queue) const noexcept {
   return sender_ != nullptr && queue.collected() != 0 && queue.mode() == SocketMode::copy &&
-         queue.longest() <= sender_->longest_packet() &&
-         redirects_[queue.address().port].load(std::memory_order_relaxed);
+         queue.longest() <= sender_->longest_packet() && slot(queue.address().device)->redirects;
 }
 
 // True when there are enough frames for a burst, but older ones are still in the ring: the burst would overtake them.
-bool Driver::waits_for_ring(PortQueue& queue) noexcept {
+bool Driver::waits_for_ring(DeviceQueue& queue) noexcept {
   const bool waits = queue.collected() >= kBurstWorthwhile && suits_bursts(queue) && queue.undone() == 0 &&
                      queue.waited() < kRingWaitFlushes;
   queue.set_waited(waits ? queue.waited() + 1 : 0);
@@ -261,7 +275,7 @@ void Driver::wake() noexcept {
 int Driver::prepare_poll(milliseconds timeout) noexcept {
   timeout = std::clamp(timeout, milliseconds{0}, milliseconds{std::numeric_limits<int>::max()});
   for (std::size_t i = 0; i < queues_.size(); ++i) {
-    const PortQueue& queue = *queues_[i];
+    const DeviceQueue& queue = *queues_[i];
     pollfd& polled = polled_[i + 1];
     const bool undone = queue.undone() != 0;
     polled.fd = undone || polled.events == 0 ? -1 : queue.fd();
@@ -275,11 +289,6 @@ void Driver::free_retired() noexcept {
   if (steady_clock::now() < *retired_until_) return;
   pool_.move_all(kRetired, kFree);
   retired_until_.reset();
-}
-
-Status Driver::audit() {
-  for (const auto& queue : queues_) queue->audit();
-  return pool_.check();
 }
 
 }  // namespace twinpath::afxdp

@@ -1,13 +1,12 @@
-// driver.hpp - the packet I/O of a gateway: frame memory, the AF_XDP sockets of all ports, and the ledger of frames.
+// driver.hpp - the packet I/O of a gateway: frame memory, the AF_XDP sockets of all devices, and the ledger of frames.
 //
 // Loop     for (;;) { burst = receive(); decide it; transmit() or release() every frame; flush(); wait(); }
-//          A frame handed out by receive() or allocate() belongs to the engine until one of transmit(), release() or
-//          give_to_application() succeeds. Frames may be held across bursts; the caller bounds their number
-//          (engine_frames()).
+//          A frame handed out by receive() or allocate() belongs to the engine until transmit() or release() succeeds.
+//          Frames may be held across bursts; the caller bounds their number (engine_frames()).
 // Thread   one thread calls everything, except what is marked "any thread". No hot call allocates, throws or sleeps.
 // Netns    add_socket() finds the devices of the calling thread's network namespace.
 // Memory   three parts. `receive_share` of the frames is for fill rings and `transmit_share` for transmit, both divided
-//          equally among the sockets; the rest is for the engine and applications. transmit() refuses beyond the
+//          equally among the sockets; the rest is for the engine. transmit() refuses beyond the
 //          socket's quota and allocate() beyond the engine's part, so the fill rings keep their share when links are
 //          stuck and the engine is busy.
 // Errors   calls outside the packet loop return the error. Calls of the packet loop count it: see statistics().
@@ -25,9 +24,9 @@
 #include <vector>
 
 #include "afxdp/burst_sender.hpp"
+#include "afxdp/device_queue.hpp"
 #include "afxdp/frame_io.hpp"
 #include "afxdp/frame_pool.hpp"
-#include "afxdp/port_queue.hpp"
 #include "afxdp/sockets.hpp"
 #include "afxdp/statistics.hpp"
 #include "afxdp/umem.hpp"
@@ -42,7 +41,7 @@ struct DriverConfig {
   std::uint32_t frame_bytes = 2048;
   double receive_share = 0.5;
   double transmit_share = 0.25;
-  // The shares are divided by this or by the number of open sockets, whichever is more. Count all queues of all ports:
+  // The shares are divided by this or by the number of open sockets, whichever is more. Count all queues of all devices:
   // frames in a fill ring cannot be taken back, so the first sockets would keep the frames of later ones. Sockets
   // beyond this number take free frames, and the quotas of the earlier ones shrink as packets arrive.
   std::uint32_t sockets_planned = 1;
@@ -58,37 +57,29 @@ class Driver final : public FrameIo, public Sockets {
   Driver& operator=(const Driver&) = delete;
   ~Driver() override;
 
-  // Call before the first flush(). Only ports for which set_redirects() says so use the sender.
+  // Call before the first flush(). Only devices for which set_redirects() says so use the sender.
   void set_burst_sender(std::unique_ptr<BurstSender> sender) noexcept { sender_ = std::move(sender); }
-  // Any thread: whether the device of this port takes XDP redirects. False at first.
-  void set_redirects(std::uint16_t port, bool takes) noexcept override {
-    redirects_[port].store(takes, std::memory_order_relaxed);
-  }
-  // Opens port 1..63, queue 0..15. While a former owner has the queue, waits for the request's bind_timeout; then
-  // EBUSY.
+  // Whether this device takes XDP redirects: false at first, and for a device that never had a socket.
+  void set_redirects(std::uint16_t device, bool takes) noexcept override;
+  // Opens a queue of a device. While a former owner has the queue, waits for the request's bind_timeout; then EBUSY.
   [[nodiscard]] Result<SocketReport> add_socket(const SocketRequest& request) override;
-  // Closes the port's sockets. Their frames are free at once (copy) or after a second (zero-copy: the NIC may still
-  // write). Frames of the port that the engine holds remain with the engine.
-  void remove_port(std::uint16_t port) override;
-  // -1 when that socket is not open.
-  [[nodiscard]] int fd(std::uint16_t port, std::uint16_t queue) const noexcept;
+  // Closes the device's sockets. Their frames are free at once (copy) or after a second (zero-copy: the NIC may still
+  // write). Frames of the device that the engine holds remain with the engine.
+  void remove_device(std::uint16_t device) override;
 
   // Up to `burst` (kBurstMax at most) received frames, shared equally among the sockets, starting with another socket
   // each time. Refills the fill rings. The span is valid until the next call.
   [[nodiscard]] std::span<Frame> receive(std::uint32_t burst) noexcept override;
   [[nodiscard]] std::span<Frame> receive() noexcept { return receive(kBurstMax); }
-  // Queues the frame for sending; flush() gives it to the kernel. False: counted (tx_full, tx_invalid), and the frame
-  // remains with the engine.
-  [[nodiscard]] bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept override;
+  // Queues the frame for sending; flush() gives it to the kernel. False: counted (tx_full, tx_invalid; not of a
+  // device that never had a socket), and the frame remains with the engine.
+  [[nodiscard]] bool transmit(const Frame& frame, std::uint16_t device, std::uint16_t queue) noexcept override;
   // Frees a frame of the engine.
   void release(std::uint32_t index) noexcept override;
   // A frame to write a packet into, `data` behind kFrameHeadroom; empty (operator bool) beyond the engine's part.
   [[nodiscard]] Frame allocate() noexcept override;
-  // Moves a frame between the engine and an application. False when the frame is not at the first of the two.
-  [[nodiscard]] bool give_to_application(std::uint32_t index, std::uint16_t application) noexcept;
-  [[nodiscard]] bool take_from_application(std::uint32_t index, std::uint16_t application) noexcept;
-  // Sends the frames that transmit() accepted, and frees completed ones. Many frames for ports that take redirects
-  // leave as a burst, when there is a burst sender; the others leave through their TX rings. Frames of one port and
+  // Sends the frames that transmit() accepted, and frees completed ones. Many frames for devices that take redirects
+  // leave as a burst, when there is a burst sender; the others leave through their TX rings. Frames of one device and
   // queue never overtake each other: a burst waits, for a bounded number of calls, until the frames in the ring have
   // completed. Frames that cannot be sent now (link down, device busy) wait in their TX ring and are tried again by
   // every later call. The call itself never waits for a device.
@@ -102,43 +93,44 @@ class Driver final : public FrameIo, public Sockets {
   // Any thread, and signal handlers: the present or next wait() returns `called`.
   void wake() noexcept override;
 
-  // Any thread. Zeros for sockets never opened; `port` and `queue` within their limits.
-  [[nodiscard]] const QueueStatistics& statistics(std::uint16_t port, std::uint16_t queue) const noexcept {
-    return statistics_[slot(port, queue)];
-  }
-  [[nodiscard]] SentFrames sent(std::uint16_t port, std::uint16_t queue) const noexcept override {
-    const QueueStatistics& counted = statistics(port, queue);
+  // Any thread. Zeros for sockets never opened.
+  [[nodiscard]] const QueueStatistics& statistics(std::uint16_t device, std::uint16_t queue) const noexcept;
+  [[nodiscard]] SentFrames sent(std::uint16_t device, std::uint16_t queue) const noexcept override {
+    const QueueStatistics& counted = statistics(device, queue);
     return {counted.tx.value(), counted.completions.value()};
   }
-  // Any thread: frames by place, and refused moves. Only the driver's thread may call check().
+  // Any thread: frames by place. Only the driver's thread may call check().
   [[nodiscard]] const FrameLedger& ledger() const noexcept { return pool_.ledger(); }
   // Any thread. Its fd lets another process map the frames.
   [[nodiscard]] const FrameMemory& memory() const noexcept { return pool_.memory(); }
-  // Frames that the engine and applications may have together before allocate() refuses.
+  // Frames that the engine may have before allocate() refuses.
   [[nodiscard]] std::uint32_t engine_frames() const noexcept override { return engine_frames_; }
 
-  // Reads the rings, notes in the ledger which frames wait there, and checks ledger and free stack. It walks all
-  // frames: the tests call it at every quiet point, the daemon does not.
-  [[nodiscard]] Status audit();
-
  private:
-  static constexpr std::size_t kSlots = std::size_t{DP_PORTS_MAX} * DP_QUEUES_MAX;
-  static constexpr std::size_t slot(std::uint16_t port, std::uint16_t queue) noexcept {
-    return std::size_t{port} * DP_QUEUES_MAX + queue;
-  }
+  // A device that has had a socket: kept as long as the driver, because its counters only grow.
+  struct DeviceSlot {
+    std::array<QueueStatistics, DP_QUEUES_MAX> statistics;
+    std::array<DeviceQueue*, DP_QUEUES_MAX> queues{};  // open ones; the driver's thread
+    bool redirects = false;
+  };
   struct Shares {
     std::uint32_t receive;
     std::uint32_t transmit;
   };
 
   Driver(const DriverConfig& config, FramePool pool, UniqueFd wake_fd);
+  [[nodiscard]] DeviceSlot* slot(std::uint16_t device) const noexcept {
+    return device < slots_.size() ? slots_[device].load(std::memory_order_acquire) : nullptr;
+  }
+  [[nodiscard]] DeviceSlot& make_slot(std::uint16_t device);
+  [[nodiscard]] Owner free_owner() const;
   [[nodiscard]] Status check_request(const SocketRequest& request) const;
-  [[nodiscard]] Result<std::unique_ptr<PortQueue>> open_queue(const SocketRequest& request, Umem& umem);
+  [[nodiscard]] Result<std::unique_ptr<DeviceQueue>> open_queue(const SocketRequest& request, Umem& umem);
   [[nodiscard]] Quota quota_for(std::size_t queues) const noexcept;
   void rebuild() noexcept;
   void free_retired() noexcept;
-  [[nodiscard]] bool suits_bursts(const PortQueue& queue) const noexcept;
-  [[nodiscard]] bool waits_for_ring(PortQueue& queue) noexcept;
+  [[nodiscard]] bool suits_bursts(const DeviceQueue& queue) const noexcept;
+  [[nodiscard]] bool waits_for_ring(DeviceQueue& queue) noexcept;
   void send_bursts() noexcept;
   void send_burst() noexcept;
   [[nodiscard]] int prepare_poll(std::chrono::milliseconds timeout) noexcept;
@@ -152,14 +144,13 @@ class Driver final : public FrameIo, public Sockets {
   std::uint32_t engine_frames_;
   Umem copy_umem_;
   Umem zerocopy_umem_;
-  std::unique_ptr<QueueStatistics[]> statistics_;
-  std::vector<std::unique_ptr<PortQueue>> queues_;  // after the UMEMs and the pool: destroyed before them
-  std::array<PortQueue*, kSlots> by_slot_{};
+  std::vector<std::unique_ptr<DeviceSlot>> known_devices_;
+  std::array<std::atomic<DeviceSlot*>, DP_DEVICES_MAX> slots_{};  // of known_devices_, by number
+  std::vector<std::unique_ptr<DeviceQueue>> queues_;              // after the UMEMs and the pool: destroyed before them
   std::vector<pollfd> polled_;  // [0] is wake_fd_, [n + 1] queues_[n]; no events: its device is gone
   std::array<Frame, kBurstMax> burst_;
   std::size_t next_queue_ = 0;
   std::unique_ptr<BurstSender> sender_;
-  std::array<std::atomic<bool>, DP_PORTS_MAX> redirects_{};
   std::optional<std::chrono::steady_clock::time_point> retired_until_;
 };
 

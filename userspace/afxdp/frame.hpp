@@ -19,7 +19,7 @@ struct Frame {
   std::uint8_t* data = nullptr;
   std::uint32_t length = 0;
   std::uint32_t index = kNoFrame;
-  std::uint16_t port = 0;  // ingress port; 0 when the engine made the frame
+  std::uint16_t device = 0;  // that it came in by; 0 when the engine made the frame
   std::uint16_t queue = 0;
 
   [[nodiscard]] explicit operator bool() const noexcept { return data != nullptr; }

@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kBurstMax = 64;
 
 enum class Wake : std::uint8_t { traffic, called, timeout };
 
-// Of one port and queue, since its first socket was opened: frames queued for sending, and frames completed.
+// Of one device and queue, since its first socket was opened: frames queued for sending, and frames completed.
 struct SentFrames {
   std::uint64_t queued = 0;
   std::uint64_t completed = 0;
@@ -28,7 +28,7 @@ class FrameIo {
 
   // Up to `burst` frames (kBurstMax at most); fewer mean that no other frame was waiting. Valid until the next call.
   [[nodiscard]] virtual std::span<Frame> receive(std::uint32_t burst) noexcept = 0;
-  [[nodiscard]] virtual bool transmit(const Frame& frame, std::uint16_t port, std::uint16_t queue) noexcept = 0;
+  [[nodiscard]] virtual bool transmit(const Frame& frame, std::uint16_t device, std::uint16_t queue) noexcept = 0;
   virtual void release(std::uint32_t index) noexcept = 0;
   [[nodiscard]] virtual Frame allocate() noexcept = 0;
   virtual void flush() noexcept = 0;
@@ -37,7 +37,7 @@ class FrameIo {
   virtual void flush_paced() noexcept = 0;
   [[nodiscard]] virtual Wake wait(std::chrono::milliseconds timeout) noexcept = 0;
   virtual void wake() noexcept = 0;
-  [[nodiscard]] virtual SentFrames sent(std::uint16_t port, std::uint16_t queue) const noexcept = 0;
+  [[nodiscard]] virtual SentFrames sent(std::uint16_t device, std::uint16_t queue) const noexcept = 0;
   [[nodiscard]] virtual std::uint32_t engine_frames() const noexcept = 0;
 };
 

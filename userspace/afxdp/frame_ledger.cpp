@@ -12,12 +12,6 @@ FrameLedger::FrameLedger(std::uint32_t frames) : slots_(frames) {
   counts_[index(Place::free)].store(frames, std::memory_order_relaxed);
 }
 
-bool FrameLedger::refuse_move(std::uint32_t frame, Where to) noexcept {
-  refused_moves_.add();
-  if (frame < slots_.size() && slots_[frame] == kFree && to == kFree) double_frees_.add();
-  return false;
-}
-
 Status FrameLedger::check() const {
   std::array<std::uint32_t, kPlaces> recount{};
   for (const Where& slot : slots_) ++recount[index(slot.place)];

@@ -13,7 +13,7 @@ using std::chrono::steady_clock;
 constexpr int kMaxTxSkbBudget = 9;  // XDP_MAX_TX_SKB_BUDGET
 constexpr std::chrono::milliseconds kBindPause{5};
 
-sockaddr_xdp address_of(const Umem& umem, std::uint16_t more_flags, std::uint32_t ifindex, std::uint32_t queue) {
+sockaddr_xdp address_of(const Umem& umem, std::uint32_t ifindex, std::uint32_t queue) {
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = ifindex;
@@ -23,7 +23,7 @@ sockaddr_xdp address_of(const Umem& umem, std::uint16_t more_flags, std::uint32_
     address.sxdp_shared_umem_fd = static_cast<std::uint32_t>(umem.anchor());
   } else {
     const int mode = umem.mode() == SocketMode::zerocopy ? XDP_ZEROCOPY : XDP_COPY;
-    address.sxdp_flags = static_cast<std::uint16_t>(mode | XDP_USE_NEED_WAKEUP | more_flags);
+    address.sxdp_flags = static_cast<std::uint16_t>(mode | XDP_USE_NEED_WAKEUP);
   }
   return address;
 }
@@ -100,7 +100,7 @@ void Socket::widen_send_limits() const noexcept {
 
 // The kernel releases the queue of a closed socket in a work item, some milliseconds after close() or exit.
 Status Socket::bind(std::uint32_t ifindex, std::uint32_t queue) {
-  const sockaddr_xdp address = address_of(umem_, options_.bind_flags, ifindex, queue);
+  const sockaddr_xdp address = address_of(umem_, ifindex, queue);
   const auto deadline = steady_clock::now() + options_.bind_timeout;
   while (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     if (errno == EBUSY && steady_clock::now() < deadline) {

@@ -31,7 +31,6 @@ struct RingSizes {
 
 struct SocketOptions {
   RingSizes rings;
-  std::uint16_t bind_flags = 0;  // more flags for bind(2)
   // How long bind() waits for the kernel to release the queue of a former owner.
   std::chrono::milliseconds bind_timeout{2000};
 };

@@ -1,4 +1,4 @@
-// sockets.hpp - opening and closing the AF_XDP sockets of ports while the driver runs.
+// sockets.hpp - opening and closing the AF_XDP sockets of devices while the driver runs.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@ namespace twinpath::afxdp {
 enum class SocketWish : std::uint8_t { automatic, copy, zerocopy };
 
 struct SocketRequest {
-  std::uint16_t port = 0;
+  std::uint16_t device = 0;  // number
   std::uint32_t ifindex = 0;
   std::uint16_t queue = 0;
   SocketWish wish = SocketWish::automatic;
@@ -36,8 +36,8 @@ class Sockets {
  public:
   virtual ~Sockets() = default;
   [[nodiscard]] virtual Result<SocketReport> add_socket(const SocketRequest& request) = 0;
-  virtual void remove_port(std::uint16_t port) = 0;
-  virtual void set_redirects(std::uint16_t port, bool takes) noexcept = 0;
+  virtual void remove_device(std::uint16_t device) = 0;
+  virtual void set_redirects(std::uint16_t device, bool takes) noexcept = 0;
 };
 
 }  // namespace twinpath::afxdp

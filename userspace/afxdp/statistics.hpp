@@ -20,7 +20,7 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// One port and queue.
+// One device and queue.
 struct QueueStatistics {
   Counter rx;                 // handed to the engine
   Counter tx;                 // accepted by transmit()

@@ -106,6 +106,9 @@ Status number_all(const Config& config, TableImage& image) {
   NumberAllocation& allocation = image.numbers;
   if (Status status = number(config.zones, allocation.zones, image.zone_names); !status) return status;
   if (Status status = number(config.ports, allocation.ports, image.port_names); !status) return status;
+  std::vector<std::string_view> devices;
+  for (const PortConfig& port : config.ports) devices.push_back(port.device);
+  if (Status status = allocation.devices.assign(devices); !status) return status;
   return number(config.rules, allocation.rules, image.rule_names);
 }
 
@@ -117,6 +120,9 @@ std::uint8_t TableImage::zone(std::string_view name) const {
 }
 std::uint16_t TableImage::port(std::string_view name) const {
   return static_cast<std::uint16_t>(number_in(port_names, numbers.ports, name));
+}
+std::uint16_t TableImage::device(std::string_view name) const {
+  return static_cast<std::uint16_t>(numbers.devices.find(name));
 }
 std::uint32_t TableImage::rule(std::string_view name) const { return number_in(rule_names, numbers.rules, name); }
 

@@ -37,6 +37,7 @@ struct TableImage {
   // Numbers of what is configured; 0 when the name is not.
   [[nodiscard]] std::uint8_t zone(std::string_view name) const;
   [[nodiscard]] std::uint16_t port(std::string_view name) const;
+  [[nodiscard]] std::uint16_t device(std::string_view name) const;  // Linux's
   [[nodiscard]] std::uint32_t rule(std::string_view name) const;
 };
 

@@ -82,10 +82,16 @@ std::uint32_t Numbers::find(std::string_view name) const {
 }
 
 NumberAllocation::NumberAllocation()
-    : zones(DP_ZONE_HOST + 1, DP_ZONES_MAX - 1), ports(1, DP_PORTS_MAX - 1), rules(1, DP_RULE_IDS_MAX - 1) {}
+    : zones(DP_ZONE_HOST + 1, DP_ZONES_MAX - 1),
+      ports(1, DP_PORTS_MAX - 1),
+      devices(1, DP_DEVICES_MAX - 1),
+      rules(1, DP_RULE_IDS_MAX - 1) {}
 
 json to_json(const NumberAllocation& allocation) {
-  return {{"zones", allocation.zones.all()}, {"ports", allocation.ports.all()}, {"rules", allocation.rules.all()}};
+  return {{"zones", allocation.zones.all()},
+          {"ports", allocation.ports.all()},
+          {"devices", allocation.devices.all()},
+          {"rules", allocation.rules.all()}};
 }
 
 Result<NumberAllocation> number_allocation_from_json(const json& saved) {
@@ -94,6 +100,9 @@ Result<NumberAllocation> number_allocation_from_json(const json& saved) {
       {"zones", &allocation.zones}, {"ports", &allocation.ports}, {"rules", &allocation.rules}};
   for (const auto& [key, numbers] : parts)
     if (Status status = restore_all(saved, key, *numbers); !status) return pass_on(std::move(status.error()));
+  if (!saved.contains("devices")) return allocation;  // saved by a version whose devices had the numbers of their ports
+  if (Status status = restore_all(saved, "devices", allocation.devices); !status)
+    return pass_on(std::move(status.error()));
   return allocation;
 }
 

@@ -1,7 +1,9 @@
-// numbers.hpp - the numbers that zones, ports and rules have in the tables, and their names. They stay together across reloads.
+// numbers.hpp - the numbers that zones, ports, devices and rules have in the tables, and their names. They stay together across
+// reloads.
 //
-// Why      Flow entries hold numbers of zones and rules, counters are indexed by numbers of ports and rules. If a reload gave
-//          the number of one rule to another, packets of live flows would be counted under the wrong name.
+// Why      Flow entries hold numbers of zones and rules, next hops those of ports and devices, counters are indexed by numbers
+//          of ports and rules. If a reload gave the number of one rule to another, packets of live flows would be counted under
+//          the wrong name.
 // Rule     A name keeps its number while it is configured, and afterwards until the number is needed for another name.
 // Owner    control hands the numbers of one compilation to the next, and saves them in the journal, so that a daemon that
 //          adopts a forwarding datapath knows what the numbers in its tables mean.
@@ -48,9 +50,10 @@ class Numbers {
 struct NumberAllocation {
   NumberAllocation();
 
-  Numbers zones;  // from 2; the host zone has DP_ZONE_HOST and is not in here
-  Numbers ports;  // from 1
-  Numbers rules;  // from 1
+  Numbers zones;    // from 2; the host zone has DP_ZONE_HOST and is not in here
+  Numbers ports;    // from 1
+  Numbers devices;  // from 1; Linux's names
+  Numbers rules;    // from 1
 };
 
 [[nodiscard]] nlohmann::json to_json(const NumberAllocation& allocation);

@@ -22,6 +22,15 @@ constexpr std::uint32_t kBurstsPerFlush = 4;
 constexpr std::uint32_t kTallyFlushesPerSecond = 50;
 constexpr std::uint32_t kFragmentsWaiting = 512;
 
+// Commands behind open_socket are about devices, with it.
+bool about_device(EngineCommandKind kind) noexcept { return kind >= EngineCommandKind::open_socket; }
+
+// What `number` of a command is below.
+std::uint32_t limit_of(EngineCommandKind kind) noexcept {
+  if (kind == EngineCommandKind::forget_rule) return DP_RULE_IDS_MAX;
+  return about_device(kind) ? DP_DEVICES_MAX : DP_PORTS_MAX;
+}
+
 }  // namespace
 
 Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, NeighbourRequests& requests,
@@ -92,30 +101,31 @@ void Engine::serve_commands() noexcept {
 
 EngineReply Engine::execute(const EngineCommand& command) noexcept {
   EngineReply done{.sequence = command.sequence};
-  const bool about_socket = command.kind >= EngineCommandKind::open_socket;
-  if (command.number >= (command.kind == EngineCommandKind::forget_rule ? DP_RULE_IDS_MAX : DP_PORTS_MAX))
+  if (command.number >= limit_of(command.kind))
     done.status = EINVAL;
-  else if (about_socket && sockets_ == nullptr)
+  else if (about_device(command.kind) && sockets_ == nullptr)
     done.status = ENOTSUP;
   if (done.status != 0) return done;
+  const auto port = static_cast<std::uint16_t>(command.number);
+  const std::uint16_t device = port;
   switch (command.kind) {
     case EngineCommandKind::quiet_point: break;
     case EngineCommandKind::neighbours_changed: retry_ = true; break;
     case EngineCommandKind::set_addresses: set_addresses(command); break;
     case EngineCommandKind::forget_rule: counters_->rules[command.number].clear(); break;
-    case EngineCommandKind::clear_port: clear_port(command.number); break;
-    case EngineCommandKind::forget_port: forget_port(command.number); break;
+    case EngineCommandKind::clear_port: clear_port(port); break;
+    case EngineCommandKind::forget_port: forget_port(port); break;
     case EngineCommandKind::open_socket: return open_socket(command);
-    case EngineCommandKind::close_sockets: sockets_->remove_port(command.number); break;
-    case EngineCommandKind::set_redirects: sockets_->set_redirects(command.number, command.takes_redirects); break;
+    case EngineCommandKind::close_sockets: sockets_->remove_device(device); break;
+    case EngineCommandKind::set_redirects: sockets_->set_redirects(device, command.takes_redirects); break;
   }
   return done;
 }
 
 EngineReply Engine::open_socket(const EngineCommand& command) noexcept {
   EngineReply reply{.sequence = command.sequence};
-  const auto report = sockets_->add_socket(
-      {command.number, command.ifindex, command.queue, command.wish, std::chrono::milliseconds{0}});
+  const auto report = sockets_->add_socket({static_cast<std::uint16_t>(command.number), command.ifindex, command.queue,
+                                            command.wish, std::chrono::milliseconds{0}});
   const std::string& text = report ? report->fallback : report.error().text;
   text.copy(reply.text, sizeof(reply.text) - 1);
   if (!report) {
@@ -131,7 +141,7 @@ void Engine::set_addresses(const EngineCommand& command) noexcept {
   PortAddresses addresses;
   if (command.has_v4) addresses.v4 = command.v4;
   if (command.has_v6) addresses.v6 = command.v6;
-  chain_.error_reply().set_addresses(command.number, addresses);
+  chain_.error_reply().set_addresses(static_cast<std::uint16_t>(command.number), addresses);
 }
 
 void Engine::clear_port(std::uint16_t port) noexcept {
@@ -237,7 +247,8 @@ void Engine::finish(Item& item, std::uint32_t now) noexcept {
 }
 
 void Engine::send(Item& item, std::uint32_t now) noexcept {
-  if (!io_.transmit(item.frame, item.egress, egress_queue(env_, item.egress, item.frame.queue))) {
+  const std::uint16_t device = item.egress_device;
+  if (!io_.transmit(item.frame, device, egress_queue(env_, device, item.frame.queue))) {
     item.reason = DP_TX_FULL;
     return drop(item);
   }
@@ -252,9 +263,10 @@ void Engine::account(const Item& item, std::uint32_t now) noexcept {
   if (item.related) return;
   tally_.count(context.packet.family, context.view, context.packet.frame_bytes, now);
   if ((context.view.link & DP_FLOW_HELD) == 0 || departing_.size() >= kDepartingMax) return;
-  const std::uint16_t queue = egress_queue(env_, item.egress, item.frame.queue);
-  departing_.push_back({io_.sent(item.egress, queue).queued, now, context.view.slot, context.view.control, item.egress,
-                        queue, context.packet.family});
+  const std::uint16_t device = item.egress_device;
+  const std::uint16_t queue = egress_queue(env_, device, item.frame.queue);
+  departing_.push_back({io_.sent(device, queue).queued, now, context.view.slot, context.view.control, device, queue,
+                        context.packet.family});
 }
 
 void Engine::drop(const Item& item) noexcept {
@@ -274,7 +286,7 @@ void Engine::hand_over(std::uint32_t now, bool drained) noexcept {
   const std::uint32_t limit = kHandOverSeconds * clock_.per_second();
   std::erase_if(departing_, [&](const Departing& flow) {
     const bool overdue = now - flow.since > limit;
-    const bool gone = io_.sent(flow.port, flow.queue).completed >= flow.until;
+    const bool gone = io_.sent(flow.device, flow.queue).completed >= flow.until;
     if (!overdue && !(gone && drained)) return false;
     const HoldQueue& held = chain_.hold().queue();
     if (!held.empty() && held.waits_for_flow(flow.family, flow.slot))

@@ -72,7 +72,7 @@ class Engine {
     std::uint32_t since;
     std::uint32_t slot;
     std::uint32_t control;
-    std::uint16_t port;
+    std::uint16_t device;
     std::uint16_t queue;
     std::uint8_t family;
   };

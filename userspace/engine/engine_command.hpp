@@ -19,16 +19,17 @@ enum class EngineCommandKind : std::uint8_t {
   forget_rule,         // sets the counters of rule `number` to zero: another rule has the number now
   clear_port,          // sets the counters of port `number` to zero
   forget_port,         // port `number` is gone: held packets that came in by it are dropped
-  open_socket,         // one of port `number`; the reply has fd and mode, or EBUSY while a former owner has the queue
-  close_sockets,       // all of port `number`
-  set_redirects,       // whether the device of port `number` takes XDP redirects
+  // about devices
+  open_socket,    // one of device `number`; the reply has fd and mode, or EBUSY while a former owner has the queue
+  close_sockets,  // all of device `number`
+  set_redirects,  // whether device `number` takes XDP redirects
 };
 
 struct EngineCommand {
   EngineCommandKind kind = EngineCommandKind::quiet_point;
   bool has_v4 = false, has_v6 = false;  // set_addresses: which of `v4` and `v6` are set
   bool takes_redirects = false;
-  std::uint16_t number = 0;  // of a port or of a rule
+  std::uint32_t number = 0;  // of a port, a device or a rule
   std::uint16_t queue = 0;   // open_socket
   std::uint32_t ifindex = 0;
   afxdp::SocketWish wish = afxdp::SocketWish::automatic;
@@ -50,14 +51,14 @@ static_assert(std::is_trivially_copyable_v<EngineReply>);
 namespace command {
 
 [[nodiscard]] inline EngineCommand quiet_point() noexcept { return {}; }
-[[nodiscard]] inline EngineCommand of(EngineCommandKind kind, std::uint16_t number = 0) noexcept {
+[[nodiscard]] inline EngineCommand of(EngineCommandKind kind, std::uint32_t number = 0) noexcept {
   EngineCommand command;
   command.kind = kind;
   command.number = number;
   return command;
 }
 [[nodiscard]] inline EngineCommand neighbours_changed() noexcept { return of(EngineCommandKind::neighbours_changed); }
-[[nodiscard]] inline EngineCommand forget_rule(std::uint16_t rule) noexcept {
+[[nodiscard]] inline EngineCommand forget_rule(std::uint32_t rule) noexcept {
   return of(EngineCommandKind::forget_rule, rule);
 }
 [[nodiscard]] inline EngineCommand clear_port(std::uint16_t port) noexcept {
@@ -66,8 +67,8 @@ namespace command {
 [[nodiscard]] inline EngineCommand forget_port(std::uint16_t port) noexcept {
   return of(EngineCommandKind::forget_port, port);
 }
-[[nodiscard]] inline EngineCommand close_sockets(std::uint16_t port) noexcept {
-  return of(EngineCommandKind::close_sockets, port);
+[[nodiscard]] inline EngineCommand close_sockets(std::uint16_t device) noexcept {
+  return of(EngineCommandKind::close_sockets, device);
 }
 [[nodiscard]] inline EngineCommand set_addresses(std::uint16_t port, const PortAddresses& addresses) noexcept {
   EngineCommand command = of(EngineCommandKind::set_addresses, port);
@@ -77,14 +78,14 @@ namespace command {
   command.v6 = addresses.v6.value_or(dp_address{});
   return command;
 }
-[[nodiscard]] inline EngineCommand set_redirects(std::uint16_t port, bool takes) noexcept {
-  EngineCommand command = of(EngineCommandKind::set_redirects, port);
+[[nodiscard]] inline EngineCommand set_redirects(std::uint16_t device, bool takes) noexcept {
+  EngineCommand command = of(EngineCommandKind::set_redirects, device);
   command.takes_redirects = takes;
   return command;
 }
-[[nodiscard]] inline EngineCommand open_socket(std::uint16_t port, std::uint32_t ifindex, std::uint16_t queue,
+[[nodiscard]] inline EngineCommand open_socket(std::uint16_t device, std::uint32_t ifindex, std::uint16_t queue,
                                                afxdp::SocketWish wish) noexcept {
-  EngineCommand command = of(EngineCommandKind::open_socket, port);
+  EngineCommand command = of(EngineCommandKind::open_socket, device);
   command.ifindex = ifindex;
   command.queue = queue;
   command.wish = wish;

@@ -31,6 +31,7 @@ struct SharedTables {
   std::span<const dp_rule> rules;
   std::span<const dp_path> paths;
   std::span<const dp_port> ports;
+  std::span<const dp_device> devices;
   std::span<const dp_next_hop> next_hops;
   std::span<dp_flow_bucket4> flows4;
   std::span<dp_flow_bucket6> flows6;
@@ -48,9 +49,9 @@ struct RouteMaps {
 // Tables of an object that maps each table in a member of the table's name (MapMemory of userspace/kernel/bpf_map.hpp).
 template <class Mapped>
 [[nodiscard]] SharedTables tables_of(const Mapped& mapped) {
-  return {&mapped.settings[0],         mapped.zone_pairs.values(), mapped.rules.values(),  mapped.paths.values(),
-          mapped.ports.values(),       mapped.next_hops.values(),  mapped.flows4.values(), mapped.flows6.values(),
-          mapped.flows4_cold.values(), mapped.flows6_cold.values()};
+  return {&mapped.settings[0],    mapped.zone_pairs.values(),  mapped.rules.values(),      mapped.paths.values(),
+          mapped.ports.values(),  mapped.devices.values(),     mapped.next_hops.values(),  mapped.flows4.values(),
+          mapped.flows6.values(), mapped.flows4_cold.values(), mapped.flows6_cold.values()};
 }
 
 }  // namespace twinpath
@@ -114,6 +115,10 @@ DP_INLINE const dp_route* dp_env_route(dp_env* env, const dp_route_query* query)
 }
 
 DP_INLINE const dp_port* dp_env_port(dp_env* env, __u32 port) { return twinpath::env_detail::at(env->ports, port); }
+
+DP_INLINE const dp_device* dp_env_device(dp_env* env, __u32 device) {
+  return twinpath::env_detail::at(env->devices, device);
+}
 
 DP_INLINE const dp_next_hop* dp_env_next_hop(dp_env* env, __u32 index) {
   return twinpath::env_detail::at(env->next_hops, index);

@@ -41,12 +41,14 @@ void ErrorReplyStage::reply(const Item& item, ErrorReplyKind kind, std::uint32_t
   const std::uint32_t budget = kind == ErrorReplyKind::time_exceeded ? DP_BUDGET_TTL : DP_BUDGET_ICMP_ERROR;
   if (!may_reply(packet, kind) || dp_env_budget(&env_, budget, now) == 0) return;
   const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
+  const dp_port* ingress = dp_env_port(&env_, packet.ingress);
+  if (ingress == nullptr) return;
   afxdp::Frame made = io_.allocate();
   if (!made) return;
   constexpr std::size_t kReplyBytesMax = 1536;  // frames have 2048 bytes at least, 256 of them headroom
   made.length = write_error_reply(kind, {item.frame.data, item.frame.length}, packet, addresses_[packet.ingress],
                                   hop != nullptr ? hop->mtu : 0, {made.data, kReplyBytesMax});
-  if (made.length == 0 || !io_.transmit(made, packet.ingress, item.frame.queue)) {
+  if (made.length == 0 || !io_.transmit(made, ingress->device, item.frame.queue)) {
     io_.release(made.index);
     return;
   }

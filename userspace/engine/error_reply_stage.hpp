@@ -2,7 +2,7 @@
 // by the port the packet came in by. Thread: the engine's; see stage.hpp for what a stage may do.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "afxdp/frame_io.hpp"
 #include "common/model/limits.h"
@@ -28,7 +28,7 @@ class ErrorReplyStage final : public Stage {
   dp_env& env_;
   afxdp::FrameIo& io_;
   EngineCounters& counters_;
-  std::array<PortAddresses, DP_PORTS_MAX> addresses_{};
+  std::vector<PortAddresses> addresses_ = std::vector<PortAddresses>(DP_PORTS_MAX);  // by port
 };
 
 }  // namespace twinpath

@@ -25,6 +25,7 @@ void ForwardStage::forward(Item& item) noexcept {
   item.frame.length += static_cast<std::uint32_t>(growth);
   if (dp_forward(item.frame.data, end, &context.packet, &context.view, hop) == 0) return item.drop(DP_INTERNAL);
   item.egress = hop->port;
+  item.egress_device = hop->device;
   item.fate = Fate::send;
 }
 

@@ -45,9 +45,9 @@ void FragmentStage::fragment(Item& item) noexcept {
 }
 
 bool FragmentStage::send(std::span<const afxdp::Frame> fragments, const Item& item) noexcept {
-  const std::uint16_t queue = egress_queue(env_, item.egress, item.frame.queue);
+  const std::uint16_t queue = egress_queue(env_, item.egress_device, item.frame.queue);
   for (std::size_t i = 0; i < fragments.size(); ++i) {
-    if (!io_.transmit(fragments[i], item.egress, queue)) {
+    if (!io_.transmit(fragments[i], item.egress_device, queue)) {
       for (const afxdp::Frame& left : fragments.subspan(i)) io_.release(left.index);
       return false;
     }

@@ -11,8 +11,8 @@ namespace twinpath {
 // What the engine does with the frame after the last stage.
 enum class Fate : std::uint8_t {
   undecided,   // later stages still work on it
-  send,        // ready to leave by `egress`
-  fragmented,  // its fragments leave by `egress`: the frame itself is freed
+  send,        // ready to leave by `egress_device`
+  fragmented,  // its fragments leave by it: the frame itself is freed
   drop,        // counted under `reason`, then freed
   held,        // kept by the hold stage or by the reassembly stage
 };
@@ -25,6 +25,7 @@ struct Item {
   bool related = false;      // an ICMP error about the flow in context.view: takes its next hop, is not counted on it
   bool again = false;        // has been held: rule and hold counters have counted it before
   std::uint16_t egress = 0;  // port number
+  std::uint16_t egress_device = 0;  // of that port
 
   [[nodiscard]] bool undecided() const noexcept { return fate == Fate::undecided; }
   void drop(int why) noexcept {

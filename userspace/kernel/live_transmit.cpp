@@ -30,19 +30,19 @@ LiveTransmit::LiveTransmit(LiveTransmit&&) noexcept = default;
 LiveTransmit& LiveTransmit::operator=(LiveTransmit&&) noexcept = default;
 LiveTransmit::~LiveTransmit() = default;
 
-Result<LiveTransmit> LiveTransmit::create(int tx_ports) {
+Result<LiveTransmit> LiveTransmit::create(int tx_devices) {
   LiveTransmit transmit;
-  if (auto loaded = transmit.load(tx_ports); !loaded) return pass_on(std::move(loaded.error()));
+  if (auto loaded = transmit.load(tx_devices); !loaded) return pass_on(std::move(loaded.error()));
   if (auto kept = transmit.keep_dispatched(); !kept) return pass_on(std::move(kept.error()));
   if (auto tried = transmit.try_out(); !tried) return pass_on(std::move(tried.error()));
   return transmit;
 }
 
-Status LiveTransmit::load(int tx_ports) {
+Status LiveTransmit::load(int tx_devices) {
   skeleton_.reset(transmit_bpf__open());
   if (!skeleton_) return fail(errno, "open the transmit program");
-  if (const int error = bpf_map__reuse_fd(skeleton_->maps.tx_ports, tx_ports); error != 0)
-    return fail(-error, "give the transmit program its ports");
+  if (const int error = bpf_map__reuse_fd(skeleton_->maps.tx_devices, tx_devices); error != 0)
+    return fail(-error, "give the transmit program its devices");
   if (const int error = transmit_bpf__load(skeleton_.get()); error != 0)
     return fail(-error, "load the transmit program");
   auto slots = MapMemory<dp_transmit_slot>::open(bpf_map__fd(skeleton_->maps.slots), DP_TRANSMIT_SLOTS);
@@ -85,9 +85,9 @@ Status LiveTransmit::try_out() {
   return {};
 }
 
-bool LiveTransmit::put(std::span<const std::uint8_t> packet, std::uint16_t port) noexcept {
+bool LiveTransmit::put(std::span<const std::uint8_t> packet, std::uint16_t device) noexcept {
   if (waiting_ == DP_TRANSMIT_SLOTS || packet.size() < ETH_HLEN || packet.size() > DP_TRANSMIT_PACKET_MAX) return false;
-  slots_[waiting_++] = {.offset = offset_, .bytes = static_cast<__u16>(packet.size()), .port = port};
+  slots_[waiting_++] = {.offset = offset_, .bytes = static_cast<__u16>(packet.size()), .device = device};
   std::memcpy(arena_[0].bytes + offset_, packet.data(), packet.size());
   offset_ +=
       static_cast<std::uint32_t>((packet.size() + DP_TRANSMIT_ALIGN - 1) / DP_TRANSMIT_ALIGN * DP_TRANSMIT_ALIGN);

@@ -5,7 +5,7 @@
 // Loop     put() the packets, send(), and the same again. What send() has sent is on the egress devices' queues when it
 //          returns, in the order of put(). A device that refuses a packet (down, ring full) drops it, as it does with
 //          what XDP redirects.
-// Ports    by number, through the gateway's devmap; the port must take redirects.
+// Devices  by number, through the gateway's devmap; the device must take redirects.
 // Thread   one at a time. put() and send() neither allocate nor throw; a full burst is refused, not grown.
 #pragma once
 
@@ -24,14 +24,14 @@ namespace twinpath {
 
 class LiveTransmit {
  public:
-  // `tx_ports` is the gateway's devmap. Refused where a call takes so long that sockets are the better way.
-  [[nodiscard]] static Result<LiveTransmit> create(int tx_ports);
+  // `tx_devices` is the gateway's devmap. Refused where a call takes so long that sockets are the better way.
+  [[nodiscard]] static Result<LiveTransmit> create(int tx_devices);
   LiveTransmit(LiveTransmit&&) noexcept;
   LiveTransmit& operator=(LiveTransmit&&) noexcept;
   ~LiveTransmit();
 
   // False: the burst is full, or no such packet can be sent this way.
-  [[nodiscard]] bool put(std::span<const std::uint8_t> packet, std::uint16_t port) noexcept;
+  [[nodiscard]] bool put(std::span<const std::uint8_t> packet, std::uint16_t device) noexcept;
   // False: nothing was sent. The burst is empty afterwards either way.
   [[nodiscard]] bool send() noexcept;
   [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_; }
@@ -42,7 +42,7 @@ class LiveTransmit {
   };
 
   LiveTransmit() = default;
-  [[nodiscard]] Status load(int tx_ports);
+  [[nodiscard]] Status load(int tx_devices);
   [[nodiscard]] Status keep_dispatched();
   [[nodiscard]] Status try_out();
   [[nodiscard]] int run(std::uint32_t count) noexcept;

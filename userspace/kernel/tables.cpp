@@ -24,19 +24,32 @@ struct GroupedMap {
 
 // A map that user space makes itself (open_pinned_memory) is thrown away with its group by being named here.
 constexpr auto kMaps = std::to_array<GroupedMap>({
-    {"flows4", DP_GROUP_FLOWS},       {"flows6", DP_GROUP_FLOWS},
-    {"flows4_cold", DP_GROUP_FLOWS},  {"flows6_cold", DP_GROUP_FLOWS},
-    {"settings", DP_GROUP_SETTINGS},  {"zone_pairs", DP_GROUP_POLICY},
-    {"rules", DP_GROUP_POLICY},       {"routes4_a", DP_GROUP_ROUTES},
-    {"routes4_b", DP_GROUP_ROUTES},   {"routes6_a", DP_GROUP_ROUTES},
-    {"routes6_b", DP_GROUP_ROUTES},   {"paths", DP_GROUP_ROUTES},
-    {"next_hops", DP_GROUP_ROUTES},   {"neighbours", DP_GROUP_ROUTES},
-    {"ports", DP_GROUP_PORTS},        {"ingress", DP_GROUP_PORTS},
-    {"vlan_ports", DP_GROUP_PORTS},   {"tx_ports", DP_GROUP_PORTS},
-    {"sockets", DP_GROUP_PORTS},      {"reasons", DP_GROUP_COUNTERS},
-    {"rule_hits", DP_GROUP_COUNTERS}, {"port_counters", DP_GROUP_COUNTERS},
-    {"crossings", DP_GROUP_COUNTERS}, {"budgets", DP_GROUP_COUNTERS},
-    {"events", DP_GROUP_COUNTERS},    {"engine_counters", DP_GROUP_COUNTERS},
+    {"flows4", DP_GROUP_FLOWS},
+    {"flows6", DP_GROUP_FLOWS},
+    {"flows4_cold", DP_GROUP_FLOWS},
+    {"flows6_cold", DP_GROUP_FLOWS},
+    {"settings", DP_GROUP_SETTINGS},
+    {"zone_pairs", DP_GROUP_POLICY},
+    {"rules", DP_GROUP_POLICY},
+    {"routes4_a", DP_GROUP_ROUTES},
+    {"routes4_b", DP_GROUP_ROUTES},
+    {"routes6_a", DP_GROUP_ROUTES},
+    {"routes6_b", DP_GROUP_ROUTES},
+    {"paths", DP_GROUP_ROUTES},
+    {"next_hops", DP_GROUP_ROUTES},
+    {"neighbours", DP_GROUP_ROUTES},
+    {"ports", DP_GROUP_PORTS},
+    {"devices", DP_GROUP_PORTS},
+    {"ingress", DP_GROUP_PORTS},
+    {"vlan_ports", DP_GROUP_PORTS},
+    {"tx_devices", DP_GROUP_PORTS},
+    {"sockets", DP_GROUP_PORTS},
+    {"reasons", DP_GROUP_COUNTERS},
+    {"rule_hits", DP_GROUP_COUNTERS},
+    {"port_counters", DP_GROUP_COUNTERS},
+    {"budgets", DP_GROUP_COUNTERS},
+    {"events", DP_GROUP_COUNTERS},
+    {"engine_counters", DP_GROUP_COUNTERS},
 });
 
 // By enum dp_table_group.
@@ -279,15 +292,16 @@ void Tables::name_fds() {
                 .routes6 = {find("routes6_a"), find("routes6_b")},
                 .next_hops = find("next_hops"),
                 .ports = find("ports"),
+                .devices = find("devices"),
                 .ingress = find("ingress"),
                 .neighbours = find("neighbours"),
                 .vlan_ports = find("vlan_ports"),
-                .tx_ports = find("tx_ports"),
+                .tx_devices = find("tx_devices"),
                 .sockets = find("sockets"),
                 .reasons = find("reasons"),
                 .rule_hits = find("rule_hits"),
-                .events = find("events"),
-                .port_counters = {find("port_counters"), find("crossings")}};
+                .port_counters = find("port_counters"),
+                .events = find("events")};
 }
 
 Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
@@ -310,6 +324,7 @@ Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
   open(memory_.paths, fds_.paths, DP_BANKS * DP_PATHS_MAX, "paths");
   open(memory_.next_hops, fds_.next_hops, DP_NEXT_HOPS_MAX, "next_hops");
   open(memory_.ports, fds_.ports, DP_PORTS_MAX, "ports");
+  open(memory_.devices, fds_.devices, DP_DEVICES_MAX, "devices");
   open(memory_.ingress, fds_.ingress, DP_INGRESS_SLOTS, "ingress");
   return status;
 }

@@ -20,6 +20,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "common/model/counters.h"
+#include "common/model/device.h"
 #include "common/model/flow.h"
 #include "common/model/layout.h"
 #include "common/model/next_hop.h"
@@ -28,7 +29,6 @@
 #include "common/model/rule.h"
 #include "common/model/settings.h"
 #include "kernel/bpf_map.hpp"
-#include "kernel/port_counters.hpp"
 
 namespace twinpath {
 
@@ -39,9 +39,8 @@ namespace twinpath {
 struct MapFds {
   int settings, flows4, flows6, flows4_cold, flows6_cold, zone_pairs, rules, paths;
   int routes4[DP_BANKS], routes6[DP_BANKS];
-  int next_hops, ports, ingress, neighbours, vlan_ports, tx_ports, sockets;
-  int reasons, rule_hits, events;
-  PortCounterMaps port_counters;
+  int next_hops, ports, devices, ingress, neighbours, vlan_ports, tx_devices, sockets;
+  int reasons, rule_hits, port_counters, events;
 };
 
 // The memory of the mmapped ones, writable.
@@ -56,6 +55,7 @@ struct TableMemory {
   MapMemory<dp_path> paths;
   MapMemory<dp_next_hop> next_hops;
   MapMemory<dp_port> ports;
+  MapMemory<dp_device> devices;
   MapMemory<dp_ingress> ingress;
 };
 

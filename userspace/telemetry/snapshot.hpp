@@ -48,7 +48,7 @@ struct PortSnapshot {
   PeerSnapshot peer = PeerSnapshot::none;
   std::vector<std::string> problems;
   std::vector<SocketSnapshot> sockets;
-  std::optional<PortTraffic> traffic;  // absent in a status: reading it costs a system call for each crossing
+  std::optional<PortTraffic> traffic;  // absent in a status: reading it costs a system call
 };
 
 struct ZoneSnapshot {

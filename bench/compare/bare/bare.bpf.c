@@ -34,13 +34,13 @@ enum {
   DESTINATION_PORT6_AT = 42,
 };
 
-/* Of DP_PORTS_MAX entries, because the product's live transmit wants the gateway's devmap. */
+/* Of DP_DEVICES_MAX entries, because the product's live transmit wants the gateway's devmap. */
 struct {
   __uint(type, BPF_MAP_TYPE_DEVMAP);
-  __uint(max_entries, DP_PORTS_MAX);
+  __uint(max_entries, DP_DEVICES_MAX);
   __type(key, __u32);
   __type(value, __u32);
-} tx_ports SEC(".maps");
+} tx_devices SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -86,7 +86,7 @@ DP_INLINE __u32 port_of(const struct xdp_md* ctx) {
 DP_INLINE __u32 other_port(__u32 port) { return port == BARE_FIRST ? BARE_SECOND : BARE_FIRST; }
 
 DP_INLINE int to_other_port(const struct xdp_md* ctx) {
-  return bpf_redirect_map(&tx_ports, other_port(port_of(ctx)), 0);
+  return bpf_redirect_map(&tx_devices, other_port(port_of(ctx)), 0);
 }
 
 /* Returns the IPv4 header; NULL unless it has no options and at least eight bytes behind it. */
@@ -210,7 +210,7 @@ int bare_insert(struct xdp_md* ctx) {
     return XDP_DROP;
   }
   forward_packet(ip - ETHERNET_BYTES, ip, &next_hop);
-  return bpf_redirect_map(&tx_ports, next_hop.port, 0);
+  return bpf_redirect_map(&tx_devices, next_hop.port, 0);
 }
 
 SEC("xdp")

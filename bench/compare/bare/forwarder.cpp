@@ -96,9 +96,9 @@ Status Forwarder::Parts::load() {
   set_next_hops();
   if (auto sized = size_maps(); !sized) return sized;
   if (const int error = bare_bpf__load(skeleton.get()); error != 0) return fail(-error, "load the programs");
-  const int out = bpf_map__fd(skeleton->maps.tx_ports);
+  const int out = bpf_map__fd(skeleton->maps.tx_devices);
   for (std::uint32_t i = 0; i < ifindexes.size(); ++i)
-    if (auto set = map_update(out, i + kFirst, ifindexes.at(i), "tx_ports"); !set) return set;
+    if (auto set = map_update(out, i + kFirst, ifindexes.at(i), "tx_devices"); !set) return set;
   return {};
 }
 
@@ -153,7 +153,7 @@ Status Forwarder::Parts::open_sockets() {
 
 Status Forwarder::Parts::add_sockets(std::uint16_t port) {
   for (std::uint32_t queue = 0; queue < queues; ++queue) {
-    auto report = driver->add_socket({.port = port,
+    auto report = driver->add_socket({.device = port,
                                       .ifindex = ifindexes.at(port - kFirst),
                                       .queue = static_cast<std::uint16_t>(queue),
                                       .wish = afxdp::SocketWish::copy});
@@ -165,7 +165,7 @@ Status Forwarder::Parts::add_sockets(std::uint16_t port) {
 }
 
 Status Forwarder::Parts::use_live_frames() {
-  auto transmit = LiveTransmit::create(bpf_map__fd(skeleton->maps.tx_ports));
+  auto transmit = LiveTransmit::create(bpf_map__fd(skeleton->maps.tx_devices));
   if (!transmit) return pass_on(std::move(transmit.error()));
   driver->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
   for (const std::uint16_t port : {kFirst, kSecond}) driver->set_redirects(port, true);
@@ -190,7 +190,7 @@ Status Forwarder::Parts::attach() {
 void Forwarder::Parts::bridge(const std::atomic<bool>& stop) {
   while (!stop) {
     for (const afxdp::Frame& frame : driver->receive()) {
-      const std::uint16_t other = frame.port == kFirst ? kSecond : kFirst;
+      const std::uint16_t other = frame.device == kFirst ? kSecond : kFirst;
       if (!driver->transmit(frame, other, frame.queue)) driver->release(frame.index);
     }
     driver->flush();

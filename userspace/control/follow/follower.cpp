@@ -87,21 +87,14 @@ std::uint16_t Follower::gateway_hop(std::uint16_t port, const netlink::IpAddress
     return 0;
   }
   if (!known) {
-    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({ifindex_of(port), gateway}));
+    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(port), gateway}));
     keep_fresh(key);
   }
   return *index;
 }
 
-std::uint32_t Follower::ifindex_of(std::uint16_t port) const {
-  for (const Port& known : parts_.ports.ports()) {
-    if (known.number == port) return known.link.ifindex;
-  }
-  return 0;
-}
-
 void Follower::keep_fresh(const NextHopTable::Key& key) {
-  const netlink::NeighbourKey neighbour{ifindex_of(key.port), key.address};
+  const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(key.port), key.address};
   if (neighbour.ifindex != 0 && netlink::wants_resolving(mirror_.find_neighbour(neighbour)))
     resolver_.manage(neighbour);
 }
@@ -113,7 +106,7 @@ void Follower::take_over_links() {
 
 void Follower::take_over_neighbours() {
   for (const auto& [key, index] : parts_.hops.all()) {
-    parts_.hops.set_neighbour(index, mirror_.find_neighbour({ifindex_of(key.port), key.address}));
+    parts_.hops.set_neighbour(index, mirror_.find_neighbour({parts_.ports.ifindex_of(key.port), key.address}));
     keep_fresh(key);
   }
   obtain_next_hops();
@@ -129,7 +122,7 @@ void Follower::forget_port(const Port& port) {
   for (const auto& [key, index] : parts_.hops.all()) {
     if (key.port != port.number) continue;
     parts_.hops.set_neighbour(index, nullptr);
-    const netlink::NeighbourKey neighbour{port.link.ifindex, key.address};
+    const netlink::NeighbourKey neighbour{port.device.link.ifindex, key.address};
     const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
     if (known != nullptr && known->managed) resolver_.release(neighbour);
   }
@@ -192,7 +185,7 @@ void Follower::on_requests() {
       complain_(index.error().text);
       continue;
     }
-    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({ifindex_of(key.port), key.address}));
+    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(key.port), key.address}));
     parts_.hops.forget_failure(*index);
     keep_fresh(key);
   }
@@ -240,7 +233,7 @@ void Follower::reclaim_next_hops() {
     std::set<std::uint16_t> gateways;
     for (const dp_path& path : fresh.paths) gateways.insert(path.next_hop);
     for (const NextHopTable::Key& key : parts_.hops.retire_unwanted(gateways))
-      resolver_.release({ifindex_of(key.port), key.address});
+      resolver_.release({parts_.ports.ifindex_of(key.port), key.address});
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
   }
   if (!parts_.hops.has_retired()) return;

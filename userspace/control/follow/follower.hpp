@@ -77,7 +77,6 @@ class Follower {
   void schedule_routes();
   void publish_routes();
   void tell_addresses();
-  [[nodiscard]] std::uint32_t ifindex_of(std::uint16_t port) const;
   void keep_fresh(const NextHopTable::Key& key);
   void schedule_upkeep();
   void reclaim_next_hops();

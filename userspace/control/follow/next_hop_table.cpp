@@ -151,6 +151,7 @@ void NextHopTable::write(std::uint16_t index, const netlink::Mac& mac, bool reso
     std::memcpy(hop.source_mac, facts.mac.data(), facts.mac.size());
   }
   hop.port = keys_[index].port;
+  hop.device = facts.device;
   hop.mtu = facts.mtu;
   hop.vlan = facts.vlan;
   store_flags(hop, flags);

@@ -30,6 +30,7 @@ namespace twinpath {
 
 // The properties of a port that its next hops copy.
 struct EgressFacts {
+  std::uint16_t device = 0;
   netlink::Mac mac{};
   std::uint16_t mtu = 0;
   std::uint16_t vlan = 0;

@@ -168,7 +168,7 @@ Status Control::open_engine() {
 
 // When it is not available, all packets leave through the sockets: slower, but not a reason to refuse the start.
 void Control::enable_bursts() {
-  auto transmit = LiveTransmit::create(tables_->maps().tx_ports);
+  auto transmit = LiveTransmit::create(tables_->maps().tx_devices);
   if (transmit)
     driver_->set_burst_sender(std::make_unique<LiveSender>(std::move(*transmit)));
   else if (options_.complain)

@@ -104,7 +104,7 @@ Status Control::zero_fresh_rules(const TableImage& image) {
   for (const std::uint32_t rule : image.fresh_rules) {
     if (bpf_map_update_elem(tables_->maps().rule_hits, &rule, zeros.data(), BPF_ANY) != 0)
       return fail(errno, "clear the counters of rule {}", image.rule_names[rule]);
-    engine_->post(command::forget_rule(static_cast<std::uint16_t>(rule)));
+    engine_->post(command::forget_rule(rule));
   }
   return {};
 }

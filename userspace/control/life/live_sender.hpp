@@ -10,8 +10,8 @@ class LiveSender final : public afxdp::BurstSender {
  public:
   explicit LiveSender(LiveTransmit transmit) : transmit_(std::move(transmit)) {}
   [[nodiscard]] std::uint32_t longest_packet() const noexcept override { return DP_TRANSMIT_PACKET_MAX; }
-  [[nodiscard]] bool put(std::span<const std::uint8_t> packet, std::uint16_t port) noexcept override {
-    return transmit_.put(packet, port);
+  [[nodiscard]] bool put(std::span<const std::uint8_t> packet, std::uint16_t device) noexcept override {
+    return transmit_.put(packet, device);
   }
   [[nodiscard]] bool send() noexcept override { return transmit_.send(); }
 

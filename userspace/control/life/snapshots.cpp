@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kernel/port_counters.hpp"
+
 namespace twinpath {
 namespace {
 
@@ -15,36 +17,37 @@ std::string kernel_release() {
   return name.release;
 }
 
-SocketSnapshot socket_of(const Port& port, const PortSocket& socket, const afxdp::Driver& driver) {
-  const afxdp::QueueStatistics& counted = driver.statistics(port.number, socket.queue);
+SocketSnapshot socket_of(const Device& device, const DeviceSocket& socket, const afxdp::Driver& driver) {
+  const afxdp::QueueStatistics& counted = driver.statistics(device.number, socket.queue);
   return {.queue = socket.queue,
           .zero_copy = socket.report.mode == afxdp::SocketMode::zerocopy,
-          .attach = std::string(name_of(port.attach)),
+          .attach = std::string(name_of(device.attach)),
           .fallback = socket.report.fallback,
           .received = counted.rx.value(),
           .sent = counted.tx.value(),
           .sent_in_bursts = counted.tx_bursts.value()};
 }
 
-PeerSnapshot peer_of(const Port& port) {
-  if (!port.has_peer) return PeerSnapshot::none;
-  return port.peer_reached ? PeerSnapshot::reached : PeerSnapshot::not_reached;
+PeerSnapshot peer_of(const Device& device) {
+  if (!device.has_peer) return PeerSnapshot::none;
+  return device.peer_reached ? PeerSnapshot::reached : PeerSnapshot::not_reached;
 }
 
 PortSnapshot port_of(const Port& port, const afxdp::Driver& driver) {
+  const Device& device = port.device;
   PortSnapshot out{.name = port.config.name,
                    .device = port.config.device,
                    .zone = port.config.zone,
-                   .attach = std::string(name_of(port.attach)),
-                   .link_up = port.link.up(),
-                   .mtu = port.link.mtu,
+                   .attach = std::string(name_of(device.attach)),
+                   .link_up = device.link.up(),
+                   .mtu = device.link.mtu,
                    .workload = port.config.workload,
-                   .takes_redirects = port.takes_redirects,
-                   .peer = peer_of(port),
-                   .problems = port.problems,
+                   .takes_redirects = device.takes_redirects,
+                   .peer = peer_of(device),
+                   .problems = device.problems,
                    .sockets = {},
                    .traffic = {}};
-  for (const PortSocket& socket : port.sockets) out.sockets.push_back(socket_of(port, socket, driver));
+  for (const DeviceSocket& socket : device.sockets) out.sockets.push_back(socket_of(device, socket, driver));
   return out;
 }
 

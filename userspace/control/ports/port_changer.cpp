@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "kernel/port_counters.hpp"
+
 namespace twinpath {
 
-PortChanger::PortChanger(const Parts& parts, PortOpener::CallEngine call_engine,
+PortChanger::PortChanger(const Parts& parts, DeviceOpener::CallEngine call_engine,
                          std::function<void(const std::string&)> complain)
     : parts_(parts),
       opener_(parts.tables, parts.hook, std::move(call_engine), [this](const auto& changes) { return note(changes); }),
@@ -91,7 +93,7 @@ void PortChanger::restore(const std::string& device) {
   std::vector<netlink::KeptDevice> kept;
   const auto netns = netlink::own_netns();
   for (const Port& port : parts_.ports.ports())
-    if (netns && port.config.device != device) kept.push_back({port.config.device, port.link.ifindex, *netns});
+    if (netns && port.config.device != device) kept.push_back({port.config.device, port.device.link.ifindex, *netns});
   const auto changes = netlink::take_changes_for(parts_.journal.offloads, device, kept);
   if (auto restored = netlink::restore_offloads(changes); !restored) {
     complain_(restored.error().text);

@@ -33,7 +33,8 @@ class PortChanger {
     PortSet& ports;
     Journal& journal;
   };
-  PortChanger(const Parts& parts, PortOpener::CallEngine call_engine, std::function<void(const std::string&)> complain);
+  PortChanger(const Parts& parts, DeviceOpener::CallEngine call_engine,
+              std::function<void(const std::string&)> complain);
 
   // Also opens the ports of a start. It saves every change to a device in the journal.
   [[nodiscard]] PortOpener& opener() { return opener_; }

@@ -1,17 +1,13 @@
 // port_opener.hpp - opens one device as a port of the gateway, and closes it.
 //
-// Order    open(): sockets, offloads, tables, and XDP last, so that the first packet that XDP sees finds its port
-//          complete. close(): XDP first, then tables and sockets. The caller restores the offloads from the journal.
+// Order    open(): the device, the port's entry in the tables, and XDP last (device_opener.hpp). close(): the device
+//          first.
 // Undo     open() does not undo its steps when one fails. A failed start is undone as a whole; a reload calls close().
-// Thread   the control thread's; sockets are opened and closed by commands to the engine.
+// Thread   the control thread's.
 #pragma once
 
-#include <functional>
-#include <vector>
-
+#include "control/ports/device_opener.hpp"
 #include "control/ports/port.hpp"
-#include "engine/engine.hpp"
-#include "netlink/offloads.hpp"
 
 namespace twinpath {
 
@@ -31,33 +27,24 @@ void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust);
 
 class PortOpener {
  public:
-  // Engine::call(). Control's also keeps the heartbeat alive.
-  using CallEngine = std::function<EngineReply(const EngineCommand&)>;
-  // Called with the changes to a device before XDP is attached to it, so that the journal has them first.
-  using NoteOffloads = std::function<Status(const std::vector<netlink::OffloadChange>&)>;
-
-  PortOpener(Tables& tables, XdpHook& hook, CallEngine call_engine, NoteOffloads note_offloads);
+  PortOpener(Tables& tables, XdpHook& hook, DeviceOpener::CallEngine call_engine,
+             DeviceOpener::NoteOffloads note_offloads)
+      : tables_(tables), devices_(tables, hook, std::move(call_engine), std::move(note_offloads)) {}
 
   [[nodiscard]] Status open(Port& port, const PortTrust& trust);
   // The two halves of open(), for a start: all ports are prepared before the first is attached, so that its packets can
   // be forwarded to every other port.
   [[nodiscard]] Status prepare(Port& port, const PortTrust& trust);
-  [[nodiscard]] Status attach(Port& port);
+  [[nodiscard]] Status attach(Port& port) { return devices_.attach(port.device, port.config); }
   void close(const Port& port);
-  // Finds out whether the device accepts redirected frames, and tells the engine. Call it when all ports are attached:
-  // a veth accepts them depending on XDP and GRO at both of its ends.
-  void query_redirects(Port& port);
+  // When all ports are attached: device_opener.hpp.
+  void query_redirects(Port& port) { devices_.query_redirects(port.device); }
 
  private:
-  [[nodiscard]] Status open_sockets(Port& port);
-  [[nodiscard]] Result<afxdp::SocketReport> open_socket(const Port& port, std::uint16_t queue);
-  [[nodiscard]] Status fix_offloads(Port& port);
-  [[nodiscard]] Status write_tables(const Port& port, const PortTrust& trust);
+  void write_port(const Port& port, const PortTrust& trust);
 
   Tables& tables_;
-  XdpHook& hook_;
-  CallEngine call_engine_;
-  NoteOffloads note_offloads_;
+  DeviceOpener devices_;
 };
 
 }  // namespace twinpath

@@ -80,6 +80,10 @@ Result<PortPlan> plan_ports(const Config& running, const Config& next, const Num
     return refuse(
         "{} ports are added to {} that exist, and each needs a number until the reload is complete: at most {}",
         plan.added.size(), running.ports.size(), kPortsMax);
+  std::vector<std::string_view> devices;
+  for (const PortConfig& port : running.ports) devices.push_back(port.device);
+  for (const std::size_t index : plan.added) devices.push_back(next.ports[index].device);
+  if (auto assigned = plan.numbers.devices.assign(devices); !assigned) return pass_on(std::move(assigned.error()));
   return plan;
 }
 

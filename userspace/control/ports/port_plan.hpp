@@ -28,7 +28,7 @@ struct PortPlan {
   std::vector<Kept> kept;
   std::vector<std::size_t> added;    // indices into the next document
   std::vector<std::size_t> removed;  // indices into the running one
-  NumberAllocation numbers;          // has a number for every port of both documents
+  NumberAllocation numbers;          // has a number for every port and every device of both documents
 
   [[nodiscard]] bool empty() const { return added.empty() && removed.empty(); }
 };

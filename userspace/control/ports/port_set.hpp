@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/compile.hpp"
@@ -26,7 +27,7 @@ class PortSet {
   [[nodiscard]] static Result<PortSet> survey(const Config& config, const TableImage& image, const std::string& pins);
 
   // The same for one device.
-  [[nodiscard]] static Result<Port> survey(const PortConfig& wanted, std::uint16_t number, std::uint32_t frame_bytes,
+  [[nodiscard]] static Result<Port> survey(const PortConfig& wanted, const TableImage& image, std::uint32_t frame_bytes,
                                            const std::string& pins);
 
   [[nodiscard]] Status open(PortOpener& opener, const TableImage& image);
@@ -41,13 +42,18 @@ class PortSet {
 
   [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
   // Sets the ports that a reload leaves; all of them are open.
-  void replace(std::vector<Port> ports) { ports_ = std::move(ports); }
+  void replace(std::vector<Port> ports);
+  // The port whose frames come in by this device of Linux; 0: none.
   [[nodiscard]] std::uint16_t number_of(std::uint32_t ifindex) const;
+  // 0: there is no such port.
+  [[nodiscard]] std::uint32_t ifindex_of(std::uint16_t number) const;
 
  private:
   void tell_hops(const Port& port, NextHopTable& hops) const;
 
   std::vector<Port> ports_;
+  std::unordered_map<std::uint32_t, std::uint16_t> numbers_;    // by ifindex
+  std::unordered_map<std::uint16_t, std::uint32_t> ifindexes_;  // by number
 };
 
 }  // namespace twinpath

@@ -1,4 +1,4 @@
-// port_queue.hpp - one queue of one port: a socket, the frames it has, and its quotas.
+// device_queue.hpp - one queue of one device: a socket, the frames it has, and its quotas.
 //
 // Quota    `fill` frames for receive and `tx` frames for transmit. The driver divides frame memory so that
 //          all `tx` quotas together stay below a part of it: however many links are stuck, transmit never takes the
@@ -28,26 +28,27 @@ struct Quota {
 };
 
 struct QueueAddress {
-  std::uint16_t port = 0;
+  std::uint16_t device = 0;
   std::uint16_t queue = 0;
   std::uint32_t ifindex = 0;
+  Owner owner = kNobody;  // in the ledger: a number that no other open socket has
 };
 
-class PortQueue {
+class DeviceQueue {
  public:
   // Makes a socket on `umem`, fills its fill ring, binds it. On failure all its frames are free again.
-  [[nodiscard]] static Result<std::unique_ptr<PortQueue>> open(const QueueAddress& address, Umem& umem, FramePool& pool,
-                                                               QueueStatistics& statistics, Quota quota,
-                                                               const SocketOptions& options);
-  PortQueue(const PortQueue&) = delete;
-  PortQueue& operator=(const PortQueue&) = delete;
+  [[nodiscard]] static Result<std::unique_ptr<DeviceQueue>> open(const QueueAddress& address, Umem& umem,
+                                                                 FramePool& pool, QueueStatistics& statistics,
+                                                                 Quota quota, const SocketOptions& options);
+  DeviceQueue(const DeviceQueue&) = delete;
+  DeviceQueue& operator=(const DeviceQueue&) = delete;
   // The frames stay in the ledger as this socket's: the driver decides when they may be used again.
-  ~PortQueue() = default;
+  ~DeviceQueue() = default;
 
   [[nodiscard]] const QueueAddress& address() const noexcept { return address_; }
   [[nodiscard]] SocketMode mode() const noexcept { return mode_; }
   [[nodiscard]] int fd() const noexcept { return socket_->fd(); }
-  [[nodiscard]] Owner owner() const noexcept { return socket_owner(address_.port, address_.queue); }
+  [[nodiscard]] Owner owner() const noexcept { return address_.owner; }
   void set_quota(Quota quota) noexcept { quota_ = quota; }
 
   // Moves received frames to `engine` and writes them into `out`. Returns how many.
@@ -81,12 +82,9 @@ class PortQueue {
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::uint32_t undone() const noexcept { return socket_->tx().undone(); }
 
-  // Notes in the ledger which frames wait in the RX and completion rings.
-  void audit() noexcept;
-
  private:
-  PortQueue(const QueueAddress& address, FramePool& pool, QueueStatistics& statistics, Quota quota,
-            std::unique_ptr<Socket> socket);
+  DeviceQueue(const QueueAddress& address, FramePool& pool, QueueStatistics& statistics, Quota quota,
+              std::unique_ptr<Socket> socket);
   [[nodiscard]] bool accept(const xdp_desc& descriptor, Owner engine, Frame& out) noexcept;
   [[nodiscard]] bool needs_kick() const noexcept;
   [[nodiscard]] bool kick() noexcept;

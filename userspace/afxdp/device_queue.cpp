@@ -1,4 +1,4 @@
-#include "afxdp/port_queue.hpp"
+#include "afxdp/device_queue.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,12 +12,12 @@ constexpr std::uint32_t kKicksPerFlush = 32;
 
 }  // namespace
 
-Result<std::unique_ptr<PortQueue>> PortQueue::open(const QueueAddress& address, Umem& umem, FramePool& pool,
-                                                   QueueStatistics& statistics, Quota quota,
-                                                   const SocketOptions& options) {
+Result<std::unique_ptr<DeviceQueue>> DeviceQueue::open(const QueueAddress& address, Umem& umem, FramePool& pool,
+                                                       QueueStatistics& statistics, Quota quota,
+                                                       const SocketOptions& options) {
   auto socket = Socket::create(umem, options);
   if (!socket) return pass_on(std::move(socket.error()));
-  std::unique_ptr<PortQueue> queue{new PortQueue{address, pool, statistics, quota, std::move(*socket)}};
+  std::unique_ptr<DeviceQueue> queue{new DeviceQueue{address, pool, statistics, quota, std::move(*socket)}};
   queue->collected_.reserve(options.rings.tx);
   queue->refill();
   auto bound = queue->socket_->bind(address.ifindex, address.queue);
@@ -32,11 +32,11 @@ Result<std::unique_ptr<PortQueue>> PortQueue::open(const QueueAddress& address, 
   return pass_on(std::move(bound ? mode.error() : bound.error()));
 }
 
-PortQueue::PortQueue(const QueueAddress& address, FramePool& pool, QueueStatistics& statistics, Quota quota,
-                     std::unique_ptr<Socket> socket)
+DeviceQueue::DeviceQueue(const QueueAddress& address, FramePool& pool, QueueStatistics& statistics, Quota quota,
+                         std::unique_ptr<Socket> socket)
     : address_(address), pool_(pool), statistics_(statistics), quota_(quota), socket_(std::move(socket)) {}
 
-std::uint32_t PortQueue::receive(std::span<Frame> out, Owner engine) noexcept {
+std::uint32_t DeviceQueue::receive(std::span<Frame> out, Owner engine) noexcept {
   const std::uint32_t waiting = socket_->rx().waiting(static_cast<std::uint32_t>(out.size()));
   if (waiting == 0) return 0;
   std::uint32_t taken = 0;
@@ -47,11 +47,11 @@ std::uint32_t PortQueue::receive(std::span<Frame> out, Owner engine) noexcept {
   return taken;
 }
 
-bool PortQueue::accept(const xdp_desc& descriptor, Owner engine, Frame& out) noexcept {
+bool DeviceQueue::accept(const xdp_desc& descriptor, Owner engine, Frame& out) noexcept {
   const FrameMemory& memory = pool_.memory();
   const std::uint32_t index = memory.frame_at(descriptor.addr);
-  const Place place = pool_.ledger().where(index).place == Place::rx ? Place::rx : Place::fill;
-  if (!memory.fits(descriptor.addr, descriptor.len) || !pool_.move(index, {owner(), place}, {engine, Place::engine})) {
+  if (!memory.fits(descriptor.addr, descriptor.len) ||
+      !pool_.move(index, {owner(), Place::fill}, {engine, Place::engine})) {
     statistics_.bogus_receives.add();
     return false;
   }
@@ -59,12 +59,12 @@ bool PortQueue::accept(const xdp_desc& descriptor, Owner engine, Frame& out) noe
   out = Frame{.data = memory.base() + descriptor.addr,
               .length = descriptor.len,
               .index = index,
-              .port = address_.port,
+              .device = address_.device,
               .queue = address_.queue};
   return true;
 }
 
-void PortQueue::refill() noexcept {
+void DeviceQueue::refill() noexcept {
   if (in_fill_ >= quota_.fill) return;
   auto& fill = socket_->fill();
   const std::uint32_t wanted = quota_.fill - in_fill_;
@@ -82,7 +82,7 @@ void PortQueue::refill() noexcept {
   if (fill.needs_wakeup()) socket_->kick_rx();
 }
 
-bool PortQueue::transmit(const Frame& frame, Owner engine) noexcept {
+bool DeviceQueue::transmit(const Frame& frame, Owner engine) noexcept {
   if (in_flight_ >= quota_.tx || socket_->tx().room(collected() + 1) <= collected()) {
     statistics_.tx_full.add();
     return false;
@@ -102,15 +102,15 @@ bool PortQueue::transmit(const Frame& frame, Owner engine) noexcept {
   return true;
 }
 
-bool PortQueue::offer(BurstSender& burst) noexcept {
+bool DeviceQueue::offer(BurstSender& burst) noexcept {
   for (; offered_ < collected(); ++offered_) {
     const xdp_desc& frame = collected_[offered_];
-    if (!burst.put({pool_.memory().base() + frame.addr, frame.len}, address_.port)) return false;
+    if (!burst.put({pool_.memory().base() + frame.addr, frame.len}, address_.device)) return false;
   }
   return true;
 }
 
-void PortQueue::end_burst(bool sent) noexcept {
+void DeviceQueue::end_burst(bool sent) noexcept {
   const std::uint32_t count = std::exchange(offered_, 0);
   if (!sent || count == 0) return;
   for (std::uint32_t i = 0; i < count; ++i)
@@ -122,7 +122,7 @@ void PortQueue::end_burst(bool sent) noexcept {
   statistics_.tx_bursts.add(count);
 }
 
-void PortQueue::push_collected() noexcept {
+void DeviceQueue::push_collected() noexcept {
   if (collected_.empty()) return;
   for (const xdp_desc& frame : collected_) socket_->tx().push(frame);
   socket_->tx().publish();
@@ -130,7 +130,7 @@ void PortQueue::push_collected() noexcept {
   longest_ = 0;
 }
 
-void PortQueue::flush() noexcept {
+void DeviceQueue::flush() noexcept {
   if (in_flight_ == 0) return;
   push_collected();
   for (std::uint32_t kicks = 0; kicks < kKicksPerFlush && needs_kick() && kick(); ++kicks) reclaim();
@@ -139,13 +139,13 @@ void PortQueue::flush() noexcept {
 
 // In copy mode a packet that the kernel has taken completes by itself. A zero-copy driver may sleep with packets in
 // flight.
-bool PortQueue::needs_kick() const noexcept {
+bool DeviceQueue::needs_kick() const noexcept {
   const auto& tx = socket_->tx();
   return mode_ == SocketMode::copy ? tx.undone() != 0 : in_flight_ != 0 && tx.needs_wakeup();
 }
 
 // False when another kick would change nothing now. The next flush kicks for descriptors that are still undone.
-bool PortQueue::kick() noexcept {
+bool DeviceQueue::kick() noexcept {
   const std::uint32_t before = undone();
   statistics_.kicks.add();
   switch (socket_->kick_tx()) {
@@ -158,15 +158,14 @@ bool PortQueue::kick() noexcept {
   return false;
 }
 
-void PortQueue::reclaim() noexcept {
+void DeviceQueue::reclaim() noexcept {
   auto& ring = socket_->completion();
   const std::uint32_t waiting = ring.waiting(UINT32_MAX);
   if (waiting == 0) return;
   std::uint32_t returned = 0;
   for (std::uint32_t i = 0; i < waiting; ++i) {
     const std::uint32_t index = pool_.memory().frame_at(ring.peek(i));
-    const Place place = pool_.ledger().where(index).place == Place::completion ? Place::completion : Place::tx;
-    if (pool_.give_back(index, {owner(), place}))
+    if (pool_.give_back(index, {owner(), Place::tx}))
       ++returned;
     else
       statistics_.bogus_completions.add();
@@ -174,18 +173,6 @@ void PortQueue::reclaim() noexcept {
   ring.release(waiting);
   in_flight_ -= returned;
   statistics_.completions.add(returned);
-}
-
-void PortQueue::audit() noexcept {
-  const auto note = [this](std::uint64_t address, Place from, Place to) {
-    const std::uint32_t index = pool_.memory().frame_at(address);
-    if (pool_.ledger().where(index) == Where{owner(), from})
-      static_cast<void>(pool_.move(index, {owner(), from}, {owner(), to}));
-  };
-  const std::uint32_t received = socket_->rx().waiting(UINT32_MAX);
-  for (std::uint32_t i = 0; i < received; ++i) note(socket_->rx().peek(i).addr, Place::fill, Place::rx);
-  const std::uint32_t completed = socket_->completion().waiting(UINT32_MAX);
-  for (std::uint32_t i = 0; i < completed; ++i) note(socket_->completion().peek(i), Place::tx, Place::completion);
 }
 
 }  // namespace twinpath::afxdp
