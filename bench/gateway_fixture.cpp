@@ -115,15 +115,7 @@ Status GatewayFixture::fill() {
   const auto step = [&status](Status result) {
     if (status && !result) status = std::move(result);
   };
-  const auto& programs = skeleton_->progs;
-  const auto enter = [&](std::uint32_t stage, const bpf_program* program) {
-    step(put(maps.programs, stage, static_cast<std::uint32_t>(bpf_program__fd(program))));
-  };
-  enter(DP_STAGE_ODD, programs.twinpath_odd);
-  enter(DP_STAGE_KNOWN, programs.twinpath_known);
-  enter(DP_STAGE_NEW, programs.twinpath_new);
-  enter(DP_STAGE_INSTALL, programs.twinpath_install);
-  enter(DP_STAGE_SEND, programs.twinpath_send);
+  step(connect_stages(true));
   step(put(maps.tx_devices, device_of(2), lo));
   step(put(maps.rules, 0, allow));
   step(put(maps.zone_pairs, kInside * DP_ZONES_MAX + kOutside, pair));
@@ -131,6 +123,38 @@ Status GatewayFixture::fill() {
   step(put(maps.paths, 1, dp_path{2, 2, 0}));
   step(fill_routes());
   return status;
+}
+
+Status GatewayFixture::connect_stages(bool connected) const {
+  const auto& programs = skeleton_->progs;
+  const std::pair<std::uint32_t, const bpf_program*> stages[] = {{DP_STAGE_ODD, programs.twinpath_odd},
+                                                                 {DP_STAGE_KNOWN, programs.twinpath_known},
+                                                                 {DP_STAGE_NEW, programs.twinpath_new},
+                                                                 {DP_STAGE_INSTALL, programs.twinpath_install},
+                                                                 {DP_STAGE_SEND, programs.twinpath_send}};
+  const bpf_map* entries = skeleton_->maps.programs;
+  for (const auto& [stage, program] : stages) {
+    const auto fd = static_cast<std::uint32_t>(bpf_program__fd(program));
+    Status done = connected ? put(entries, stage, fd) : map_remove(bpf_map__fd(entries), stage, "programs");
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<int> GatewayFixture::translate(std::uint16_t source_port) const {
+  auto memory = MapMemory<dp_flow_bucket4>::open(bpf_map__fd(skeleton_->maps.flows4), sets_for(max_pairs_) / 2);
+  if (!memory) return pass_on(std::move(memory.error()));
+  int halves = 0;
+  for (dp_flow_bucket4& bucket : memory->values()) {
+    for (std::size_t lane = 0; lane < DP_FLOW_LANES; ++lane) {
+      dp_flow_entry4& entry = bucket.entry[lane];
+      if ((bucket.control[lane] & DP_FLOW_LIVE) == 0 || entry.key.source_port != htons(source_port)) continue;
+      entry.key.delta = entry.delta_ports = 0xffff;  // a sum of zero, as unchanged words add
+      entry.link |= DP_FLOW_REWRITE;
+      ++halves;
+    }
+  }
+  return halves;
 }
 
 void GatewayFixture::enter_by(std::uint32_t port) {

@@ -45,6 +45,12 @@ class GatewayFixture {
   [[nodiscard]] Result<Run> run(const bpf_program* program, std::span<const std::uint8_t> frame, int repeat) const;
   // Which port frames seem to come in by from now on: 1 or 2.
   void enter_by(std::uint32_t port);
+  // Whether a stage enters the one behind it. Otherwise a run of a program is that stage alone: it leaves its work in the
+  // scratch of its CPU, where the program of the next stage takes it up.
+  [[nodiscard]] Status connect_stages(bool connected) const;
+  // Makes the live IPv4 halves that packets of this source port belong to translated ones. Their new addresses and ports
+  // are those that they had: so a frame that was translated once can be run again. The number of halves.
+  [[nodiscard]] Result<int> translate(std::uint16_t source_port) const;
   [[nodiscard]] gateway_bpf& skeleton() const { return *skeleton_; }
 
  private:

@@ -6,6 +6,11 @@
 // How      test runs of the product's own programs over tables that bench/gateway_fixture.hpp fills. The cost of an empty
 //          program is measured in the same run and taken off. One flow at a time, so its entry is in the cache: what
 //          memory adds with many flows is measured with real traffic instead.
+// Stages   with the prog array emptied, so that a tail call fails and a program is its stage alone. For each packet the
+//          programs of its stages run one after the other over the same frame, each with what the former has left in the
+//          scratch; each run is timed by the kernel by itself, and the empty program likewise. A run follows a system call,
+//          so caches are colder than in a stream of packets: good for comparing stages and versions, and the sum is more
+//          than the path. In it are two tail calls that fail where two can follow.
 // Needs    root; makes a network namespace of its own.
 
 #include <sched.h>
@@ -41,6 +46,13 @@ struct Row {
   double nanoseconds = 0;  // above the empty program; median
   double least = 0;
   double most = 0;
+};
+
+struct StageRow {
+  std::string path;
+  std::string stage;
+  double nanoseconds = 0;  // above the empty program; median
+  double least = 0;
 };
 
 struct ProgramCost {
@@ -90,8 +102,8 @@ ProgramCost cost_of(const bpf_program* program) {
           info.xlated_prog_len / static_cast<std::uint32_t>(sizeof(bpf_insn)), info.jited_prog_len};
 }
 
-// An XDP program that does nothing: what a test run itself costs.
-Result<double> empty_run(int repetitions) {
+// An XDP program that does nothing: what a test run itself costs, for each of `repeat` packets.
+Result<double> empty_run(int repetitions, int repeat) {
   const bpf_insn instructions[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
   UniqueFd program{bpf_prog_load(BPF_PROG_TYPE_XDP, "empty", "GPL", instructions, 2, nullptr)};
   if (!program) return fail(errno, "load an empty program");
@@ -101,7 +113,7 @@ Result<double> empty_run(int repetitions) {
     LIBBPF_OPTS(bpf_test_run_opts, options);
     options.data_in = frame.data();
     options.data_size_in = static_cast<__u32>(frame.size());
-    options.repeat = kRepeat * 40;
+    options.repeat = repeat;
     if (bpf_prog_test_run_opts(program.get(), &options) != 0) return fail(errno, "test run");
     times.push_back(options.duration);
   }
@@ -128,7 +140,12 @@ class Bench {
     auto run = gateway_.run(gateway_.skeleton().progs.twinpath_hit, frame, 1);
     return run ? Status{} : pass_on(std::move(run.error()));
   }
+  // Each stage of a path by itself. `programs`: in the order of the path; the last one gives the XDP action `expected`.
+  [[nodiscard]] Status each_stage(const std::string& path, std::uint32_t expected,
+                                  const std::vector<const bpf_program*>& programs,
+                                  const std::function<Bytes(int)>& frame_of);
   [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+  [[nodiscard]] const std::vector<StageRow>& stages() const { return stages_; }
 
  private:
   [[nodiscard]] Status measure(const std::string& path, std::uint32_t expected, int repeat,
@@ -156,10 +173,41 @@ class Bench {
   int repetitions_;
   double empty_;
   std::vector<Row> rows_;
+  std::vector<StageRow> stages_;
 };
 
-Status measure_hits(Bench& bench) {
+Status Bench::each_stage(const std::string& path, std::uint32_t expected,
+                         const std::vector<const bpf_program*>& programs, const std::function<Bytes(int)>& frame_of) {
+  constexpr int kPackets = 2000;
+  auto empty = empty_run(kPackets, 1);
+  if (!empty) return pass_on(std::move(empty.error()));
+  if (auto done = gateway_.connect_stages(false); !done) return done;
+  std::vector<std::vector<double>> samples(programs.size());
+  for (int number = 0; number < kPackets; ++number) {
+    const Bytes frame = frame_of(number);
+    std::uint32_t action = 0;
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+      auto result = gateway_.run(programs[i], frame, 1);
+      if (!result) return pass_on(std::move(result.error()).in(path));
+      samples[i].push_back(result->nanoseconds - *empty);
+      action = result->action;
+    }
+    if (action != expected) return refuse("{}: XDP action {} of the last stage instead of {}", path, action, expected);
+  }
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    std::sort(samples[i].begin(), samples[i].end());
+    stages_.push_back({path, bpf_program__name(programs[i]), samples[i][kPackets / 2], samples[i].front()});
+  }
+  return gateway_.connect_stages(true);
+}
+
+Status measure_hits(Bench& bench, GatewayFixture& gateway) {
   if (auto done = bench.steady("hit, IPv4 UDP", udp4(1000), XDP_REDIRECT); !done) return done;
+  if (auto done = bench.once(udp4(1001)); !done) return done;
+  auto translated = gateway.translate(1001);
+  if (!translated) return pass_on(std::move(translated.error()));
+  if (*translated != 1) return refuse("{} halves of the flow to be translated", *translated);
+  if (auto done = bench.steady("hit, IPv4 UDP, translated", udp4(1001), XDP_REDIRECT); !done) return done;
   return bench.steady("hit, IPv6 UDP", udp6(1000), XDP_REDIRECT);
 }
 
@@ -203,6 +251,46 @@ Status measure_decisions(Bench& bench) {
   return bench.each_new("drop, another station's frame", XDP_DROP, foreign);
 }
 
+Status measure_stages(Bench& bench, GatewayFixture& gateway) {
+  const auto& programs = gateway.skeleton().progs;
+  constexpr int kFirstPort = 1024;
+  const auto fresh4 = [](int i) {
+    return (kEth / Ipv4{.src = "10.1.0.3", .dst = "10.2.0.3", .ttl = kHopLimit} /
+            Udp{.sport = static_cast<std::uint16_t>(kFirstPort + i), .dport = 7} / Payload(18))
+        .bytes();
+  };
+  const auto fresh6 = [](int i) {
+    return (kEth / Ipv6{.src = "2001:db8:1::3", .dst = "2001:db8:2::3", .hop_limit = kHopLimit} /
+            Udp{.sport = static_cast<std::uint16_t>(kFirstPort + i), .dport = 7} / Payload(18))
+        .bytes();
+  };
+  const auto live = [](int) { return udp4(1000); };
+  const auto fin = [](int) { return tcp4(0x11, 2, 101); };
+  const auto echo = [](int) {
+    return (kEth / Ipv4{.src = "10.1.0.2", .dst = "10.2.0.2", .ttl = kHopLimit} / test::Icmp{}).bytes();
+  };
+  const std::vector<const bpf_program*> all{programs.twinpath_hit, programs.twinpath_known, programs.twinpath_new,
+                                            programs.twinpath_install, programs.twinpath_send};
+  if (auto done = bench.each_stage("hit, IPv4 UDP", XDP_REDIRECT, {programs.twinpath_hit}, live); !done) return done;
+  if (auto done = bench.each_stage("TCP FIN of a live flow", XDP_REDIRECT,
+                                   {programs.twinpath_hit, programs.twinpath_known}, fin);
+      !done)
+    return done;
+  if (auto done = bench.each_stage("ICMP echo of a live flow", XDP_REDIRECT,
+                                   {programs.twinpath_hit, programs.twinpath_odd, programs.twinpath_known}, echo);
+      !done)
+    return done;
+  if (auto done = bench.each_stage("new flow, IPv4", XDP_REDIRECT, all, fresh4); !done) return done;
+  return bench.each_stage("new flow, IPv6", XDP_REDIRECT, all, fresh6);
+}
+
+void print_stages(const std::vector<StageRow>& stages) {
+  fmt::print("\nns of each stage by itself, above an empty program; one packet a run\n");
+  fmt::print("{:<36} {:<18} {:>8} {:>8}\n", "PATH", "STAGE", "MEDIAN", "LEAST");
+  for (const StageRow& row : stages)
+    fmt::print("{:<36} {:<18} {:>8.0f} {:>8.0f}\n", row.path, row.stage, row.nanoseconds, row.least);
+}
+
 void print_table(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
   fmt::print("{:<16} {:>10} {:>12} {:>12}\n", "PROGRAM", "VERIFIED", "INSTRUCTIONS", "JITED BYTES");
   for (const ProgramCost& program : programs)
@@ -227,16 +315,22 @@ int print_verified(const std::vector<std::string>& files) {
   return 0;
 }
 
-void print_json(const std::vector<ProgramCost>& programs, const std::vector<Row>& rows, double empty) {
-  nlohmann::json out = {{"empty_ns", empty}, {"programs", nlohmann::json::array()}, {"paths", nlohmann::json::array()}};
+void print_json(const std::vector<ProgramCost>& programs, const Bench& bench, double empty) {
+  nlohmann::json out = {{"empty_ns", empty},
+                        {"programs", nlohmann::json::array()},
+                        {"paths", nlohmann::json::array()},
+                        {"stages", nlohmann::json::array()}};
   for (const ProgramCost& program : programs)
     out["programs"].push_back({{"name", program.name},
                                {"verified_instructions", program.verified},
                                {"instructions", program.translated},
                                {"jited_bytes", program.jited_bytes}});
-  for (const Row& row : rows)
+  for (const Row& row : bench.rows())
     out["paths"].push_back(
         {{"path", row.path}, {"median_ns", row.nanoseconds}, {"least_ns", row.least}, {"most_ns", row.most}});
+  for (const StageRow& row : bench.stages())
+    out["stages"].push_back(
+        {{"path", row.path}, {"stage", row.stage}, {"median_ns", row.nanoseconds}, {"least_ns", row.least}});
   fmt::print("{}\n", out.dump(2));
 }
 
@@ -244,18 +338,24 @@ Status run(int repetitions, bool json) {
   if (::unshare(CLONE_NEWNET) != 0) return fail(errno, "make a network namespace (needs root)");
   auto gateway = GatewayFixture::create(kMaxPairs);
   if (!gateway) return pass_on(std::move(gateway.error()));
-  auto empty = empty_run(repetitions);
+  auto empty = empty_run(repetitions, kRepeat * 40);
   if (!empty) return pass_on(std::move(empty.error()));
   Bench bench(**gateway, repetitions, *empty);
-  if (auto done = measure_hits(bench); !done) return done;
+  if (auto done = measure_hits(bench, **gateway); !done) return done;
   if (auto done = measure_tcp(bench, **gateway); !done) return done;
   if (auto done = measure_odd(bench); !done) return done;
   if (auto done = measure_decisions(bench); !done) return done;
+  if (auto done = measure_stages(bench, **gateway); !done) return done;
   const auto& programs = (*gateway)->skeleton().progs;
   const std::vector<ProgramCost> costs{cost_of(programs.twinpath_hit),     cost_of(programs.twinpath_odd),
                                        cost_of(programs.twinpath_known),   cost_of(programs.twinpath_new),
                                        cost_of(programs.twinpath_install), cost_of(programs.twinpath_send)};
-  json ? print_json(costs, bench.rows(), *empty) : print_table(costs, bench.rows(), *empty);
+  if (json) {
+    print_json(costs, bench, *empty);
+  } else {
+    print_table(costs, bench.rows(), *empty);
+    print_stages(bench.stages());
+  }
   return {};
 }
 

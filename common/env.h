@@ -35,9 +35,9 @@ DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env);
 DP_INLINE const struct dp_zone_pair *dp_env_zone_pair(struct dp_env *env, __u32 bank, __u32 index);
 DP_INLINE const struct dp_rule *dp_env_rule(struct dp_env *env, __u32 bank, __u32 index);
 DP_INLINE const struct dp_path *dp_env_path(struct dp_env *env, __u32 bank, __u32 index);
-/* Longest prefix match; `family` as in enum dp_family. */
-DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, __u32 bank, __u8 family,
-					      const struct dp_address *address);
+/* Longest prefix match for the query's address, family and bank: of the last lookups, or of the tables
+ * (decide/route_cache.h). NULL, or a route of DP_ROUTE_NONE: there is none. */
+DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, const struct dp_route_query *query);
 
 /* Tables of the host's present state. */
 DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port);

@@ -4,6 +4,7 @@
 
 #include "maps.bpf.h"
 
+#include "common/decide/route_cache.h"
 #include "common/env.h"
 
 DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env)
@@ -54,11 +55,20 @@ DP_INLINE const struct dp_route *dp_env_route6(__u32 bank, const struct dp_addre
 	return bank ? bpf_map_lookup_elem(&routes6_b, &key) : bpf_map_lookup_elem(&routes6_a, &key);
 }
 
-DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, __u32 bank, __u8 family,
-					      const struct dp_address *address)
+DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, const struct dp_route_query *query)
 {
+	__u32 index = dp_route_cache_index(&query->address);
+	struct dp_cached_route *cached = bpf_map_lookup_elem(&route_cache, &index);
+
 	(void)env;
-	return family == DP_FAMILY_V4 ? dp_env_route4(bank, address) : dp_env_route6(bank, address);
+	if (!cached)
+		return 0;
+	if (!dp_route_cache_holds(cached, query))
+		dp_route_cache_store(cached, query,
+				     query->family == DP_FAMILY_V4
+					     ? dp_env_route4(query->bank, &query->address)
+					     : dp_env_route6(query->bank, &query->address));
+	return &cached->route;
 }
 
 /* Masked, too: clang-14 computes an address before the check, which the verifier refuses. */

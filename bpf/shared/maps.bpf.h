@@ -1,8 +1,8 @@
 /* maps.bpf.h - the tables, as maps. Who writes which: the README of this folder.
  *
  * Sizes marked "set at load" depend on the configuration; user space changes them before loading.
- * Every map is pinned in the instance's directory and shared by all hooks, but for `scratch` and `programs`, of which each
- * load of the programs has its own. Values are the structs of common/model; groups and versions: common/model/layout.h.
+ * Every map is pinned in the instance's directory and shared by all hooks, but for `scratch`, `route_cache` and `programs`,
+ * of which each load of the programs has its own. Values are the structs of common/model; groups and versions: common/model/layout.h.
  */
 #ifndef TWINPATH_MAPS_BPF_H
 #define TWINPATH_MAPS_BPF_H
@@ -108,6 +108,7 @@ DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
 DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
 DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
 DP_PER_CPU(scratch, struct dp_context, 1);
+DP_PER_CPU(route_cache, struct dp_cached_route, DP_ROUTE_CACHE_ENTRIES);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -67,46 +67,81 @@ DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *
 /* --- hit: every frame ------------------------------------------------------------------------------------------ */
 
 /* A plain hit whose rule says place: user. */
-DP_INLINE int steer_hit(struct shell_frame *frame, const struct dp_packet *packet)
+DP_INLINE int steer_hit(struct shell_frame *frame, __u32 number)
 {
-	__u32 number = packet->ingress;
 	struct dp_port_counters *counters = bpf_map_lookup_elem(&port_counters, &number);
+	struct dp_packet packet; /* what steering reads of it */
 
 	if (!counters)
 		return SHELL_BROKEN;
-	twinpath_add(&counters->received, packet->frame_bytes);
-	return twinpath_steer(frame, packet, DP_STEER_PLACE_USER, counters);
+	packet.ingress = (__u16)number;
+	packet.frame_bytes = shell_bytes(frame);
+	twinpath_add(&counters->received, packet.frame_bytes);
+	return twinpath_steer(frame, &packet, DP_STEER_PLACE_USER, counters);
 }
 
-/* Answers of take_hit beside a program's result, which is never negative. */
-enum { NOT_PLAIN = -1, FLOW_ABSENT = -2 };
-
-/* A parsed frame, if it is a plain hit: the program's result. Otherwise the frame is unchanged. Inlined once per family, so
- * that the compiler knows which it is: one straight line each, in registers. */
-DP_INLINE int take_hit(struct shell_frame *frame, const struct dp_packet *packet)
+/* The frame is written: counts and sends it. */
+DP_INLINE int send_hit(__u32 number, __u32 bytes, const struct dp_hit *hit)
 {
-	struct dp_hit hit;
-	enum dp_hit_verdict verdict = dp_hit(0, &settings, packet, &hit);
 	int action;
 
-	if (verdict == DP_HIT_NOT)
-		return NOT_PLAIN;
-	if (verdict == DP_HIT_ABSENT)
-		return FLOW_ABSENT;
-	if (verdict == DP_HIT_USER)
-		return steer_hit(frame, packet);
-	if (!shell_translate(frame, packet, &hit.view, &hit.hop))
-		return SHELL_BROKEN;
-	twinpath_count_received(packet->ingress, packet->frame_bytes);
-	twinpath_count_forwarded(hit.hop.port, packet->frame_bytes);
-	action = shell_send(hit.hop.device);
+	twinpath_count_received(number, bytes);
+	twinpath_count_forwarded(hit->egress, bytes);
+	action = shell_send(hit->device);
 	/* last: its locked addition holds up every load behind it */
-	dp_hit_count(0, &hit, packet->frame_bytes, twinpath_now());
+	dp_hit_count(0, hit, bytes, twinpath_now());
 	return action;
 }
 
-/* Leaves the facts of a frame that is no plain hit to the next stage: 1 when done. Reads the frame again, some ns: facts
- * that were kept until here would cost every hit a ns. */
+/* A packet of a live flow that is no plain hit: the half that was found needs no other search. */
+DP_INLINE void leave_found(const struct dp_hit *hit)
+{
+	struct dp_context *ctx = stage_context();
+
+	if (!ctx)
+		return;
+	ctx->view.slot = hit->slot;
+	ctx->view.control = hit->control;
+}
+
+/* Answers of take_hit4 and take_hit6 beside a program's result, which is never negative: a verdict that leaves the frame
+ * unchanged, for the stages to come. */
+#define NOT_PLAIN(verdict) (-1 - (int)(verdict))
+
+/* A plain hit: the program's result. One straight line for each family, in registers. */
+DP_INLINE int take_hit4(struct shell_frame *frame, __u32 number, const struct dp_port *port)
+{
+	__u8 *data = shell_data(frame), *end = shell_end(frame);
+	__u32 bytes = (__u32)(end - data);
+	struct dp_hit hit;
+	enum dp_hit_verdict verdict = dp_hit4(0, &settings, data, end, bytes, port, &hit);
+
+	if (verdict == DP_HIT_FORWARD)
+		return dp_hit4_forward(data, end, &hit) ? send_hit(number, bytes, &hit) : SHELL_BROKEN;
+	if (verdict == DP_HIT_USER)
+		return steer_hit(frame, number);
+	if (verdict == DP_HIT_FOUND)
+		leave_found(&hit);
+	return NOT_PLAIN(verdict);
+}
+
+DP_INLINE int take_hit6(struct shell_frame *frame, __u32 number, const struct dp_port *port)
+{
+	__u8 *data = shell_data(frame), *end = shell_end(frame);
+	__u32 bytes = (__u32)(end - data);
+	struct dp_hit hit;
+	enum dp_hit_verdict verdict = dp_hit6(0, &settings, data, end, bytes, port, &hit);
+
+	if (verdict == DP_HIT_FORWARD)
+		return dp_hit6_forward(data, end, &hit) ? send_hit(number, bytes, &hit) : SHELL_BROKEN;
+	if (verdict == DP_HIT_USER)
+		return steer_hit(frame, number);
+	if (verdict == DP_HIT_FOUND)
+		leave_found(&hit);
+	return NOT_PLAIN(verdict);
+}
+
+/* Leaves the facts of a frame that is no plain hit to the next stage: 1 when done. */
 DP_INLINE int leave_facts(const struct shell_frame *frame, __u32 number, int action)
 {
 	const __u8 *data = shell_data(frame), *end = shell_end(frame);
@@ -120,36 +155,30 @@ DP_INLINE int leave_facts(const struct shell_frame *frame, __u32 number, int act
 		return 0;
 	ctx->packet.zone = port->zone;
 	ctx->packet.ingress = (__u16)number;
-	if (action == FLOW_ABSENT)
+	if (action == NOT_PLAIN(DP_HIT_ABSENT))
 		ctx->searched = DP_SEARCHED_ABSENT;
+	if (action == NOT_PLAIN(DP_HIT_FOUND))
+		ctx->searched = DP_SEARCHED_FOUND;
 	twinpath_count_received(number, ctx->packet.frame_bytes);
 	return 1;
 }
 
 DP_INLINE int stage_hit(struct shell_frame *frame)
 {
-	__u8 *data = shell_data(frame), *end = shell_end(frame);
-	__u32 bytes = (__u32)(end - data);
 	__u32 number = shell_port(frame);
 	const struct dp_port *port = dp_env_port(0, number);
-	struct dp_packet packet;
 	int action;
 
 	if (!port)
 		return SHELL_BROKEN;
-	if (port->flags & DP_PORT_WORKLOAD || !dp_plain_link(data, end, port->mac))
+	if (port->flags & DP_PORT_WORKLOAD || !dp_hit_link(shell_data(frame), shell_end(frame), port))
 		goto odd;
-	packet.zone = port->zone;
-	packet.ingress = (__u16)number;
-	if (dp_parse_plain4(data, end, bytes, &packet))
-		action = take_hit(frame, &packet);
-	else if (dp_parse_plain6(data, end, bytes, &packet))
-		action = take_hit(frame, &packet);
-	else
-		goto odd;
+	action = take_hit4(frame, number, port);
+	if (action == NOT_PLAIN(DP_HIT_ODD))
+		action = take_hit6(frame, number, port);
 	if (action >= 0)
 		return action;
-	if (leave_facts(frame, number, action))
+	if (action != NOT_PLAIN(DP_HIT_ODD) && leave_facts(frame, number, action))
 		TWINPATH_ENTER(frame, DP_STAGE_KNOWN);
 odd:
 	TWINPATH_ENTER(frame, DP_STAGE_ODD);

@@ -122,24 +122,24 @@ int base4(struct xdp_md *ctx)
 SEC("xdp")
 int hit4(struct xdp_md *ctx)
 {
-	struct dp_flow_entry4 *entry = 0;
-	struct dp_flow_view view;
+	struct dp_flow_words4 words;
+	struct dp_flow_found4 found;
 	struct dp_flow_key4 key;
 
 	(void)ctx;
 	key_of(&key, next_number());
-	if (!dp_flow_find_steady4(0, &key, &view, &entry))
+	dp_flow_words_of4(&key, &words);
+	if (!dp_flow_locate4(0, &words, &found))
 		return XDP_DROP;
-	dp_flow_count4(0, view.slot, entry, 1, 60, globals.ticks);
-	__asm__ volatile("" ::"r"(&view) : "memory");
+	dp_flow_count4(0, found.slot, found.entry, 1, 60, globals.ticks);
 	return XDP_PASS;
 }
 
 SEC("xdp")
 int hit6(struct xdp_md *ctx)
 {
-	struct dp_flow_entry6 *entry = 0;
-	struct dp_flow_view view;
+	struct dp_flow_words6 words;
+	struct dp_flow_found6 found;
 	struct dp_flow_key6 key;
 	__u32 number = next_number();
 
@@ -154,10 +154,10 @@ int hit6(struct xdp_md *ctx)
 	key.protocol = 6;
 	key.zone = 2;
 	key.delta = 0;
-	if (!dp_flow_find_steady6(0, &key, &view, &entry))
+	dp_flow_words_of6(&key, &words);
+	if (!dp_flow_locate6(0, &words, &found))
 		return XDP_DROP;
-	dp_flow_count6(0, view.slot, entry, 1, 60, globals.ticks);
-	__asm__ volatile("" ::"r"(&view) : "memory");
+	dp_flow_count6(0, found.slot, found.entry, 1, 60, globals.ticks);
 	return XDP_PASS;
 }
 

@@ -86,6 +86,8 @@ DP_VERB int dp_to_group(struct dp_env *env, struct dp_context *ctx)
 		return DP_MARTIAN_SOURCE;
 	if (!dp_address_multicast(ctx->packet.family, &ctx->packet.destination)) {
 		there.address = ctx->packet.destination;
+		there.stamp = ctx->stamp;
+		there.now = ctx->now;
 		there.bank = ctx->route_bank;
 		there.family = ctx->packet.family;
 		there.hash = 0;

@@ -64,25 +64,26 @@ DP_INLINE void dp_commit_refresh(struct dp_env *env, const struct dp_context *ct
 DP_INLINE int dp_commit_install(struct dp_env *env, const struct dp_settings *settings, struct dp_context *ctx)
 {
 	__u8 crowded = ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6;
-	struct dp_install install;
+	struct dp_install *install = &ctx->install;
 	int result;
 
 	if (ctx->side == DP_SIDE_ENGINE)
 		ctx->forward.flags |= DP_FLOW_ENGINE | DP_FLOW_HELD;
-	install.now = ctx->now;
-	install.family = ctx->packet.family;
-	install.evict = 1;
-	install.evict_expired = settings->evict_expired || dp_heartbeat_stale(settings, ctx->now);
-	install.crowded = (settings->crowded & crowded) != 0;
-	install.slot = 0;
-	install.control = 0;
-	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, &install);
+	install->now = ctx->now;
+	install->family = ctx->packet.family;
+	install->evict = 1;
+	install->evict_expired = settings->evict_expired || dp_heartbeat_stale(settings, ctx->now);
+	install->crowded = (settings->crowded & crowded) != 0;
+	install->slot = 0;
+	install->control = 0;
+	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, install);
 	if (result == DP_INSTALL_FULL)
 		return DP_TABLE_FULL;
 	if (result != DP_INSTALL_OK)
 		return DP_LOOK_AGAIN; /* another CPU or the engine was faster: its pair is as good */
-	ctx->known = (__u8)dp_flow_view_slot(env, ctx->packet.family, install.slot, install.control, &ctx->view);
-	return ctx->known ? (int)DP_NONE : (int)DP_LOOK_AGAIN;
+	dp_flow_view_installed(&ctx->forward, install, &ctx->view);
+	ctx->known = 1;
+	return DP_NONE;
 }
 
 /* What the packet does to the pair of ctx->view. */

@@ -198,6 +198,8 @@ DP_INLINE void dp_route_query_forward(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.destination;
+	query->stamp = ctx->stamp;
+	query->now = ctx->now;
 	query->bank = ctx->route_bank;
 	query->family = ctx->packet.family;
 	query->pad = 0;
@@ -209,6 +211,8 @@ DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.source;
+	query->stamp = ctx->stamp;
+	query->now = ctx->now;
 	query->bank = ctx->route_bank;
 	query->family = ctx->packet.family;
 	query->pad = 0;

@@ -138,7 +138,7 @@ DP_INLINE int dp_look_along(struct dp_env *env, struct dp_context *ctx)
 }
 
 /* ctx->view is the packet's entry. A reason, or DP_LOOK_NEW. */
-DP_VERB int dp_look_known(struct dp_env *env, struct dp_context *ctx)
+DP_INLINE int dp_look_known(struct dp_env *env, struct dp_context *ctx)
 {
 	int reason;
 

@@ -51,7 +51,7 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx, struct
 }
 
 /* A packet that is no packet of a live flow. */
-DP_VERB int dp_look_new(struct dp_env *env, struct dp_context *ctx)
+DP_INLINE int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	struct dp_route_query there;
@@ -71,6 +71,18 @@ DP_VERB int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 	return dp_look_forward(env, ctx, &there);
 }
 
+/* Is the packet's half of a live flow in ctx->view? What the plain hit has found is not searched again, unless it has been
+ * recycled since. */
+DP_INLINE int dp_look_up(struct dp_env *env, struct dp_context *ctx)
+{
+	if (ctx->searched == DP_SEARCHED_ABSENT)
+		return 0;
+	if (ctx->searched == DP_SEARCHED_FOUND &&
+	    dp_flow_find_at(env, ctx->packet.family, ctx->view.slot, ctx->view.control, &ctx->view))
+		return 1;
+	return dp_flow_find(env, &ctx->packet, &ctx->view);
+}
+
 /* The flow that a packet of its own key, a fragment or an ICMP error belongs to. DP_LOOK_NEW: there is none yet. */
 DP_INLINE int dp_look_flow(struct dp_env *env, struct dp_context *ctx)
 {
@@ -82,7 +94,7 @@ DP_INLINE int dp_look_flow(struct dp_env *env, struct dp_context *ctx)
 		reason = dp_look_addresses(&ctx->packet);
 		return reason ? reason : dp_steer_part(&ctx->packet);
 	}
-	if (ctx->searched == DP_SEARCHED_ABSENT || !dp_flow_find(env, &ctx->packet, &ctx->view))
+	if (!dp_look_up(env, ctx))
 		return DP_LOOK_NEW;
 	reason = dp_look_known(env, ctx);
 	ctx->known = reason != DP_LOOK_NEW;

@@ -8,20 +8,6 @@
 
 #include "../env.h"
 
-/* A question and its answer, in one struct so that the verb can be a BPF global function. */
-struct dp_route_query {
-	struct dp_address address; /* asked */
-	__u16 bank;
-	__u16 first_path; /* answered, of DP_ROUTE_VIA */
-	__u32 hash; /* picks among equal paths; equal for all packets of a direction of a flow */
-	__u8 family;
-	__u8 kind; /* answered: enum dp_route_kind */
-	__u16 port;
-	__u16 next_hop; /* 0: the neighbour is not known to Linux yet */
-	__u8 path_count;
-	__u8 pad;
-};
-
 DP_INLINE __u32 dp_route_on_link_next_hop(struct dp_env *env, const struct dp_route_query *query)
 {
 	struct dp_neighbour_key key;
@@ -46,7 +32,7 @@ DP_VERB int dp_route_find(struct dp_env *env, struct dp_route_query *query)
 	query->next_hop = 0;
 	query->first_path = 0;
 	query->path_count = 0;
-	route = dp_env_route(env, query->bank, query->family, &query->address);
+	route = dp_env_route(env, query);
 	if (!route)
 		return DP_ROUTE_NONE;
 	query->kind = route->kind;

@@ -20,7 +20,7 @@ DP_INLINE int dp_decided(struct dp_context *ctx, int reason)
 }
 
 /* The border, and packets of live flows: where they go, and what they change. */
-DP_VERB int dp_stage_known(struct dp_env *env, struct dp_context *ctx)
+DP_INLINE int dp_stage_known(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	int reason;
@@ -42,7 +42,7 @@ DP_VERB int dp_stage_known(struct dp_env *env, struct dp_context *ctx)
 }
 
 /* Packets that begin a flow, and the host's. */
-DP_VERB int dp_stage_new(struct dp_env *env, struct dp_context *ctx)
+DP_INLINE int dp_stage_new(struct dp_env *env, struct dp_context *ctx)
 {
 	DP_LAUNDER(env);
 	if (!ctx)
@@ -53,7 +53,7 @@ DP_VERB int dp_stage_new(struct dp_env *env, struct dp_context *ctx)
 
 /* Carries the operation out. A loser's second look finds the winner's pair, or a winner that has yet to go live and waits
  * for it. */
-DP_VERB int dp_stage_install(struct dp_env *env, struct dp_context *ctx)
+DP_INLINE int dp_stage_install(struct dp_env *env, struct dp_context *ctx)
 {
 	int reason;
 

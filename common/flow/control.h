@@ -7,17 +7,9 @@
 #ifndef DP_FLOW_CONTROL_H
 #define DP_FLOW_CONTROL_H
 
-#include "../model/flow.h"
+#include "../model/install.h"
 #include "../model/settings.h"
 #include "hash.h"
-
-/* The two halves of one flow, and the version bits that each slot's control word has while it belongs to the pair. */
-struct dp_flow_pair {
-	__u32 forward;
-	__u32 reverse;
-	__u32 forward_version;
-	__u32 reverse_version;
-};
 
 DP_INLINE __u32 dp_flow_state_of(__u32 control)
 {

@@ -289,22 +289,22 @@ DP_INLINE int DP_F(duplicates)(struct dp_env *env, const struct DP_F(words) *wor
 
 /* Searches both keys of a pair whose entries are written and whose forward entry is pending: DP_INSTALL_OK when no other
  * pair has one of them, else DP_INSTALL_EXISTS_*. */
-DP_INLINE int DP_F(search_duplicates)(struct dp_env *env, const struct dp_flow_pair *pair,
-				      const struct dp_flow_hashes *hashes)
+DP_INLINE int DP_F(search_duplicates)(struct dp_env *env, struct dp_install *io)
 {
-	DP_ENTRY *forward = DP_F(entry)(env, pair->forward), *reverse = DP_F(entry)(env, pair->reverse);
-	struct dp_flow_search search = { hashes->forward, pair->forward, pair->forward };
-	struct DP_F(words) words;
+	DP_ENTRY *forward = DP_F(entry)(env, io->pair.forward), *reverse = DP_F(entry)(env, io->pair.reverse);
+	struct DP_F(words) *words = (struct DP_F(words) *)io->words;
 
 	if (!forward || !reverse)
 		return DP_INSTALL_EXISTS_FORWARD;
-	DP_F(words_in)(forward, &words);
-	if (DP_F(duplicates)(env, &words, &search))
+	DP_F(words_in)(forward, words);
+	io->search.hash = io->hashes.forward;
+	io->search.own = io->search.forward = io->pair.forward;
+	if (DP_F(duplicates)(env, words, &io->search))
 		return DP_INSTALL_EXISTS_FORWARD;
-	DP_F(words_in)(reverse, &words);
-	search.hash = hashes->reverse;
-	search.own = pair->reverse;
-	return DP_F(duplicates)(env, &words, &search) ? DP_INSTALL_EXISTS_REVERSE : DP_INSTALL_OK;
+	DP_F(words_in)(reverse, words);
+	io->search.hash = io->hashes.reverse;
+	io->search.own = io->pair.reverse;
+	return DP_F(duplicates)(env, words, &io->search) ? DP_INSTALL_EXISTS_REVERSE : DP_INSTALL_OK;
 }
 
 DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u32 partner,
@@ -362,18 +362,17 @@ DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair
 
 /* From pending to `state` unless somebody else has one of the keys; the pair is released otherwise. The exchange that
  * published `pending` was a full barrier: of two writers at least one sees the other. */
-DP_INLINE int DP_F(commit)(struct dp_env *env, const struct dp_flow_pair *pair, const struct dp_flow_hashes *hashes,
-			   __u32 pending, __u32 state)
+DP_INLINE int DP_F(commit)(struct dp_env *env, struct dp_install *io, __u32 pending, __u32 state)
 {
-	__u32 *forward = DP_F(control)(env, pair->forward);
-	int result = DP_F(search_duplicates)(env, pair, hashes);
+	int result = DP_F(search_duplicates)(env, io);
+	__u32 *forward = DP_F(control)(env, io->pair.forward);
 
 	if (forward && result == DP_INSTALL_OK) {
 		if (DP_COMPARE_SWAP(forward, pending, dp_flow_with_state(pending, state)) == pending)
 			return DP_INSTALL_OK;
 		result = DP_INSTALL_KILLED;
 	}
-	DP_F(release)(env, pair);
+	DP_F(release)(env, &io->pair);
 	return result;
 }
 
@@ -388,61 +387,63 @@ DP_VERB __u64 DP_F(half_hash)(const struct dp_flow_half *half, __u64 seed)
 	return DP_F(hash)(&key, seed);
 }
 
-/* Claims a way for each half: 1 with both in `pair`. */
-DP_INLINE int DP_F(claim_pair)(struct dp_env *env, const struct dp_flow_hashes *hashes, const struct dp_install *io,
-			       struct dp_flow_pair *pair)
+/* Claims a way for each half: 1 with both in io->pair. */
+DP_INLINE int DP_F(claim_pair)(struct dp_env *env, struct dp_install *io)
 {
-	struct dp_flow_claim claim = { hashes->reverse, io->now, io->evict, io->evict_expired,
-				       io->crowded,	0,	 0,	    0,
-				       0 };
+	struct dp_flow_claim *claim = &io->claim;
 	__u32 *word;
 
-	if (!DP_F(claim)(env, &claim))
+	claim->hash = io->hashes.reverse;
+	claim->now = io->now;
+	claim->evict = io->evict;
+	claim->evict_expired = io->evict_expired;
+	claim->crowded = io->crowded;
+	if (!DP_F(claim)(env, claim))
 		return 0;
-	pair->reverse = claim.slot;
-	pair->reverse_version = claim.version;
-	claim.hash = hashes->forward;
-	claim.crowded = 0; /* one pair in, one out */
-	if (DP_F(claim)(env, &claim)) {
-		pair->forward = claim.slot;
-		pair->forward_version = claim.version;
+	io->pair.reverse = claim->slot;
+	io->pair.reverse_version = claim->version;
+	claim->hash = io->hashes.forward;
+	claim->crowded = 0; /* one pair in, one out */
+	if (DP_F(claim)(env, claim)) {
+		io->pair.forward = claim->slot;
+		io->pair.forward_version = claim->version;
 		return 1;
 	}
-	word = DP_F(control)(env, pair->reverse);
+	word = DP_F(control)(env, io->pair.reverse);
 	if (word)
-		DP_EXCHANGE(word, dp_flow_released(pair->reverse_version));
+		DP_EXCHANGE(word, dp_flow_released(io->pair.reverse_version));
 	return 0;
 }
 
-DP_VERB int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward,
+DP_INLINE int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forward,
 			  const struct dp_flow_half *reverse, struct dp_install *io)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
-	struct dp_flow_pair pair = { 0, 0, 0, 0 };
-	struct dp_flow_hashes hashes;
 	__u32 *forward_word, *reverse_word, pending;
 	int result;
 
 	DP_LAUNDER(env);
 	if (!settings || !forward || !reverse || !io)
 		return DP_INSTALL_FULL;
-	hashes.forward = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
-	hashes.reverse = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
+	io->hashes.forward = DP_F(half_hash)(forward, DP_F(shape)(settings)->seed);
+	io->hashes.reverse = DP_F(half_hash)(reverse, DP_F(shape)(settings)->seed);
 	/* before the first locked operation, which would wait for each miss in turn; the forward key has been searched */
-	DP_F(prefetch_sets)(env, hashes.reverse, DP_F(shape)(settings)->set_count);
-	if (!DP_F(claim_pair)(env, &hashes, io, &pair))
+	DP_F(prefetch_sets)(env, io->hashes.reverse, DP_F(shape)(settings)->set_count);
+	if (!DP_F(claim_pair)(env, io))
 		return DP_INSTALL_FULL;
-	forward_word = DP_F(control)(env, pair.forward);
-	reverse_word = DP_F(control)(env, pair.reverse);
-	if (!forward_word || !reverse_word || !DP_F(write_pair)(env, &pair, forward, reverse, io->now))
+	if (!DP_F(write_pair)(env, &io->pair, forward, reverse, io->now))
+		return DP_INSTALL_FULL;
+	forward_word = DP_F(control)(env, io->pair.forward);
+	reverse_word = DP_F(control)(env, io->pair.reverse);
+	if (!forward_word || !reverse_word)
 		return DP_INSTALL_FULL;
 	/* arm64: store barrier; the reverse entry is found from here on, but not used before its forward entry is live */
-	DP_STORE_RELEASE(reverse_word, pair.reverse_version | dp_flow_tag(hashes.reverse) | DP_FLOW_HALF_OPEN);
-	pending = pair.forward_version | dp_flow_tag(hashes.forward) | DP_FLOW_PENDING;
+	DP_STORE_RELEASE(reverse_word, io->pair.reverse_version | dp_flow_tag(io->hashes.reverse) | DP_FLOW_HALF_OPEN);
+	pending = io->pair.forward_version | dp_flow_tag(io->hashes.forward) | DP_FLOW_PENDING;
 	DP_EXCHANGE(forward_word, pending);
-	result = DP_F(commit)(env, &pair, &hashes, pending, DP_FLOW_HALF_OPEN);
+	result = DP_F(commit)(env, io, pending, DP_FLOW_HALF_OPEN);
 	if (result == DP_INSTALL_OK) {
-		io->slot = pair.forward;
+		io->slot = io->pair.forward;
 		io->control = dp_flow_with_state(pending, DP_FLOW_HALF_OPEN);
 	}
 	return result;
@@ -463,22 +464,22 @@ DP_INLINE __u64 DP_F(entry_hash)(struct dp_env *env, __u32 slot)
  * keys may have been taken while it was dying. User space, where a writer can be interrupted in the middle. */
 DP_INLINE int DP_F(delete_idle)(struct dp_env *env, const struct dp_flow_view *view, __u32 now)
 {
-	struct dp_flow_pair pair;
-	struct dp_flow_hashes hashes;
+	struct dp_install again;
+	struct dp_flow_pair *pair = &again.pair;
 	__u32 former, pending, *forward;
 
-	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
-	former = DP_F(change_forward_state)(env, &pair, 0, DP_FLOW_DYING);
+	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, pair);
+	former = DP_F(change_forward_state)(env, pair, 0, DP_FLOW_DYING);
 	if (!former)
 		return 0;
-	if (DP_F(expired)(env, pair.forward, dp_flow_state_of(former), now)) {
-		DP_F(release)(env, &pair);
+	if (DP_F(expired)(env, pair->forward, dp_flow_state_of(former), now)) {
+		DP_F(release)(env, pair);
 		return 1;
 	}
-	hashes.forward = DP_F(entry_hash)(env, pair.forward);
-	hashes.reverse = DP_F(entry_hash)(env, pair.reverse);
-	forward = DP_F(control)(env, pair.forward);
+	again.hashes.forward = DP_F(entry_hash)(env, pair->forward);
+	again.hashes.reverse = DP_F(entry_hash)(env, pair->reverse);
+	forward = DP_F(control)(env, pair->forward);
 	pending = dp_flow_with_state(former, DP_FLOW_PENDING);
 	DP_EXCHANGE(forward, pending);
-	return DP_F(commit)(env, &pair, &hashes, pending, dp_flow_state_of(former)) != DP_INSTALL_OK;
+	return DP_F(commit)(env, &again, pending, dp_flow_state_of(former)) != DP_INSTALL_OK;
 }

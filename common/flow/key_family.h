@@ -88,12 +88,6 @@ DP_INLINE void dp_flow_copy_translation4(const struct dp_flow_entry4 *entry, str
 	view->new_destination_port = DP_LOAD(&entry->new_destination_port);
 }
 
-/* The entry is one line, so there is nothing to save. */
-DP_INLINE void dp_flow_copy_hit_translation4(const struct dp_flow_entry4 *entry, struct dp_flow_view *view)
-{
-	dp_flow_copy_translation4(entry, view);
-}
-
 DP_INLINE void dp_flow_write_addresses4(struct dp_flow_entry4 *entry, const struct dp_flow_half *half)
 {
 	entry->new_source = half->new_source.word[0];
@@ -161,21 +155,6 @@ DP_INLINE void dp_flow_copy_translation6(const struct dp_flow_entry6 *entry, str
 	}
 	view->new_source_port = DP_LOAD(&entry->new_source_port);
 	view->new_destination_port = DP_LOAD(&entry->new_destination_port);
-}
-
-/* Without translation, which view->link says, a hit does not touch the second line. */
-DP_INLINE void dp_flow_copy_hit_translation6(const struct dp_flow_entry6 *entry, struct dp_flow_view *view)
-{
-	const struct dp_address none = { { 0, 0, 0, 0 } };
-
-	if (view->link & DP_FLOW_REWRITE) {
-		dp_flow_copy_translation6(entry, view);
-		return;
-	}
-	view->new_source = none;
-	view->new_destination = none;
-	view->new_source_port = 0;
-	view->new_destination_port = 0;
 }
 
 DP_INLINE void dp_flow_write_addresses6(struct dp_flow_entry6 *entry, const struct dp_flow_half *half)

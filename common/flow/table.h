@@ -21,8 +21,8 @@
  *   dp_flow_key_of4(packet, key)      what this packet is searched by
  *   dp_flow_hash4(key, seed)          64 bits of it
  *   dp_flow_find4(env, key, view)     1 and a whole copy when a usable half is found
- *   dp_flow_find_steady4(env, key, view, entry)
- *                                     for the plain hit: without the partner; `entry` is for counting
+ *   dp_flow_locate4(env, words, found)
+ *                                     for the plain hit, which copies what it needs by itself (decide/hit.h)
  *   dp_flow_count4(env, slot, entry, packets, bytes, now)
  *                                     so many packets more. An entry recycled since the search gets them
  */
@@ -41,16 +41,6 @@ enum dp_install_result {
 	DP_INSTALL_KILLED = 4, /* another pair with one of the keys was faster: look again */
 };
 
-struct dp_install {
-	__u32 now; /* ticks */
-	__u8 family;
-	__u8 evict;         /* 1: half-open pairs may make room, oldest of the set first */
-	__u8 evict_expired; /* 1: so may pairs past their timeout, whatever their state */
-	__u8 crowded;       /* 1: make room even where there is some (enum dp_crowded) */
-	__u32 slot;         /* out, when OK: of the forward entry */
-	__u32 control;      /* out, when OK: the forward entry's control word */
-};
-
 enum {
 	/* Bounds of retries after a lost race. Each loss is another writer's success. */
 	DP_FLOW_ATTEMPTS = 4,
@@ -59,34 +49,10 @@ enum {
 
 /* Table words are compared and swapped in 64 bits whatever fields they hold. */
 typedef __u64 __attribute__((may_alias)) dp_flow_word;
-
-/* What a writer looks for in one set while it makes room. */
-struct dp_flow_claim {
-	__u64 hash;
-	__u32 now;
-	__u8 evict;
-	__u8 evict_expired;
-	__u8 crowded;
-	__u8 pad;
-	__u32 slot;    /* out */
-	__u32 version; /* out: the version bits of the claimed slot */
-	__u32 pad2;
-};
+/* Both ports of a half. */
+typedef __u32 __attribute__((may_alias)) dp_flow_ports_word;
 
 enum dp_flow_claim_result { DP_CLAIM_DONE = 0, DP_CLAIM_RACED = 1, DP_CLAIM_FULL = 2 };
-
-/* Of the two keys of a pair. */
-struct dp_flow_hashes {
-	__u64 forward;
-	__u64 reverse;
-};
-
-/* The search for another pair with one of the caller's keys. */
-struct dp_flow_search {
-	__u64 hash;
-	__u32 own;     /* slot that holds the caller's own copy of the key */
-	__u32 forward; /* slot of the caller's forward entry */
-};
 
 #define DP_FAMILY 4
 #include "key_family.h"
@@ -130,6 +96,15 @@ DP_VERB int dp_flow_view_slot(struct dp_env *env, __u8 family, __u32 slot, __u32
 	return dp_flow_view_slot6(env, slot, expected, view);
 }
 
+/* What dp_flow_find would find, when a search has found it in `slot` under the control word `expected`: 1 when it is there
+ * and in force. */
+DP_INLINE int dp_flow_find_at(struct dp_env *env, __u8 family, __u32 slot, __u32 expected, struct dp_flow_view *view)
+{
+	if (!dp_flow_view_slot(env, family, slot, expected, view))
+		return 0;
+	return family == DP_FAMILY_V4 ? dp_flow_usable4(env, view) : dp_flow_usable6(env, view);
+}
+
 /* Installs a pair; enum dp_install_result. Both halves carry their keys as packets will show them on arrival. */
 DP_INLINE int dp_flow_install(struct dp_env *env, const struct dp_flow_half *forward,
 			      const struct dp_flow_half *reverse, struct dp_install *io)
@@ -137,6 +112,25 @@ DP_INLINE int dp_flow_install(struct dp_env *env, const struct dp_flow_half *for
 	if (io->family == DP_FAMILY_V4)
 		return dp_flow_install4(env, forward, reverse, io);
 	return dp_flow_install6(env, forward, reverse, io);
+}
+
+/* The view of a forward half that was just installed, from what was written. */
+DP_INLINE void dp_flow_view_installed(const struct dp_flow_half *forward,
+				      const struct dp_install *io, struct dp_flow_view *view)
+{
+	view->slot = io->slot;
+	view->control = io->control;
+	view->partner = io->pair.reverse;
+	view->link = io->pair.reverse_version | (forward->flags & DP_FLOW_FLAGS_MASK) | DP_FLOW_FORWARD;
+	view->stamp = forward->stamp;
+	view->next_hop = forward->next_hop;
+	view->port = forward->port;
+	view->new_source = forward->new_source;
+	view->new_destination = forward->new_destination;
+	view->new_source_port = forward->new_source_port;
+	view->new_destination_port = forward->new_destination_port;
+	view->delta = forward->delta;
+	view->pad = 0;
 }
 
 /* Counts `packets` with `bytes` in all in the half at `slot`, the last of them at `now`. */

@@ -5,13 +5,14 @@
  * Names, as perf and bpftool print them:
  *   dp_flow_shape4 dp_flow_shape6                               dp_flow_entry4 dp_flow_entry6
  *   dp_flow_control4 dp_flow_control6                           dp_flow_words_in4 dp_flow_words_in6
- *   dp_flow_same_key4 dp_flow_same_key6                         dp_flow_copy_line4 dp_flow_copy_line6
- *   dp_flow_copy4 dp_flow_copy6                                 dp_flow_copy_hit4 dp_flow_copy_hit6
+ *   dp_flow_same_key4 dp_flow_same_key6                         dp_flow_copy4 dp_flow_copy6
  *   dp_flow_found4 dp_flow_found6                               dp_flow_holds4 dp_flow_holds6
- *   dp_flow_search4 dp_flow_search6                             dp_flow_usable4 dp_flow_usable6
- *   dp_flow_prefetch_sets4 dp_flow_prefetch_sets6               dp_flow_locate4 dp_flow_locate6
- *   dp_flow_find4 dp_flow_find6                                 dp_flow_find_steady4 dp_flow_find_steady6
- *   dp_flow_view_slot4 dp_flow_view_slot6                       dp_flow_count4 dp_flow_count6
+ *   dp_flow_search_home4 dp_flow_search_home6                   dp_flow_search4 dp_flow_search6
+ *   dp_flow_usable4 dp_flow_usable6                             dp_flow_prefetch_sets4 dp_flow_prefetch_sets6
+ *   dp_flow_search_sets4 dp_flow_search_sets6                   dp_flow_found_at4 dp_flow_found_at6
+ *   dp_flow_locate4 dp_flow_locate6
+ *   dp_flow_find4 dp_flow_find6                                 dp_flow_view_slot4 dp_flow_view_slot6
+ *   dp_flow_count4 dp_flow_count6
  *   dp_flow_pair_at4 dp_flow_pair_at6                           dp_flow_change_forward_state4 dp_flow_change_forward_state6
  *   dp_flow_mirror4 dp_flow_mirror6                             dp_flow_set_state4 dp_flow_set_state6
  *   dp_flow_change_flags4 dp_flow_change_flags6                 dp_flow_rule_word4 dp_flow_rule_word6
@@ -73,8 +74,8 @@ DP_INLINE int DP_F(same_key)(const DP_ENTRY *entry, const struct DP_F(words) *wa
 	return difference == 0;
 }
 
-/* The fields that lie in the first line whatever the family. */
-DP_INLINE void DP_F(copy_line)(const DP_ENTRY *entry, struct dp_flow_view *view)
+/* All but slot and control. The caller reads the control word before and after. */
+DP_INLINE void DP_F(copy)(const DP_ENTRY *entry, struct dp_flow_view *view)
 {
 	view->link = DP_LOAD(&entry->link);
 	view->stamp = DP_LOAD(&entry->stamp);
@@ -82,22 +83,8 @@ DP_INLINE void DP_F(copy_line)(const DP_ENTRY *entry, struct dp_flow_view *view)
 	view->port = DP_LOAD(&entry->port);
 	view->delta = DP_LOAD(&entry->key.delta);
 	view->pad = 0;
-}
-
-/* All but slot and control. The caller reads the control word before and after. */
-DP_INLINE void DP_F(copy)(const DP_ENTRY *entry, struct dp_flow_view *view)
-{
-	DP_F(copy_line)(entry, view);
 	DP_F(copy_translation)(entry, view);
 	view->partner = DP_LOAD(&entry->partner);
-}
-
-/* The same for a plain hit, which does not need the partner. */
-DP_INLINE void DP_F(copy_hit)(const DP_ENTRY *entry, struct dp_flow_view *view)
-{
-	DP_F(copy_line)(entry, view);
-	DP_F(copy_hit_translation)(entry, view);
-	view->partner = 0;
 }
 
 /* Where a key was found: pointers into one bucket and the word that vouched for the entry. */
@@ -124,9 +111,24 @@ DP_INLINE int DP_F(holds)(DP_BUCKET *bucket, __u32 lane, __u32 wanted_word, cons
 	return 1;
 }
 
-/* Looks for a live entry in one set: at home, then everywhere. The entry at home is loaded before the control line has
- * come: both misses are one wait, and a flow that begins will write there. Branches on purpose: the CPU speculates past
- * the misses. */
+/* Looks for a live entry at home, in the first set. The entry is loaded before the control line has come: both misses are
+ * one wait, and a flow that begins will write there. Branches on purpose: the CPU speculates past the misses. */
+DP_INLINE int DP_F(search_home)(struct dp_env *env, __u32 set, __u32 home, __u32 wanted_word,
+				const struct DP_F(words) *wanted, struct DP_F(found) *found)
+{
+	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
+	__u32 lane = (set & 1) * DP_FLOW_WAYS | home;
+
+	if (!bucket)
+		return 0;
+	DP_LAUNDER(lane);
+	lane &= DP_FLOW_LANES - 1;
+	dp_flow_prefetch(&bucket->entry[lane].link);
+	found->slot = set * DP_FLOW_WAYS + home;
+	return DP_F(holds)(bucket, lane, wanted_word, wanted, found);
+}
+
+/* The same in all ways of a set. `home`: prefetched, as above. */
 DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 wanted_word,
 			   const struct DP_F(words) *wanted, struct DP_F(found) *found)
 {
@@ -139,9 +141,6 @@ DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 want
 	DP_LAUNDER(lane);
 	lane &= DP_FLOW_LANES - 1;
 	dp_flow_prefetch(&bucket->entry[lane].link);
-	found->slot = set * DP_FLOW_WAYS + home;
-	if (DP_F(holds)(bucket, lane, wanted_word, wanted, found))
-		return 1;
 	DP_UNROLL
 	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
 		found->slot = set * DP_FLOW_WAYS + way;
@@ -179,38 +178,64 @@ DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_cou
 	dp_flow_prefetch(&home->link);
 }
 
-/* Looks for a key in both of its sets. When it is not there the flow may be about to begin: then the line in which its
- * answers would lie without NAT is prefetched as well, and the decision meanwhile hides the wait. */
-DP_INLINE int DP_F(locate)(struct dp_env *env, const DP_KEY *key, struct DP_F(found) *found)
+/* Looks for a key in all ways of both of its sets: slot | control word << 32, 0 when it is not there. Then the flow may
+ * be about to begin: the line in which its answers would lie without NAT is prefetched as well, and the decision meanwhile
+ * hides the wait. Called, not inlined: so the straight line of a plain hit, which is found at home, stays short. */
+DP_VERB __u64 DP_F(search_sets)(struct dp_env *env, const struct DP_F(words) *words, __u64 hash)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
-	struct DP_F(words) words;
-	__u32 set_count, wanted, first, home;
+	__u32 wanted = dp_flow_tag(hash) | DP_FLOW_LIVE, home = dp_flow_home_way(hash), set_count, first;
+	struct DP_F(found) found;
 	const DP_ENTRY *answers;
-	__u64 hash;
 
-	if (!settings)
+	DP_LAUNDER(env);
+	if (!settings || !words)
 		return 0;
 	set_count = DP_F(shape)(settings)->set_count;
-	DP_F(words_of)(key, &words);
-	hash = DP_F(hash_words)(&words, DP_F(shape)(settings)->seed);
-	wanted = dp_flow_tag(hash) | DP_FLOW_LIVE;
 	first = dp_flow_first_set(hash, set_count);
-	home = dp_flow_home_way(hash);
-	if (DP_F(search)(env, first, home, wanted, &words, found) ||
-	    DP_F(search)(env, dp_flow_second_set(hash, set_count), home, wanted, &words, found))
-		return 1;
+	if (DP_F(search)(env, first, home, wanted, words, &found) ||
+	    DP_F(search)(env, dp_flow_second_set(hash, set_count), home, wanted, words, &found))
+		return found.slot | (__u64)found.control << 32;
 	answers = DP_F(entry)(env, (first ^ 1) * DP_FLOW_WAYS + home);
 	if (answers)
 		dp_flow_prefetch(&answers->link);
 	return 0;
 }
 
+/* The answer of the above, as pointers. */
+DP_INLINE int DP_F(found_at)(struct dp_env *env, __u64 where, struct DP_F(found) *found)
+{
+	found->slot = (__u32)where;
+	found->control = (__u32)(where >> 32);
+	found->entry = DP_F(entry)(env, found->slot);
+	found->word = DP_F(control)(env, found->slot);
+	return where && found->entry && found->word;
+}
+
+/* Looks for a key: at home, then everywhere. For the plain hit, which copies what it needs by itself. */
+DP_INLINE int DP_F(locate)(struct dp_env *env, const struct DP_F(words) *words, struct DP_F(found) *found)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	struct DP_F(words) wanted;
+	__u64 hash;
+
+	if (!settings)
+		return 0;
+	hash = DP_F(hash_words)(words, DP_F(shape)(settings)->seed);
+	if (DP_F(search_home)(env, dp_flow_first_set(hash, DP_F(shape)(settings)->set_count), dp_flow_home_way(hash),
+			      dp_flow_tag(hash) | DP_FLOW_LIVE, words, found))
+		return 1;
+	wanted = *words; /* a copy, so that the words themselves can stay in registers */
+	return DP_F(found_at)(env, DP_F(search_sets)(env, &wanted, hash), found);
+}
+
 DP_INLINE int DP_F(find)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view)
 {
+	struct DP_F(words) words;
 	struct DP_F(found) found;
 
-	if (!DP_F(locate)(env, key, &found))
+	DP_F(words_of)(key, &words);
+	if (!DP_F(locate)(env, &words, &found))
 		return 0;
 	DP_F(copy)(found.entry, view);
 	DP_COMPILER_BARRIER(); /* arm64: load barrier */
@@ -218,22 +243,6 @@ DP_INLINE int DP_F(find)(struct dp_env *env, const DP_KEY *key, struct dp_flow_v
 	view->control = DP_LOAD(found.word);
 	return dp_flow_recheck(found.control, view->control) /* not recycled while it was read */ &&
 	       DP_F(usable)(env, view);
-}
-
-/* For a plain hit: a half whose control word did not change at all meanwhile, in a view without a partner. No half-open
- * reverse entry may be used that was found so. `entry` is for counting. */
-DP_INLINE int DP_F(find_steady)(struct dp_env *env, const DP_KEY *key, struct dp_flow_view *view, DP_ENTRY **entry)
-{
-	struct DP_F(found) found;
-
-	if (!DP_F(locate)(env, key, &found))
-		return 0;
-	DP_F(copy_hit)(found.entry, view);
-	DP_COMPILER_BARRIER(); /* arm64: load barrier */
-	view->slot = found.slot;
-	view->control = DP_LOAD(found.word);
-	*entry = found.entry;
-	return view->control == found.control;
 }
 
 DP_INLINE int DP_F(view_slot)(struct dp_env *env, __u32 slot, __u32 expected,

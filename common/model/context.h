@@ -6,7 +6,7 @@
 #ifndef DP_CONTEXT_H
 #define DP_CONTEXT_H
 
-#include "flow.h"
+#include "install.h"
 #include "operation.h"
 #include "packet.h"
 #include "rule.h"
@@ -19,6 +19,7 @@ enum dp_side { DP_SIDE_KERNEL = 0, DP_SIDE_ENGINE = 1 };
 enum dp_searched {
 	DP_SEARCHED_NOT = 0,
 	DP_SEARCHED_ABSENT = 1, /* no live entry has its key */
+	DP_SEARCHED_FOUND = 2,  /* slot and control word of its half are in the view */
 };
 
 struct dp_context {
@@ -39,11 +40,12 @@ struct dp_context {
 	struct dp_match match;       /* the rule that decided a new or re-judged flow */
 	struct dp_flow_half forward; /* of a new flow: what is installed */
 	struct dp_flow_half reverse;
+	struct dp_install install;
 	struct dp_operation operation; /* what the packet changes in the tables */
 	struct dp_packet original; /* of a flow that is judged again: the packet in the flow's original direction */
 	__u32 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 96 + 40 + 76 + 4,
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 96 + 128 + 40 + 76 + 4,
 		 "no hidden padding");
 DP_STATIC_ASSERT(sizeof(struct dp_context) % 8 == 0,
 		 "values of per-CPU maps lie eight bytes apart");

@@ -201,8 +201,7 @@ struct dp_flow_bucket6 {
 DP_STATIC_ASSERT(sizeof(struct dp_flow_bucket6) == 64 + 16 * 128, "132 bytes per slot");
 
 /* What a packet needs of an entry, copied out and then checked against the control word: an entry may be recycled while
- * another CPU reads it, so nobody acts on fields still in the table. IPv4 lies in word[0] of the addresses.
- * The view of a plain hit (dp_flow_find_steady4) has no partner, and new addresses and ports only with DP_FLOW_REWRITE. */
+ * another CPU reads it, so nobody acts on fields still in the table. IPv4 lies in word[0] of the addresses. */
 struct dp_flow_view {
 	__u32 slot;
 	__u32 control; /* as it was when the copy was found to be whole */

@@ -29,6 +29,36 @@ struct dp_route {
 };
 DP_STATIC_ASSERT(sizeof(struct dp_route) == 8, "one word");
 
+/* A question and its answer, in one struct so that the verb can be a BPF global function (decide/route.h). */
+struct dp_route_query {
+	struct dp_address address; /* asked */
+	__u32 stamp;               /* of the packet that asks: route cache */
+	__u32 now;                 /* likewise */
+	__u16 bank;
+	__u16 first_path; /* answered, of DP_ROUTE_VIA */
+	__u32 hash; /* picks among equal paths; equal for all packets of a direction of a flow */
+	__u8 family;
+	__u8 kind; /* answered: enum dp_route_kind */
+	__u16 port;
+	__u16 next_hop; /* 0: the neighbour is not known to Linux yet */
+	__u8 path_count;
+	__u8 pad;
+};
+
+/* One of the last routes that were looked up (decide/route_cache.h). */
+struct dp_cached_route {
+	struct dp_address address; /* the destination that was asked for */
+	__u32 stamp;               /* 0: nothing */
+	__u32 looked_up;           /* tick */
+	__u16 bank;
+	__u8 family;
+	__u8 pad[5];
+	struct dp_route route; /* DP_ROUTE_NONE when there is none */
+};
+DP_STATIC_ASSERT(sizeof(struct dp_cached_route) == 40, "no hidden padding");
+
+enum { DP_ROUTE_CACHE_ENTRIES = 1024 };
+
 /* Keys of the LPM tries: prefix length in bits, then the address in network order (bpf_lpm_trie_key). */
 struct dp_route_key4 {
 	__u32 prefix_bits;

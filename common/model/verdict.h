@@ -31,6 +31,8 @@ enum dp_hit_verdict {
 	DP_HIT_FORWARD = 1, /* with all that forwarding needs */
 	DP_HIT_USER = 2,    /* place: user. The engine asks for the next hop and counts */
 	DP_HIT_ABSENT = 3,  /* as DP_HIT_NOT, and no live flow has the packet's key */
+	DP_HIT_ODD = 4,     /* a frame that is not read here */
+	DP_HIT_FOUND = 5, /* as DP_HIT_NOT, and the packet's half of a live flow is known: slot and control word */
 };
 
 #endif

@@ -117,7 +117,10 @@ void Differential::plant() {
   forward.stamp = reverse.stamp = kernel_.settings[0].stamp;
   forward.next_hop = static_cast<__u16>(random_.between(1, 250));
   reverse.next_hop = static_cast<__u16>(random_.between(1, 250));
-  dp_install install{twin_.context().now, static_cast<__u8>(flow.v6 ? DP_FAMILY_V6 : DP_FAMILY_V4), 1, 0, 0, 0, 0};
+  dp_install install{};
+  install.now = twin_.context().now;
+  install.family = static_cast<__u8>(flow.v6 ? DP_FAMILY_V6 : DP_FAMILY_V4);
+  install.evict = 1;
   const bool installed = dp_flow_install(twin_.env(), &forward, &reverse, &install) == DP_INSTALL_OK;
   const bool assure = random_.percent(80);
   dp_flow_view view;
@@ -150,15 +153,19 @@ void Differential::copy_tables() {
 // steered needs none.
 std::uint32_t Differential::tick_of(const Step& step, const struct dp_hit& hit) const {
   if (step.hit != DP_HIT_FORWARD) return kernel_.scratch().now;
-  const std::uint32_t bucket = hit.view.slot / DP_FLOW_LANES, lane = hit.view.slot % DP_FLOW_LANES;
+  const std::uint32_t bucket = hit.slot / DP_FLOW_LANES, lane = hit.slot % DP_FLOW_LANES;
   return hit.family == DP_FAMILY_V4 ? kernel_.flows4[bucket].entry[lane].seen : kernel_.flows6[bucket].entry[lane].seen;
 }
 
 Differential::Step Differential::step() {
-  Step step{.generated = generator_.next(), .kernel = {}, .twin = {}, .events = {}};
+  Step step{.generated = generator_.next(), .kernel = {}, .twin = {}, .events = {}, .frame_of_hit = {}};
   const Arrival& arrival = step.generated.arrival;
   struct dp_hit hit {};
   step.hit = twin_.hits(arrival, hit);
+  if (step.hit == DP_HIT_FORWARD) {
+    step.frame_of_hit = TwinSide::frame_of_hit(hit, arrival);
+    seen_.translated_hits += hit.link & DP_FLOW_REWRITE ? 1 : 0;
+  }
   step.kernel = kernel_.run(arrival);
   step.events = kernel_.take_events();
   step.twin = twin_.run(arrival, tick_of(step, hit), step.hit);
@@ -196,6 +203,7 @@ std::string Differential::outcome_difference(const Step& step) const {
     return "metadata: " + bytes_that_differ(&*kernel.metadata, &*twin.metadata, sizeof(dp_metadata));
   if (kernel.frame.size() != twin.frame.size())
     return fmt::format("frame of {} bytes, twin's of {}", kernel.frame.size(), twin.frame.size());
+  if (step.hit == DP_HIT_FORWARD && step.frame_of_hit != twin.frame) return "the fast path writes another frame in C++";
   if (kernel.frame == twin.frame) return {};
   return "frame: " + bytes_that_differ(kernel.frame.data(), twin.frame.data(), kernel.frame.size());
 }

@@ -23,7 +23,8 @@ struct Seen {
   std::uint64_t frames = 0;
   std::uint64_t hits = 0;       // forwarded by the kernel's fast path
   std::uint64_t user_hits = 0;  // steered by it
-  std::uint64_t planted = 0;    // pairs with a rewrite
+  std::uint64_t translated_hits = 0;
+  std::uint64_t planted = 0;  // pairs with a rewrite
   std::array<std::uint64_t, DP_REASONS> by_reason{};
 };
 
@@ -43,6 +44,7 @@ class Differential {
     Outcome twin;
     std::vector<dp_event> events;
     dp_hit_verdict hit = DP_HIT_NOT;
+    Bytes frame_of_hit;  // as the C++ build of the fast path writes it
   };
   void disturb();
   void plant();

@@ -17,8 +17,8 @@ std::uint64_t frames_of_run() {
 }
 
 void print_seen(const Seen& seen, std::chrono::duration<double> took) {
-  fmt::print("{} frames in {:.1f} s, {} forwarded and {} steered by the fast path, {} pairs with NAT\n", seen.frames,
-             took.count(), seen.hits, seen.user_hits, seen.planted);
+  fmt::print("{} frames in {:.1f} s, {} forwarded ({} translated) and {} steered by the fast path, {} pairs with NAT\n",
+             seen.frames, took.count(), seen.hits, seen.translated_hits, seen.user_hits, seen.planted);
   for (std::size_t i = 0; i < seen.by_reason.size(); ++i)
     fmt::print("{}{} {}", i ? ", " : "", reason_name(i), seen.by_reason[i]);
   fmt::print("\n");
@@ -50,6 +50,7 @@ TEST_CASE("both builds of the datapath give the same answer to every frame, and 
     // a generator that reaches only half of the program proves half
     CHECK(differential.seen().hits > frames / 40);
     CHECK(differential.seen().user_hits > frames / 400);
+    CHECK(differential.seen().translated_hits > frames / 1000);
     for (std::size_t reason = 0; reason < DP_REASONS; ++reason)
       if (!is_of_engine(reason))
         CHECK_MESSAGE(differential.seen().by_reason[reason] > 0, "never seen: ", reason_name(reason));

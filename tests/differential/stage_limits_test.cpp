@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/model/stage.h"
@@ -19,15 +18,8 @@ namespace {
 constexpr double kShare = 0.6;
 constexpr std::uint32_t kInstructions = 1'000'000;
 constexpr std::uint32_t kStackBytes = 512;
-constexpr std::uint32_t kFramesToday = 6;  // of 8: more than 60 %, as verbs are functions; one frame more fails
+constexpr std::uint32_t kFrames = 8;
 constexpr std::uint32_t kTailCalls = 33;
-
-// `install` takes more of the stack than 60 %: a claim of a slot is a chain of six frames, and dp_flow_install alone keeps
-// hashes and slots of both halves in 152 bytes. What it takes today is its bound: a frame unit more fails.
-double share_of_stack(std::string_view program) {
-  constexpr double kInstall = 448.0 / kStackBytes;
-  return program == "twinpath_install" ? kInstall : kShare;
-}
 
 std::vector<std::string> objects() {
   std::vector<std::string> found;
@@ -58,8 +50,8 @@ TEST_CASE("no stage is near a limit of the verifier") {
       CHECK(report.instructions > 0);
       CHECK(report.instructions <= kShare * kInstructions);
       CHECK(report.stack_bytes > 0);
-      CHECK(report.stack_bytes <= share_of_stack(report.program) * kStackBytes);
-      CHECK(report.frames <= kFramesToday);
+      CHECK(report.stack_bytes <= kShare * kStackBytes);
+      CHECK(report.frames <= kShare * kFrames);
     }
   }
 }

@@ -61,14 +61,29 @@ dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
   const dp_port& port = env_.ports[port_of(arrival.ifindex)];
   const std::uint8_t* frame = arrival.frame.data();
   const std::uint8_t* end = frame + arrival.frame.size();
-  dp_packet packet{};
-  absent_ = false;
+  const auto size = static_cast<__u32>(arrival.frame.size());
+  searched_ = DP_SEARCHED_NOT;
   if (port.flags & DP_PORT_WORKLOAD) return DP_HIT_NOT;
-  if (!dp_parse_plain(frame, end, static_cast<__u32>(arrival.frame.size()), port.mac, &packet)) return DP_HIT_NOT;
-  packet.zone = port.zone;
-  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, &packet, &hit);
-  absent_ = verdict == DP_HIT_ABSENT;
-  return absent_ ? DP_HIT_NOT : verdict;
+  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, frame, end, size, &port, &hit);
+  if (verdict == DP_HIT_ODD) return DP_HIT_NOT;
+  dp_packet packet{};
+  if (verdict != DP_HIT_NOT && !dp_parse_plain(frame, end, size, port.mac, &packet))
+    throw std::logic_error("the fast path has read a frame that is not plain");
+  if (verdict == DP_HIT_ABSENT) searched_ = DP_SEARCHED_ABSENT;
+  if (verdict == DP_HIT_FOUND) {
+    searched_ = DP_SEARCHED_FOUND;
+    slow_.view.slot = hit.slot;
+    slow_.view.control = hit.control;
+  }
+  return verdict == DP_HIT_FORWARD || verdict == DP_HIT_USER ? verdict : DP_HIT_NOT;
+}
+
+Bytes TwinSide::frame_of_hit(const struct dp_hit& hit, const Arrival& arrival) {
+  Bytes frame = arrival.frame;
+  std::uint8_t* end = frame.data() + frame.size();
+  const int written =
+      hit.family == DP_FAMILY_V4 ? dp_hit4_forward(frame.data(), end, &hit) : dp_hit6_forward(frame.data(), end, &hit);
+  return written ? frame : Bytes{};
 }
 
 bool TwinSide::host_waits_for(const dp_packet& packet) const {
@@ -182,8 +197,12 @@ int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
 void TwinSide::look(const dp_context& ctx) {
   constexpr std::uint32_t kEvery = 64;
   dp_context aside = ctx;
-  if (ctx.searched == DP_SEARCHED_ABSENT && dp_flow_find(&env_, &aside.packet, &aside.view))
+  const bool found = dp_flow_find(&env_, &aside.packet, &aside.view) != 0;
+  if (ctx.searched == DP_SEARCHED_ABSENT && found)
     throw std::logic_error("the fast path has not found a flow that is there");
+  if (ctx.searched == DP_SEARCHED_FOUND && found && aside.view.slot != ctx.view.slot)
+    throw std::logic_error("the fast path has found another flow");
+  aside = ctx;
   if (++looks_ % kEvery != 0) return;
   const auto before4 = flows4;
   const auto before6 = flows6;
@@ -207,7 +226,7 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
   ctx.now = now;
   ctx.side = DP_SIDE_KERNEL;
   ctx.attempt = 0;
-  ctx.searched = absent_ ? DP_SEARCHED_ABSENT : DP_SEARCHED_NOT;
+  ctx.searched = searched_;
   ctx.next_hop = 0;
   ctx.match.rule = 0;
   ctx.match.flags = 0;

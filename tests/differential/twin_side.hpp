@@ -53,6 +53,8 @@ class TwinSide {
 
   // Would the kernel's fast path take it? Changes nothing. `hit` then says in which entry the kernel notes the tick.
   dp_hit_verdict hits(const Arrival& arrival, struct dp_hit& hit);
+  // The frame that the fast path writes.
+  [[nodiscard]] static Bytes frame_of_hit(const struct dp_hit& hit, const Arrival& arrival);
   Outcome run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict hit);
 
   [[nodiscard]] const dp_context& context() const { return slow_; }
@@ -94,7 +96,7 @@ class TwinSide {
   dp_env env_;
   dp_context slow_{};
   std::uint32_t looks_ = 0;
-  bool absent_ = false;  // hits() has searched, and there is no flow
+  std::uint8_t searched_ = DP_SEARCHED_NOT;  // what hits() has found out
   Last last_;
 };
 

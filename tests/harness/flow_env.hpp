@@ -65,7 +65,11 @@ class FlowTable {
   }
   int install(const dp_flow_half& forward, const dp_flow_half& reverse, std::uint32_t now = 1, bool evict = false,
               bool evict_expired = false) {
-    dp_install io{now, family_, evict, evict_expired, 0, 0, 0};
+    dp_install io{};
+    io.now = now;
+    io.family = family_;
+    io.evict = evict;
+    io.evict_expired = evict_expired;
     const int result = dp_flow_install(&env_, &forward, &reverse, &io);
     last_ = io;
     return result;

@@ -166,7 +166,9 @@ class FlowStress {
     for (std::uint32_t number = 0; number < STRESS_PROTECTED; ++number) {
       const dp_flow_half forward = flow_half(family_, number, false, 17),
                          reverse = flow_half(family_, number, true, 17);
-      dp_install io{1, family_, 0, 0, 0, 0, 0};
+      dp_install io{};
+      io.now = 1;
+      io.family = family_;
       dp_flow_view view{};
       const dp_packet packet = flow_packet(family_, reverse);
       if (dp_flow_install(&env, &forward, &reverse, &io) == DP_INSTALL_OK && dp_flow_find(&env, &packet, &view))

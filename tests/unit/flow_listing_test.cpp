@@ -61,14 +61,13 @@ TEST_CASE("a flow does not come back when its key was taken while it was dying")
     table.control(old.slot) = dp_flow_with_state(old.control, DP_FLOW_DYING);
     REQUIRE(table.install(1, 105) == DP_INSTALL_OK);
     // what delete_idle does once it has seen that the flow is awake
-    dp_flow_pair pair;
-    dp_flow_pair_from(old.slot, old.control, old.partner, old.link, &pair);
+    dp_install again{};
+    dp_flow_pair_from(old.slot, old.control, old.partner, old.link, &again.pair);
     const std::uint32_t pending = dp_flow_with_state(old.control, DP_FLOW_PENDING);
     table.control(old.slot) = pending;
-    const dp_flow_hashes hashes{table.hash(flow_half(family, 1, false)), table.hash(flow_half(family, 1, true))};
-    const int result = family == DP_FAMILY_V4
-                           ? dp_flow_commit4(table.env(), &pair, &hashes, pending, DP_FLOW_HALF_OPEN)
-                           : dp_flow_commit6(table.env(), &pair, &hashes, pending, DP_FLOW_HALF_OPEN);
+    again.hashes = {table.hash(flow_half(family, 1, false)), table.hash(flow_half(family, 1, true))};
+    const int result = family == DP_FAMILY_V4 ? dp_flow_commit4(table.env(), &again, pending, DP_FLOW_HALF_OPEN)
+                                              : dp_flow_commit6(table.env(), &again, pending, DP_FLOW_HALF_OPEN);
     CHECK(result == DP_INSTALL_EXISTS_FORWARD);
     CHECK(table.used() == 2);
     CHECK(find(table, 1).slot != old.slot);

@@ -401,36 +401,6 @@ TEST_CASE("a rule keeps the service beside it") {
   CHECK(cold.rule_word == dp_flow_rule_word(6, 0xabc));
 }
 
-TEST_CASE("a plain hit of a half without translation reads the first line of its entry alone") {
-  FlowTable table{DP_FAMILY_V6};
-  dp_flow_half forward = flow_half(DP_FAMILY_V6, 7, false), reverse = flow_half(DP_FAMILY_V6, 7, true);
-  const bool translated[] = {false, true};
-  for (const bool rewrite : translated) {
-    CAPTURE(rewrite);
-    forward.flags = reverse.flags = rewrite ? DP_FLOW_REWRITE : 0;
-    REQUIRE(table.install(forward, reverse) == DP_INSTALL_OK);
-    const dp_packet packet = flow_packet(DP_FAMILY_V6, forward);
-    dp_flow_view view;
-    REQUIRE(table.find(forward, view));
-    struct dp_flow_entry6* entry = dp_flow_entry6(table.env(), view.slot);
-    auto* second_line = reinterpret_cast<unsigned char*>(entry) + 64;
-    std::fill_n(second_line, 64, 0xee);
-    dp_flow_key6 key;
-    dp_flow_view hit;
-    dp_flow_key_of6(&packet, &key);
-    REQUIRE(dp_flow_find_steady6(table.env(), &key, &hit, &entry) == 1);
-    dp_flow_count6(table.env(), hit.slot, entry, 1, 60, 9);
-    CHECK(hit.stamp == forward.stamp);
-    CHECK(hit.next_hop == forward.next_hop);
-    CHECK(hit.port == forward.port);
-    CHECK(hit.new_source.word[0] == (rewrite ? 0xeeeeeeee : 0));
-    CHECK(hit.new_destination_port == (rewrite ? 0xeeee : 0));
-    CHECK(std::all_of(second_line, second_line + 64, [](unsigned char byte) { return byte == 0xee; }));
-    entry->partner = view.partner;
-    dp_flow_delete(table.env(), DP_FAMILY_V6, &view);
-  }
-}
-
 TEST_CASE("counters add up and the tick of the last packet stays") {
   FOR_EACH_FAMILY {
     FlowTable table{family};

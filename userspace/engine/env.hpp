@@ -1,7 +1,8 @@
 // env.hpp - the lookups of common/env.h, over mappings of the tables that the kernel datapath uses.
 //
 // Thread   one dp_env per engine thread. The mappings are shared with the kernel and the control thread, which publish
-//          by single words. Routes and neighbours are looked up in their maps by a system call, once per new flow.
+//          by single words. Routes that are not among the last ones, and neighbours, are looked up in their maps by a
+//          system call, once per new flow.
 // Owner    the daemon; spans point into mappings that outlive the engine.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <span>
 
+#include "common/decide/route_cache.h"
 #include "common/env.h"
 #include "engine/route_source.hpp"
 
@@ -63,9 +65,7 @@ struct dp_env : twinpath::SharedTables, twinpath::RouteMaps {
       : SharedTables(tables), routing(&source) {}
 
   const twinpath::RouteSource* routing = nullptr;  // used instead of the maps when it is set
-  // Copies of the last routes found: a caller may use two at once.
-  std::array<dp_route, 4> found_routes{};
-  std::uint32_t next_found = 0;
+  std::array<dp_cached_route, DP_ROUTE_CACHE_ENTRIES> route_cache{};
   std::array<twinpath::BudgetWindow, DP_BUDGETS> budgets{};
 };
 
@@ -74,6 +74,17 @@ namespace twinpath::env_detail {
 template <class T>
 T* at(std::span<T> values, std::size_t index) noexcept {
   return index < values.size() ? &values[index] : nullptr;
+}
+
+// By a system call.
+inline bool look_up_route(const RouteMaps& maps, const dp_route_query& query, dp_route& found) noexcept {
+  const std::size_t bank = query.bank & 1U;
+  if (query.family == DP_FAMILY_V4) {
+    const dp_route_key4 key{32, query.address.word[0]};
+    return bpf_map_lookup_elem(maps.routes4[bank], &key, &found) == 0;
+  }
+  const dp_route_key6 key{128, query.address};
+  return bpf_map_lookup_elem(maps.routes6[bank], &key, &found) == 0;
 }
 
 }  // namespace twinpath::env_detail
@@ -92,15 +103,15 @@ DP_INLINE const dp_path* dp_env_path(dp_env* env, __u32 bank, __u32 index) {
   return twinpath::env_detail::at(env->paths, std::size_t{bank} * DP_PATHS_MAX + index);
 }
 
-DP_INLINE const dp_route* dp_env_route(dp_env* env, __u32 bank, __u8 family, const dp_address* address) {
-  if (env->routing != nullptr) return env->routing->route(bank, family, *address);
-  dp_route& found = env->found_routes[env->next_found++ % env->found_routes.size()];
-  if (family == DP_FAMILY_V4) {
-    const dp_route_key4 key{32, address->word[0]};
-    return bpf_map_lookup_elem(env->routes4[bank & 1], &key, &found) == 0 ? &found : nullptr;
+DP_INLINE const dp_route* dp_env_route(dp_env* env, const dp_route_query* query) {
+  if (env->routing != nullptr) return env->routing->route(query->bank, query->family, query->address);
+  dp_cached_route& cached = env->route_cache[dp_route_cache_index(&query->address)];
+  if (dp_route_cache_holds(&cached, query) == 0) {
+    dp_route found{};
+    const bool is_there = twinpath::env_detail::look_up_route(*env, *query, found);
+    dp_route_cache_store(&cached, query, is_there ? &found : nullptr);
   }
-  const dp_route_key6 key{128, *address};
-  return bpf_map_lookup_elem(env->routes6[bank & 1], &key, &found) == 0 ? &found : nullptr;
+  return &cached.route;
 }
 
 DP_INLINE const dp_port* dp_env_port(dp_env* env, __u32 port) { return twinpath::env_detail::at(env->ports, port); }

@@ -60,7 +60,7 @@ constexpr std::array<std::uint32_t, DP_GROUPS> kVersions{DP_LAYOUT_FLOWS,  DP_LA
 constexpr std::array kStateGroups{DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_ROUTES, DP_GROUP_PORTS};
 
 // Each load of the programs has its own of these.
-constexpr std::array<std::string_view, 2> kOfTheLoad{"scratch", "programs"};
+constexpr std::array<std::string_view, 3> kOfTheLoad{"scratch", "route_cache", "programs"};
 
 constexpr const char* kLayoutMap = "layout";
 
