@@ -62,6 +62,9 @@ constexpr std::array kStateGroups{DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_R
 // Each load of the programs has its own of these.
 constexpr std::array<std::string_view, 3> kOfTheLoad{"scratch", "route_cache", "programs"};
 
+// Pins of earlier versions. Their programs keep the maps for as long as they run.
+constexpr std::array kFormer{"tx_ports", "crossings"};
+
 constexpr const char* kLayoutMap = "layout";
 
 int keep_quiet(enum libbpf_print_level level, const char* format, va_list arguments) {
@@ -215,6 +218,7 @@ Status pin_tables(const std::string& pins, const std::vector<Table>& tables, con
     if (auto pinned = pin_over(fd, pins, table.name); !pinned) return pinned;
   }
   if (stale[DP_GROUP_COUNTERS]) ::unlink((pins + "/engine_counters").c_str());
+  for (const char* name : kFormer) ::unlink(fmt::format("{}/{}", pins, name).c_str());
   std::ranges::copy(kVersions, versions);
   return {};
 }
