@@ -13,6 +13,7 @@
 #include "common/model/rule.h"
 #include "common/model/settings.h"
 #include "common/model/stage.h"
+#include "harness/route_fixture.hpp"
 #include "kernel/tables.hpp"
 
 namespace twinpath::bench {
@@ -63,6 +64,8 @@ dp_settings settings_for(std::uint32_t max_pairs) {
   return settings;
 }
 
+constexpr std::uint32_t kFibLines = 64;
+
 }  // namespace
 
 Result<std::unique_ptr<GatewayFixture>> GatewayFixture::create(std::uint32_t max_pairs) {
@@ -84,6 +87,7 @@ Status GatewayFixture::load(std::uint32_t max_pairs) {
   bpf_map__set_max_entries(skeleton_->maps.flows6, sets_for(max_pairs) / 2);
   bpf_map__set_max_entries(skeleton_->maps.flows4_cold, sets_for(max_pairs) * DP_FLOW_WAYS);
   bpf_map__set_max_entries(skeleton_->maps.flows6_cold, sets_for(max_pairs) * DP_FLOW_WAYS);
+  bpf_map__set_max_entries(skeleton_->maps.fib, kFibLines);
   if (const int error = gateway_bpf__load(skeleton_.get()); error != 0) return fail(-error, "load the BPF object");
   const int program = bpf_program__fd(skeleton_->progs.twinpath_hit);
   if (const int error = bpf_xdp_attach(static_cast<int>(if_nametoindex("lo")), program, XDP_FLAGS_SKB_MODE, nullptr);
@@ -164,14 +168,16 @@ void GatewayFixture::enter_by(std::uint32_t port) {
 
 // 10.1/16 and 2001:db8:1::/48 are behind port 1, 10.2/16 and 2001:db8:2::/48 behind port 2.
 Status GatewayFixture::fill_routes() {
+  const auto& maps = skeleton_->maps;
+  auto rules = MapMemory<dp_route_rule>::open(bpf_map__fd(maps.route_rules), DP_BANKS * 2 * DP_ROUTE_RULES_MAX);
+  auto routes = MapMemory<dp_route>::open(bpf_map__fd(maps.routes), DP_ROUTES_MAX);
+  auto fib = MapMemory<dp_fib_line>::open(bpf_map__fd(maps.fib), kFibLines);
+  if (!rules || !routes || !fib) return fail(errno, "map the routing tables");
+  test::RouteFixture fixture(rules->values(), routes->values(), fib->values());
   for (std::uint16_t port = 1; port <= 2; ++port) {
-    const dp_route route{DP_ROUTE_VIA, 1, port, static_cast<__u16>(port - 1), 0};
-    const dp_route_key4 key4{16, htonl(0x0a000000U | static_cast<std::uint32_t>(port) << 16)};
-    dp_route_key6 key6{48, {}};
-    key6.address.word[0] = htonl(0x20010db8);
-    key6.address.word[1] = htonl(static_cast<std::uint32_t>(port) << 16);
-    if (auto set = map_update(bpf_map__fd(skeleton_->maps.routes4_a), key4, route, "routes4_a"); !set) return set;
-    if (auto set = map_update(bpf_map__fd(skeleton_->maps.routes6_a), key6, route, "routes6_a"); !set) return set;
+    const dp_route route{DP_ROUTE_VIA, 1, port, static_cast<__u16>(port - 1), 0, 0};
+    fixture.add(0, fmt::format("10.{}.0.0", port), 16, route);
+    fixture.add(0, fmt::format("2001:db8:{}::", port), 48, route);
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #define DP_ENV_H
 
 #include "model/device.h"
+#include "model/fib.h"
 #include "model/flow.h"
 #include "model/next_hop.h"
 #include "model/packet.h"
@@ -30,14 +31,17 @@ struct dp_env;
 
 DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env);
 
-/* Banked tables: `bank` comes from one read of settings.policy_bank (zone pairs, rules) or route_bank (paths, routes) per
+/* Banked tables: `bank` comes from one read of settings.policy_bank (zone pairs, rules) or route_bank (route rules) per
  * packet. */
 DP_INLINE const struct dp_zone_pair *dp_env_zone_pair(struct dp_env *env, __u32 bank, __u32 index);
 DP_INLINE const struct dp_rule *dp_env_rule(struct dp_env *env, __u32 bank, __u32 index);
-DP_INLINE const struct dp_path *dp_env_path(struct dp_env *env, __u32 bank, __u32 index);
-/* Longest prefix match for the query's address, family and bank: of the last lookups, or of the tables
- * (decide/route_cache.h). NULL, or a route of DP_ROUTE_NONE: there is none. */
-DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, const struct dp_route_query *query);
+/* Index as model/route.h says. */
+DP_INLINE const struct dp_route_rule *dp_env_route_rule(struct dp_env *env, __u32 index);
+
+/* Of all banks: routes, paths, and the words of the trees (model/fib.h; 0 beyond their end). */
+DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, __u32 index);
+DP_INLINE const struct dp_path *dp_env_path(struct dp_env *env, __u32 index);
+DP_INLINE __u32 dp_env_fib_word(struct dp_env *env, __u32 word);
 
 /* Tables of the host's present state. */
 DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port);

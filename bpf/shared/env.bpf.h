@@ -4,7 +4,6 @@
 
 #include "maps.bpf.h"
 
-#include "common/decide/route_cache.h"
 #include "common/env.h"
 
 DP_INLINE const struct dp_settings *dp_env_settings(struct dp_env *env)
@@ -29,46 +28,31 @@ DP_INLINE const struct dp_rule *dp_env_rule(struct dp_env *env, __u32 bank, __u3
 	return bpf_map_lookup_elem(&rules, &key);
 }
 
-DP_INLINE const struct dp_path *dp_env_path(struct dp_env *env, __u32 bank, __u32 index)
+DP_INLINE const struct dp_route_rule *dp_env_route_rule(struct dp_env *env, __u32 index)
 {
-	__u32 key = bank * DP_PATHS_MAX + index;
+	(void)env;
+	return bpf_map_lookup_elem(&route_rules, &index);
+}
+
+DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, __u32 index)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&routes, &index);
+}
+
+DP_INLINE const struct dp_path *dp_env_path(struct dp_env *env, __u32 index)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&paths, &index);
+}
+
+DP_INLINE __u32 dp_env_fib_word(struct dp_env *env, __u32 word)
+{
+	__u32 key = word / DP_FIB_LINE_WORDS;
+	const struct dp_fib_line *line = bpf_map_lookup_elem(&fib, &key);
 
 	(void)env;
-	return bpf_map_lookup_elem(&paths, &key);
-}
-
-DP_INLINE const struct dp_route *dp_env_route4(__u32 bank, const struct dp_address *address)
-{
-	struct dp_route_key4 key;
-
-	key.prefix_bits = 32;
-	key.address = address->word[0];
-	return bank ? bpf_map_lookup_elem(&routes4_b, &key) : bpf_map_lookup_elem(&routes4_a, &key);
-}
-
-DP_INLINE const struct dp_route *dp_env_route6(__u32 bank, const struct dp_address *address)
-{
-	struct dp_route_key6 key;
-
-	key.prefix_bits = 128;
-	key.address = *address;
-	return bank ? bpf_map_lookup_elem(&routes6_b, &key) : bpf_map_lookup_elem(&routes6_a, &key);
-}
-
-DP_INLINE const struct dp_route *dp_env_route(struct dp_env *env, const struct dp_route_query *query)
-{
-	__u32 index = dp_route_cache_index(&query->address);
-	struct dp_cached_route *cached = bpf_map_lookup_elem(&route_cache, &index);
-
-	(void)env;
-	if (!cached)
-		return 0;
-	if (!dp_route_cache_holds(cached, query))
-		dp_route_cache_store(cached, query,
-				     query->family == DP_FAMILY_V4
-					     ? dp_env_route4(query->bank, &query->address)
-					     : dp_env_route6(query->bank, &query->address));
-	return &cached->route;
+	return line ? line->word[word % DP_FIB_LINE_WORDS] : 0;
 }
 
 /* Masked, too: clang-14 computes an address before the check, which the verifier refuses. */

@@ -1,7 +1,7 @@
 /* maps.bpf.h - the tables, as maps. Who writes which: the README of this folder.
  *
  * Sizes marked "set at load" depend on the configuration; user space changes them before loading.
- * Every map is pinned in the instance's directory and shared by all hooks, but for `scratch`, `route_cache` and `programs`,
+ * Every map is pinned in the instance's directory and shared by all hooks, but for `scratch` and `programs`,
  * of which each load of the programs has its own. Values are the structs of common/model; groups and versions: common/model/layout.h.
  */
 #ifndef TWINPATH_MAPS_BPF_H
@@ -49,21 +49,12 @@ DP_ARRAY(flows6_cold, struct dp_flow_cold, 1, BPF_F_MMAPABLE);
 /* banked: the two banks follow each other in one array */
 DP_ARRAY(zone_pairs, struct dp_zone_pair, DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX, BPF_F_MMAPABLE);
 DP_ARRAY(rules, struct dp_rule, DP_BANKS * DP_RULES_MAX, BPF_F_MMAPABLE);
-DP_ARRAY(paths, struct dp_path, DP_BANKS * DP_PATHS_MAX, BPF_F_MMAPABLE);
+DP_ARRAY(route_rules, struct dp_route_rule, DP_BANKS * 2 * DP_ROUTE_RULES_MAX, BPF_F_MMAPABLE);
 
-#define DP_ROUTES(name, key_type)                                                                  \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
-		__uint(max_entries, DP_ROUTES_MAX);                                                \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
-		__type(key, key_type);                                                             \
-		__type(value, struct dp_route);                                                    \
-	} name SEC(".maps")
-
-DP_ROUTES(routes4_a, struct dp_route_key4);
-DP_ROUTES(routes4_b, struct dp_route_key4);
-DP_ROUTES(routes6_a, struct dp_route_key6);
-DP_ROUTES(routes6_b, struct dp_route_key6);
+/* the routing tables: trees that the rules of a bank name, and what they lead to; the trees' memory is set at load */
+DP_ARRAY(fib, struct dp_fib_line, 1, BPF_F_MMAPABLE);
+DP_ARRAY(routes, struct dp_route, DP_ROUTES_MAX, BPF_F_MMAPABLE);
+DP_ARRAY(paths, struct dp_path, DP_PATHS_MAX, BPF_F_MMAPABLE);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -108,7 +99,6 @@ DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
 DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
 DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
 DP_PER_CPU(scratch, struct dp_context, 1);
-DP_PER_CPU(route_cache, struct dp_cached_route, DP_ROUTE_CACHE_ENTRIES);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

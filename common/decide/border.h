@@ -48,7 +48,6 @@ DP_INLINE int dp_answers_host(const struct dp_packet *packet)
 DP_VERB int dp_to_host(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
-	struct dp_route_query back;
 	int reason;
 
 	if (!ctx || !settings)
@@ -57,9 +56,9 @@ DP_VERB int dp_to_host(struct dp_env *env, struct dp_context *ctx)
 	if (dp_is_neighbour_discovery(&ctx->packet))
 		return DP_PASS_LINK;
 	if (!dp_address_link_local(ctx->packet.family, &ctx->packet.source)) {
-		dp_route_query_reverse(settings, ctx, &back);
-		dp_route_find(env, &back);
-		reason = dp_source_valid(env, ctx, &back);
+		dp_route_query_reverse(settings, ctx, 0, &ctx->back);
+		dp_route_find(env, &ctx->back);
+		reason = dp_source_valid(env, ctx);
 		if (reason)
 			return reason;
 	}
@@ -72,10 +71,10 @@ DP_VERB int dp_to_host(struct dp_env *env, struct dp_context *ctx)
 /* A frame to a group address of the link. */
 DP_VERB int dp_to_group(struct dp_env *env, struct dp_context *ctx)
 {
-	struct dp_route_query there;
+	const struct dp_settings *settings = dp_env_settings(env);
 	int reason;
 
-	if (!ctx)
+	if (!ctx || !settings)
 		return DP_INTERNAL;
 	if (!(ctx->packet.flags & DP_PACKET_IP))
 		return DP_PASS_LINK;
@@ -85,14 +84,8 @@ DP_VERB int dp_to_group(struct dp_env *env, struct dp_context *ctx)
 	    !dp_address_unspecified(&ctx->packet.source))
 		return DP_MARTIAN_SOURCE;
 	if (!dp_address_multicast(ctx->packet.family, &ctx->packet.destination)) {
-		there.address = ctx->packet.destination;
-		there.stamp = ctx->stamp;
-		there.now = ctx->now;
-		there.bank = ctx->route_bank;
-		there.family = ctx->packet.family;
-		there.hash = 0;
-		there.pad = 0;
-		if (dp_route_find(env, &there) != DP_ROUTE_BROADCAST &&
+		dp_route_query_forward(settings, ctx, &ctx->there);
+		if (dp_route_find(env, &ctx->there) != DP_ROUTE_BROADCAST &&
 		    !dp_address_broadcast(ctx->packet.family, &ctx->packet.destination))
 			return DP_MARTIAN_DESTINATION;
 	}

@@ -15,13 +15,19 @@
 #include "../flow/track.h"
 
 /* Equal for every packet of one direction of a flow; different for the two directions. */
+DP_INLINE __u64 dp_path_hash_word(const struct dp_address *address)
+{
+	return ((__u64)address->word[0] << 32 | address->word[3]) ^
+	       ((__u64)address->word[1] << 32 | address->word[2]) * 0xff51afd7ed558ccdull;
+}
+
 DP_INLINE __u32 dp_path_hash(const struct dp_settings *settings, const struct dp_address *from,
 			     const struct dp_address *to, __u32 ports)
 {
 	__u64 hash = settings->ecmp_seed;
 
-	hash = (hash ^ ((__u64)from->word[0] << 32 | from->word[3])) * 0x9e3779b97f4a7c15ull;
-	hash = (hash ^ hash >> 32 ^ ((__u64)to->word[0] << 32 | to->word[3])) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ dp_path_hash_word(from)) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 32 ^ dp_path_hash_word(to)) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ hash >> 32 ^ ports) * 0xd6e8feb86659fd93ull;
 	return (__u32)(hash >> 32);
 }
@@ -52,10 +58,16 @@ DP_INLINE enum dp_reason dp_may_start(const struct dp_settings *settings, const 
 	return DP_NONE;
 }
 
-/* Reverse path validation of the packet's source on its ingress port (RFC 3704). */
-DP_INLINE enum dp_reason dp_source_valid(struct dp_env *env, const struct dp_context *ctx,
-					 struct dp_route_query *back)
+/* Does Linux know a way there, by a port or not? */
+DP_INLINE int dp_route_leads(__u8 kind)
 {
+	return kind == DP_ROUTE_ON_LINK || kind == DP_ROUTE_VIA || kind == DP_ROUTE_NOT_A_PORT;
+}
+
+/* Reverse path validation of the packet's source, for which ctx->back is answered, on its ingress port (RFC 3704). */
+DP_INLINE enum dp_reason dp_source_valid(struct dp_env *env, const struct dp_context *ctx)
+{
+	const struct dp_route_query *back = &ctx->back;
 	const struct dp_port *port = dp_env_port(env, ctx->packet.ingress);
 
 	if (!port)
@@ -65,7 +77,7 @@ DP_INLINE enum dp_reason dp_source_valid(struct dp_env *env, const struct dp_con
 	if (port->source_check == DP_SOURCE_CHECK_OFF)
 		return DP_NONE;
 	if (port->source_check == DP_SOURCE_CHECK_LOOSE)
-		return back->kind == DP_ROUTE_NONE ? DP_SOURCE_CHECK_FAILED : DP_NONE;
+		return dp_route_leads(back->kind) ? DP_NONE : DP_SOURCE_CHECK_FAILED;
 	return dp_route_uses_port(env, back, ctx->packet.ingress) ? DP_NONE : DP_SOURCE_CHECK_FAILED;
 }
 
@@ -165,7 +177,7 @@ DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, st
 }
 
 /* Fills the forward half. A route whose neighbour Linux does not know yet gets stamp 0: the next packet asks again. */
-DP_INLINE void dp_plan_forward(struct dp_context *ctx, const struct dp_route_query *there)
+DP_INLINE void dp_plan_forward(struct dp_context *ctx)
 {
 	__u32 flags = 0;
 
@@ -175,18 +187,17 @@ DP_INLINE void dp_plan_forward(struct dp_context *ctx, const struct dp_route_que
 		flags |= DP_FLOW_LOG;
 	dp_half_of_packet(ctx, &ctx->forward);
 	ctx->forward.flags = flags;
-	ctx->forward.next_hop = there->next_hop;
+	ctx->forward.next_hop = ctx->there.next_hop;
 }
 
 /* Fills the reverse half from the forward one, and what only the forward one has. Its packets come in where those of the
  * forward one leave. */
-DP_INLINE void dp_plan_reverse(struct dp_context *ctx, const struct dp_route_query *there,
-			       const struct dp_route_query *back, __u8 to_zone)
+DP_INLINE void dp_plan_reverse(struct dp_context *ctx, __u8 to_zone)
 {
 	dp_half_reverse(&ctx->forward, to_zone, &ctx->reverse);
-	ctx->reverse.next_hop = back->next_hop;
-	ctx->reverse.port = there->port;
-	if (!back->next_hop)
+	ctx->reverse.next_hop = ctx->back.next_hop;
+	ctx->reverse.port = ctx->there.port;
+	if (!ctx->back.next_hop)
 		ctx->reverse.stamp = 0;
 	if (!ctx->forward.next_hop)
 		ctx->forward.stamp = 0;
@@ -194,26 +205,42 @@ DP_INLINE void dp_plan_reverse(struct dp_context *ctx, const struct dp_route_que
 		ctx->forward.flags |= DP_FLOW_PICKUP;
 }
 
+/* A port as rules of policy routing know it: host order, 0 for protocols without ports. */
+DP_INLINE __u16 dp_route_port(const struct dp_packet *packet, __be16 port)
+{
+	if (packet->protocol == DP_PROTOCOL_ICMP || packet->protocol == DP_PROTOCOL_ICMPV6)
+		return 0;
+	return dp_ntohs(port);
+}
+
+/* Where does the packet go? */
 DP_INLINE void dp_route_query_forward(const struct dp_settings *settings,
 				      const struct dp_context *ctx, struct dp_route_query *query)
 {
 	query->address = ctx->packet.destination;
-	query->stamp = ctx->stamp;
-	query->now = ctx->now;
+	query->source = ctx->packet.source;
 	query->bank = ctx->route_bank;
+	query->ingress = ctx->packet.ingress;
+	query->source_port = dp_route_port(&ctx->packet, ctx->packet.source_port);
+	query->destination_port = dp_route_port(&ctx->packet, ctx->packet.destination_port);
+	query->protocol = ctx->packet.protocol;
 	query->family = ctx->packet.family;
 	query->pad = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.source, &ctx->packet.destination,
 				   dp_ports_word(ctx->packet.source_port, ctx->packet.destination_port));
 }
 
-DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings,
-				      const struct dp_context *ctx, struct dp_route_query *query)
+/* Where does an answer go that comes in by the port `ingress`, 0: from the host? */
+DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings, const struct dp_context *ctx,
+				      __u16 ingress, struct dp_route_query *query)
 {
 	query->address = ctx->packet.source;
-	query->stamp = ctx->stamp;
-	query->now = ctx->now;
+	query->source = ctx->packet.destination;
 	query->bank = ctx->route_bank;
+	query->ingress = ingress;
+	query->source_port = dp_route_port(&ctx->packet, ctx->packet.destination_port);
+	query->destination_port = dp_route_port(&ctx->packet, ctx->packet.source_port);
+	query->protocol = ctx->packet.protocol;
 	query->family = ctx->packet.family;
 	query->pad = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.destination, &ctx->packet.source,
@@ -231,29 +258,28 @@ DP_INLINE enum dp_reason dp_policy(struct dp_env *env, struct dp_context *ctx, _
 	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;
 }
 
-/* Judges ctx->packet, which is unicast, belongs to no live flow and is not for the host; `there` is the answer for its
+/* Judges ctx->packet, which is unicast, belongs to no live flow and is not for the host; ctx->there is the answer for its
  * destination. DP_NONE, or a steer reason under which the pair may be installed (place: user, neighbour, egress
  * socket): both halves are filled. Anything else: nothing may be installed. */
-DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx, struct dp_route_query *there)
+DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	const struct dp_port *egress;
-	struct dp_route_query back;
 	int reason;
 
-	if (!ctx || !there || !settings)
+	if (!ctx || !settings)
 		return DP_INTERNAL;
-	dp_route_query_reverse(settings, ctx, &back);
-	dp_route_find(env, &back);
-	reason = dp_source_valid(env, ctx, &back);
+	dp_route_query_reverse(settings, ctx, ctx->there.port, &ctx->back);
+	dp_route_find(env, &ctx->back);
+	reason = dp_source_valid(env, ctx);
 	if (reason)
 		return reason;
-	reason = dp_route_forwards(there->kind);
+	reason = dp_route_forwards(ctx->there.kind);
 	if (reason)
 		return reason;
 	if (ctx->packet.ttl <= 1)
 		return DP_STEER_TTL;
-	egress = dp_env_port(env, there->port);
+	egress = dp_env_port(env, ctx->there.port);
 	if (!egress)
 		return DP_EGRESS_NOT_A_PORT;
 	reason = dp_may_start(settings, ctx);
@@ -262,12 +288,12 @@ DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx, struct dp_route
 	reason = dp_policy(env, ctx, egress->zone);
 	if (reason)
 		return reason;
-	dp_plan_forward(ctx, there);
+	dp_plan_forward(ctx);
 	reason = dp_translate_source(env, ctx, egress);
 	if (reason)
 		return reason;
-	dp_plan_reverse(ctx, there, &back, egress->zone);
-	reason = dp_next_hop_ready(env, ctx, there->next_hop);
+	dp_plan_reverse(ctx, egress->zone);
+	reason = dp_next_hop_ready(env, ctx, ctx->there.next_hop);
 	if (reason == DP_NONE && ctx->match.place == DP_PLACE_USER)
 		return DP_STEER_PLACE_USER;
 	return reason;

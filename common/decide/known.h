@@ -62,21 +62,22 @@ DP_VERB int dp_reroute(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	const struct dp_port *egress;
-	struct dp_route_query query;
+	struct dp_route_query *query;
 	int reason;
 
 	if (!ctx || !settings)
 		return DP_INTERNAL;
-	dp_route_query_forward(settings, ctx, &query);
-	query.address = ctx->view.new_destination;
-	dp_route_find(env, &query);
-	reason = dp_route_forwards(query.kind);
+	query = &ctx->there;
+	dp_route_query_forward(settings, ctx, query);
+	query->address = ctx->view.new_destination;
+	dp_route_find(env, query);
+	reason = dp_route_forwards(query->kind);
 	if (reason)
 		return reason;
-	egress = dp_env_port(env, query.port);
+	egress = dp_env_port(env, query->port);
 	if (!egress || egress->zone != dp_flow_partner_zone(env, ctx->packet.family, &ctx->view))
 		return DP_LOOK_NEW; /* leads into another zone: the pair's keys and rule speak of the old one */
-	ctx->operation.next_hop = query.next_hop;
+	ctx->operation.next_hop = query->next_hop;
 	return DP_NONE;
 }
 

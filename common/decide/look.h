@@ -33,8 +33,8 @@ DP_INLINE int dp_look_addresses(const struct dp_packet *packet)
 	return dp_martian_destination(packet->family, &packet->destination) ? DP_MARTIAN_DESTINATION : DP_NONE;
 }
 
-/* A packet that is not the host's and is no packet of a live flow. `there`: the answer for its destination. */
-DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx, struct dp_route_query *there)
+/* A packet that is not the host's and is no packet of a live flow; ctx->there is answered. */
+DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx)
 {
 	int reason;
 
@@ -44,7 +44,7 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx, struct
 		return DP_MARTIAN_SOURCE;
 	if (dp_is_part(&ctx->packet))
 		return dp_steer_part(&ctx->packet);
-	reason = dp_judge(env, ctx, there);
+	reason = dp_judge(env, ctx);
 	if (dp_may_install(ctx, reason))
 		ctx->operation.kinds |= DP_OPERATION_INSTALL;
 	return reason;
@@ -54,7 +54,6 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx, struct
 DP_INLINE int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
-	struct dp_route_query there;
 	int reason;
 
 	if (!ctx || !settings)
@@ -65,10 +64,10 @@ DP_INLINE int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 	reason = dp_translate_destination(env, ctx);
 	if (reason)
 		return reason;
-	dp_route_query_forward(settings, ctx, &there);
-	if (dp_route_find(env, &there) == DP_ROUTE_LOCAL)
+	dp_route_query_forward(settings, ctx, &ctx->there);
+	if (dp_route_find(env, &ctx->there) == DP_ROUTE_LOCAL)
 		return dp_to_host(env, ctx);
-	return dp_look_forward(env, ctx, &there);
+	return dp_look_forward(env, ctx);
 }
 
 /* Is the packet's half of a live flow in ctx->view? What the plain hit has found is not searched again, unless it has been

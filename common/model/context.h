@@ -9,6 +9,7 @@
 #include "install.h"
 #include "operation.h"
 #include "packet.h"
+#include "route.h"
 #include "rule.h"
 #include "verdict.h"
 
@@ -36,6 +37,8 @@ struct dp_context {
 	__u8 attempt;                /* looks that lost a race before this one */
 	__u8 searched;               /* enum dp_searched: for the next look */
 	__u8 reason;                 /* enum dp_reason: what the stages have decided so far */
+	struct dp_route_query there; /* where does the packet go? */
+	struct dp_route_query back;  /* where do its answers go? */
 	struct dp_flow_view view;    /* valid when the packet is forwarded, and when `known` */
 	struct dp_match match;       /* the rule that decided a new or re-judged flow */
 	struct dp_flow_half forward; /* of a new flow: what is installed */
@@ -45,7 +48,7 @@ struct dp_context {
 	struct dp_packet original; /* of a flow that is judged again: the packet in the flow's original direction */
 	__u32 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 64 + 8 + 2 * 96 + 128 + 40 + 76 + 4,
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 2 * 56 + 64 + 8 + 2 * 96 + 128 + 40 + 76 + 4,
 		 "no hidden padding");
 DP_STATIC_ASSERT(sizeof(struct dp_context) % 8 == 0,
 		 "values of per-CPU maps lie eight bytes apart");

@@ -3,7 +3,7 @@
  * Raised     the version of a group, whenever a struct in one of its maps changes, or what a value of it means.
  * Pinned     as the map `layout`, beside the maps of the groups. User space alone reads and writes it.
  * Adoption   (userspace/kernel/tables.hpp) FLOWS of another version is refused: flows cannot be made anew. COUNTERS is thrown
- *            away and begins at zero. The others are thrown away together and written anew from the configuration and from
+ *            away and begins at zero. FIB is made anew by each daemon. The others are thrown away together and written anew from the configuration and from
  *            Linux, so that the programs that still run keep a consistent set of their own until they are replaced.
  */
 #ifndef DP_LAYOUT_H
@@ -15,10 +15,11 @@ enum dp_table_group {
 	DP_GROUP_FLOWS = 0,    /* flows4, flows6 and their cold arrays */
 	DP_GROUP_SETTINGS = 1, /* settings; its head survives: see dp_settings */
 	DP_GROUP_POLICY = 2,   /* zone_pairs, rules */
-	DP_GROUP_ROUTES = 3,   /* routes*, paths, next_hops, neighbours */
+	DP_GROUP_ROUTES = 3,   /* next_hops, neighbours */
 	DP_GROUP_PORTS = 4,    /* ports, devices, ingress, vlan_ports, tx_devices, sockets */
 	DP_GROUP_COUNTERS = 5, /* reasons, rule_hits, port_counters, budgets, events, engine_counters */
-	DP_GROUPS = 6,
+	DP_GROUP_FIB = 6, /* route_rules, fib, routes, paths: written anew by each daemon, never taken over */
+	DP_GROUPS = 7,
 	DP_GROUPS_MAX = 16,
 };
 
@@ -26,9 +27,10 @@ enum {
 	DP_LAYOUT_FLOWS = 5,
 	DP_LAYOUT_VERSION = 8, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
-	DP_LAYOUT_ROUTES = 6,
+	DP_LAYOUT_ROUTES = 7,
 	DP_LAYOUT_PORTS = 6,
 	DP_LAYOUT_COUNTERS = 7,
+	DP_LAYOUT_FIB = 1,
 };
 
 struct dp_layout {

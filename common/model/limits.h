@@ -12,9 +12,9 @@ enum {
 	/* Rules as the operator writes them; 0 means "a zone's default". More than can be compiled: a rule that is removed
 	 * keeps its number, and so its counters, until all numbers are used up. */
 	DP_RULE_IDS_MAX = 4 * DP_RULES_MAX,
-	DP_NEXT_HOPS_MAX = 8192, /* next hop 0 means "none: look the route up" */
-	DP_ROUTES_MAX = 65536,   /* per family and bank */
-	DP_PATHS_MAX = 1024,     /* next hops named by multipath routes, per bank */
+	DP_NEXT_HOPS_MAX = 32768, /* next hop 0 means "none: look the route up" */
+	DP_ROUTES_MAX = 65536, /* different routes: prefixes that lead to the same place share one */
+	DP_PATHS_MAX = 32768,  /* next hops named by routes via gateways, equal runs shared */
 	DP_BANKS = 2,
 };
 

@@ -63,6 +63,7 @@ void KernelSide::load(const std::string& object_file, std::uint32_t buckets4, st
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6"), buckets6);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows4_cold"), buckets4 * DP_FLOW_LANES);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "flows6_cold"), buckets6 * DP_FLOW_LANES);
+  bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), "fib"), kFibLines);
   if (const int error = bpf_object__load(object_.get()); error != 0) throw_error("load " + object_file, -error);
 }
 
@@ -79,7 +80,10 @@ void KernelSide::open_memory(std::uint32_t buckets4, std::uint32_t buckets6) {
   open(flows6_cold, "flows6_cold", std::size_t{buckets6} * DP_FLOW_LANES);
   open(zone_pairs, "zone_pairs", DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX);
   open(rules, "rules", DP_BANKS * DP_RULES_MAX);
-  open(paths, "paths", DP_BANKS * DP_PATHS_MAX);
+  open(route_rules, "route_rules", DP_BANKS * 2 * DP_ROUTE_RULES_MAX);
+  open(fib, "fib", kFibLines);
+  open(routes, "routes", DP_ROUTES_MAX);
+  open(paths, "paths", DP_PATHS_MAX);
   open(next_hops, ".data.next_hops", DP_NEXT_HOPS_MAX);
   open(ports, ".data.ports", DP_PORTS_MAX);
   open(devices, ".data.devices", DP_DEVICES_MAX);

@@ -21,6 +21,7 @@
 #include "common/model/counters.h"
 #include "common/model/device.h"
 #include "common/model/event.h"
+#include "common/model/fib.h"
 #include "common/model/metadata.h"
 #include "common/model/next_hop.h"
 #include "common/model/port.h"
@@ -47,6 +48,7 @@ struct Outcome {
 
 inline constexpr std::uint32_t kBuckets4 = 48;
 inline constexpr std::uint32_t kBuckets6 = 32;
+inline constexpr std::uint32_t kFibLines = 4096;
 inline constexpr std::size_t kFrameMin = 14;  // what the kernel accepts for a test run
 inline constexpr std::size_t kFrameMax = 3400;
 
@@ -79,6 +81,9 @@ class KernelSide {
   MapMemory<dp_flow_cold> flows6_cold;
   MapMemory<dp_zone_pair> zone_pairs;
   MapMemory<dp_rule> rules;
+  MapMemory<dp_route_rule> route_rules;
+  MapMemory<dp_fib_line> fib;
+  MapMemory<dp_route> routes;
   MapMemory<dp_path> paths;
   MapMemory<dp_next_hop> next_hops;
   MapMemory<dp_port> ports;

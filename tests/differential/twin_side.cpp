@@ -43,7 +43,7 @@ TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
       flows4_cold(kBuckets4 * DP_FLOW_LANES),
       flows6_cold(kBuckets6 * DP_FLOW_LANES),
       attachments_(attachments),
-      env_(tables_of(kernel), routes_of(kernel)) {
+      env_(tables_of(kernel), kernel.map("neighbours")) {
   env_.flows4 = flows4;
   env_.flows6 = flows6;
   env_.flows4_cold = flows4_cold;

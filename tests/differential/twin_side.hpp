@@ -39,12 +39,6 @@ struct Attachments {
   std::vector<Connection> connections;
 };
 
-inline RouteMaps routes_of(const KernelSide& kernel) {
-  return {{kernel.map("routes4_a"), kernel.map("routes4_b")},
-          {kernel.map("routes6_a"), kernel.map("routes6_b")},
-          kernel.map("neighbours")};
-}
-
 class TwinSide {
  public:
   TwinSide(KernelSide& kernel, const Attachments& attachments);

@@ -97,7 +97,8 @@ Mac port_mac(std::uint32_t port) {
   return mac;
 }
 
-World::World(KernelSide& kernel, Random& random) : kernel_(kernel) {
+World::World(KernelSide& kernel, Random& random)
+    : kernel_(kernel), routes_(kernel.route_rules.values(), kernel.routes.values(), kernel.fib.values()) {
   make_devices();
   for (const HostSocket& socket : kHostSockets) open_host_socket(socket);
   fill_settings();
@@ -258,22 +259,8 @@ void World::fill_next_hops(Random& random) {
       }
 }
 
-void World::route4(std::uint32_t bank, const char* prefix, std::uint32_t bits, dp_route route) {
-  dp_address address;
-  name_address(prefix, address, AF_INET);
-  const dp_route_key4 key{bits, address.word[0]};
-  put(kernel_.map(bank ? "routes4_b" : "routes4_a"), key, route, "routes4");
-}
-
-void World::route6(std::uint32_t bank, const char* prefix, std::uint32_t bits, dp_route route) {
-  dp_address address;
-  name_address(prefix, address, AF_INET6);
-  const dp_route_key6 key{bits, address};
-  put(kernel_.map(bank ? "routes6_b" : "routes6_a"), key, route, "routes6");
-}
-
 void World::fill_routes(std::uint32_t bank) {
-  const std::uint32_t first = bank * DP_PATHS_MAX;
+  const std::uint32_t first = bank * 32;
   const NetworkNumber behind = kNetBehind;
   constexpr std::uint32_t kVia[kPathsInternet] = {1, 1, 4, 1};  // networks of the gateways: outside, tagged
   for (std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
@@ -286,38 +273,38 @@ void World::fill_routes(std::uint32_t bank) {
     path(1 + kPathsInternet, 1, kGatewayFirst);
     kernel_.paths[at + 1 + kPathsInternet].next_hop = 0;  // a gateway that Linux does not know yet
   }
-  const auto via = [](std::uint32_t path, std::uint8_t count) {
-    return dp_route{DP_ROUTE_VIA, count, 0, static_cast<__u16>(path), 0};
+  const auto via = [first](std::uint32_t path, std::uint8_t count) {
+    return dp_route{DP_ROUTE_VIA, count, 0, static_cast<__u16>(first + path), 0, 0};
   };
   for (const Network& network : kNetworks) {
     if (!network.on_link) continue;
-    const dp_route route{DP_ROUTE_ON_LINK, 0, static_cast<__u16>(network.port), 0, 0};
-    route4(bank, network.prefix4, network.bits4, route);
-    route6(bank, network.prefix6, network.bits6, route);
+    const dp_route route{DP_ROUTE_ON_LINK, 0, static_cast<__u16>(network.port), 0, 0, 0};
+    routes_.add(bank, network.prefix4, network.bits4, route);
+    routes_.add(bank, network.prefix6, network.bits6, route);
   }
-  route4(bank, kNetworks[behind].prefix4, kNetworks[behind].bits4, via(0, 1));
-  route6(bank, kNetworks[behind].prefix6, kNetworks[behind].bits6, via(16, 1));
-  route4(bank, "0.0.0.0", 0, via(1, kPathsInternet));
-  if (bank == 0) route6(bank, "::", 0, via(17, kPathsInternet));  // in the other bank most of IPv6 has no route
-  route6(bank, "2600::", 16, via(17, bank == 0 ? kPathsInternet : 2));
-  route4(bank, "1.0.5.0", 24, via(1 + kPathsInternet, 1));
-  const dp_route local{DP_ROUTE_LOCAL, 0, kInside, 0, 0}, broadcast{DP_ROUTE_BROADCAST, 0, kInside, 0, 0};
-  for (const char* own : {"10.1.0.254", "203.0.113.254", "192.0.2.254"}) route4(bank, own, 32, local);
-  for (const char* own : {"2001:db8:1::fe", "2001:db8:2::fe", "fe80::1"}) route6(bank, own, 128, local);
-  route4(bank, "10.1.0.255", 32, broadcast);
-  route4(bank, "198.18.0.0", 16, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0});
-  route4(bank, "198.19.0.0", 16, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0});
-  route4(bank, "172.16.0.0", 12, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0});
-  route4(bank, "10.9.0.0", 16, {DP_ROUTE_ON_LINK, 0, 60, 0, 0});  // a port that is none
-  route6(bank, "2001:db8:dead::", 48, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0});
-  route6(bank, "2001:db8:beef::", 48, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0});
-  route6(bank, "2001:db8:face::", 48, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0});
+  routes_.add(bank, kNetworks[behind].prefix4, kNetworks[behind].bits4, via(0, 1));
+  routes_.add(bank, kNetworks[behind].prefix6, kNetworks[behind].bits6, via(16, 1));
+  routes_.add(bank, "0.0.0.0", 0, via(1, kPathsInternet));
+  if (bank == 0) routes_.add(bank, "::", 0, via(17, kPathsInternet));  // in the other bank most of IPv6 has no route
+  routes_.add(bank, "2600::", 16, via(17, bank == 0 ? kPathsInternet : 2));
+  routes_.add(bank, "1.0.5.0", 24, via(1 + kPathsInternet, 1));
+  const dp_route local{DP_ROUTE_LOCAL, 0, kInside, 0, 0, 0}, broadcast{DP_ROUTE_BROADCAST, 0, kInside, 0, 0, 0};
+  for (const char* own : {"10.1.0.254", "203.0.113.254", "192.0.2.254"}) routes_.add(bank, own, 32, local);
+  for (const char* own : {"2001:db8:1::fe", "2001:db8:2::fe", "fe80::1"}) routes_.add(bank, own, 128, local);
+  routes_.add(bank, "10.1.0.255", 32, broadcast);
+  routes_.add(bank, "198.18.0.0", 16, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0, 0});
+  routes_.add(bank, "198.19.0.0", 16, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0, 0});
+  routes_.add(bank, "172.16.0.0", 12, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0, 0});
+  routes_.add(bank, "10.9.0.0", 16, {DP_ROUTE_ON_LINK, 0, 60, 0, 0, 0});  // a port that is none
+  routes_.add(bank, "2001:db8:dead::", 48, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0, 0});
+  routes_.add(bank, "2001:db8:beef::", 48, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0, 0});
+  routes_.add(bank, "2001:db8:face::", 48, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0, 0});
   if (bank == 0) return;
   // longer prefixes that lead some live flows into another zone when this bank comes into force
-  const dp_route moved{DP_ROUTE_ON_LINK, 0, kWorkload, 0, 0};
-  route4(bank, "10.2.7.0", 24, moved);
-  route6(bank, "2001:db8:1000:7::", 64, moved);
-  route4(bank, "203.0.113.8", 30, via(0, 1));
+  const dp_route moved{DP_ROUTE_ON_LINK, 0, kWorkload, 0, 0, 0};
+  routes_.add(bank, "10.2.7.0", 24, moved);
+  routes_.add(bank, "2001:db8:1000:7::", 64, moved);
+  routes_.add(bank, "203.0.113.8", 30, via(0, 1));
 }
 
 void World::fill_rules(std::uint32_t bank, Random& random) {

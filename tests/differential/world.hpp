@@ -17,6 +17,7 @@
 #include "differential/kernel_side.hpp"
 #include "differential/random.hpp"
 #include "differential/twin_side.hpp"
+#include "harness/route_fixture.hpp"
 #include "tests/harness/layers.hpp"
 
 namespace twinpath::test {
@@ -118,11 +119,10 @@ class World {
   void fill_routes(std::uint32_t bank);
   void fill_rules(std::uint32_t bank, Random& random);
   void fill_sockets();
-  void route4(std::uint32_t bank, const char* prefix, std::uint32_t bits, dp_route route);
-  void route6(std::uint32_t bank, const char* prefix, std::uint32_t bits, dp_route route);
   void set_neighbour(std::uint32_t network, std::uint32_t host, std::uint8_t family, bool known);
 
   KernelSide& kernel_;
+  RouteFixture routes_;
   Attachments attachments_;
   std::array<std::uint32_t, kPortsEnd> ifindexes_{};
   UniqueFd socket_;

@@ -10,6 +10,7 @@
 
 #include "harness/ip_view.hpp"
 #include "harness/namespace.hpp"
+#include "harness/random_routing.hpp"
 #include "netlink/mirror.hpp"
 
 using namespace twinpath;
@@ -121,14 +122,14 @@ TEST_CASE("each kind of route arrives as it is, and goes again") {
     CAPTURE(c.route);
     std::string family = std::string{c.base}.find(':') == std::string::npos ? "ip -4" : "ip -6";
     gateway.space.run(family + " route add " + c.route);
-    CHECK(gateway.process().routes);
+    CHECK_FALSE(gateway.process().routes.empty());
     auto found = gateway.best(c.base, c.bits);
     REQUIRE(found);
     CHECK(found->kind == c.kind);
     CHECK(found->paths.size() == c.paths);
     CHECK(gateway.disagreement() == "");
     gateway.space.run(family + " route del " + c.route);
-    CHECK(gateway.process().routes);
+    CHECK_FALSE(gateway.process().routes.empty());
     CHECK_FALSE(gateway.best(c.base, c.bits));
   }
 }
@@ -175,13 +176,63 @@ TEST_CASE("a device that goes down takes its routes along, though Linux announce
       "ip route add 10.2.0.0/16 nexthop via 192.0.2.2 nexthop via 192.0.2.18");
   gateway.process();
   gateway.space.run("ip link set v0 down");
-  CHECK(gateway.process().routes);
+  CHECK_FALSE(gateway.process().routes.empty());
   CHECK_FALSE(gateway.best("10.1.0.0", 16));
   auto half = gateway.best("10.2.0.0", 16);
   REQUIRE(half);
   CHECK(half->paths[0].dead != half->paths[1].dead);
   CHECK(gateway.disagreement() == "");
   gateway.space.run("ip link set v0 up");
+  CHECK(gateway.disagreement() == "");
+}
+
+TEST_CASE("rules and routes of every table arrive") {
+  if (!require_root()) return;
+  Gateway gateway;
+  gateway.process();
+  const std::size_t before = gateway.mirror->rules().size();
+  gateway.space.run(
+      "ip rule add pref 100 from 10.0.0.0/8 to 192.0.2.0/24 iif v1 ipproto udp sport 53 dport 1000-2000 lookup 1000;"
+      "ip rule add pref 101 lookup main suppress_prefixlength 0; ip -6 rule add pref 102 not from 2001:db8::/32 "
+      "prohibit;"
+      "ip route add 10.9.0.0/16 via 192.0.2.2 table 1000");
+  const Changes changes = gateway.process();
+  CHECK(changes.rules);
+  CHECK(changes.routes.contains({1000, {parse_address("10.9.0.0"), 16}, {parse_address("0.0.0.0"), 0}}));
+  const auto& rules = gateway.mirror->rules();
+  const auto at = [&](std::uint32_t priority) {
+    return *std::find_if(rules.begin(), rules.end(), [&](const RouteRule& r) { return r.priority == priority; });
+  };
+  CHECK(rules.size() == before + 3);
+  CHECK(at(100).table == 1000);
+  CHECK(at(100).source.text() == "10.0.0.0/8");
+  CHECK(at(100).destination.text() == "192.0.2.0/24");
+  CHECK(at(100).iif == "v1");
+  CHECK(at(100).protocol == 17);
+  CHECK(at(100).source_ports == RouteRule::PortRange{53, 53});
+  CHECK(at(100).destination_ports == RouteRule::PortRange{1000, 2000});
+  CHECK(at(101).suppressed_bits == 0);
+  CHECK(at(102).invert);
+  CHECK(at(102).action == RuleAction::prohibit);
+  CHECK(gateway.disagreement() == "");
+  gateway.space.run("ip rule del pref 100");
+  CHECK(gateway.process().rules);
+  CHECK(rules.size() == before + 2);
+}
+
+TEST_CASE("a VRF names its table, and Linux adds its rule") {
+  if (!require_root()) return;
+  Gateway gateway;
+  if (gateway.space.attempt("ip link add red type vrf table 1001").status != 0) {
+    MESSAGE("this kernel has no VRF devices: not run");
+    return;
+  }
+  gateway.space.run("ip link set red up; ip link set v2 master red");
+  CHECK(gateway.process().rules);
+  const auto& rules = gateway.mirror->rules();
+  CHECK(std::any_of(rules.begin(), rules.end(), [](const RouteRule& r) { return r.l3mdev; }));
+  CHECK(gateway.mirror->find_link("red")->vrf_table == 1001);
+  CHECK(gateway.mirror->find_link("v2")->master_ifindex == gateway.mirror->find_link("red")->ifindex);
   CHECK(gateway.disagreement() == "");
 }
 
@@ -214,10 +265,10 @@ TEST_CASE("routes follow the nexthop object they use") {
     REQUIRE(group->paths.size() == 2);
     CHECK(group->paths[1].weight == 9);
     gateway.space.run("ip nexthop replace id 1 via 192.0.2.3 dev v0");
-    CHECK(gateway.process().routes);
+    CHECK_FALSE(gateway.process().routes.empty());
     CHECK(to_string(gateway.best("10.2.0.0", 16)->paths[0].gateway) == "192.0.2.3");
     gateway.space.run("ip nexthop del id 1");
-    CHECK(gateway.process().routes);
+    CHECK_FALSE(gateway.process().routes.empty());
     CHECK_FALSE(gateway.best("10.2.0.0", 16));
     CHECK(gateway.best("10.1.0.0", 16)->paths.size() == 1);
     gateway.space.run("ip nexthop del id 2");
@@ -235,7 +286,7 @@ TEST_CASE("a neighbour's change is named, and only that") {
   Changes changes = gateway.process();
   NeighbourKey key{gateway.mirror->find_link("v0")->ifindex, parse_address("192.0.2.2")};
   CHECK(std::count(changes.neighbours.begin(), changes.neighbours.end(), key) == 1);
-  CHECK_FALSE(changes.routes);
+  CHECK(changes.routes.empty());
   const Neighbour* neighbour = gateway.mirror->find_neighbour(key);
   REQUIRE(neighbour != nullptr);
   CHECK(neighbour->state == NeighbourState::permanent);
@@ -266,90 +317,11 @@ TEST_CASE("an overrun is repaired and reported") {
       "for i in $(seq 0 99); do echo route del 10.$i.0.0/16; done; } | ip -batch -");
   Changes changes = gateway.process();
   CHECK(changes.resynced);
-  CHECK(changes.routes);
+  CHECK_FALSE(changes.routes.empty());
   CHECK_FALSE(gateway.best("10.99.0.0", 16));
   CHECK(gateway.best("10.100.0.0", 16));
   CHECK(gateway.disagreement() == "");
 }
-
-namespace {
-
-// One random change; many are refused by Linux, which is part of the test.
-class RandomChange {
- public:
-  explicit RandomChange(std::uint32_t seed) : random_(seed) {}
-
-  std::string next() {
-    switch (below(12)) {
-      case 0: return "ip link set v" + number(3) + pick({" up", " down", " up"});
-      case 1: return "ip link set v" + number(3) + " mtu " + pick({"1400", "1500", "9000"});
-      case 2: return address4();
-      case 3: return "ip -6 addr " + pick({"add", "del"}) + " 2001:db8:f::" + number(3) + "/64" + device() + " nodad";
-      case 4: return "ip neigh " + pick({"replace", "del"}) + " " + gateway4() + mac() + device();
-      case 5: return nexthop();
-      case 6:
-        return pick({"ip link add m0 link v0 type macvlan", "ip link set m0 up", "ip link del m0",
-                     "ip link set v2 down; ip link set v2 up"});
-      case 7:
-      case 8: return route6();
-      default: return route4();
-    }
-  }
-
- private:
-  std::uint32_t below(std::uint32_t bound) { return random_() % bound; }
-  std::string number(std::uint32_t bound) { return std::to_string(below(bound)); }
-  std::string pick(std::initializer_list<const char*> words) {
-    return words.begin()[below(static_cast<std::uint32_t>(words.size()))];
-  }
-  std::string device() { return " dev v" + number(3); }
-  std::string mac() { return " lladdr 02:00:00:00:00:0" + number(5); }
-  std::string address4() {
-    return "ip addr " + pick({"add", "del"}) + " 198.51.100." + number(4) + "/" + pick({"24", "32"}) + device();
-  }
-  std::string verb() { return pick({"add", "append", "prepend", "replace", "replace", "del"}); }
-  std::string metric() { return pick({"", " metric 10", " metric 20"}); }
-  std::string gateway4() { return "192.0.2." + std::to_string(16 * below(3) + 2 + below(2)); }
-  std::string gateway6() { return "2001:db8:" + number(3) + "::" + std::to_string(2 + below(2)); }
-
-  std::string nexthop() {
-    std::string id = std::to_string(1 + below(3));
-    switch (below(4)) {
-      case 0: return "ip nexthop del id " + id;
-      case 1: return "ip nexthop replace id 4 group 1,2/2,5";
-      case 2: return "ip -6 nexthop replace id 5 via " + gateway6() + " dev v" + number(3);
-      default: return "ip nexthop replace id " + id + " via " + gateway4() + " dev v" + number(3);
-    }
-  }
-
-  std::string route4() {
-    std::string head = "ip -4 route " + verb() + " ", prefix = "10." + number(3) + ".0.0/16", tail = metric();
-    switch (below(7)) {
-      case 0: return head + pick({"blackhole ", "unreachable ", "prohibit ", "throw "}) + prefix + tail;
-      case 1: return head + prefix + " dev v" + number(3) + tail;
-      case 2: return head + prefix + tail + " nexthop via " + gateway4() + " weight 2 nexthop via " + gateway4();
-      case 3: return head + prefix + " nhid " + std::to_string(1 + below(4)) + tail;
-      case 4: return head + prefix + " via " + gateway4() + " src 198.51.100." + number(4) + tail;
-      case 5: return head + prefix + " via inet6 " + gateway6() + " dev v" + number(3) + tail;
-      default: return head + prefix + " via " + gateway4() + tail;
-    }
-  }
-
-  std::string route6() {
-    std::string head = "ip -6 route " + verb() + " ", prefix = "2001:db8:a" + number(3) + "::/48", tail = metric();
-    switch (below(6)) {
-      case 0: return head + pick({"blackhole ", "unreachable ", "prohibit "}) + prefix + tail;
-      case 1: return head + prefix + " dev v" + number(3) + tail;
-      case 2: return head + prefix + tail + " nexthop via " + gateway6() + " nexthop via " + gateway6() + " weight 4";
-      case 3: return head + prefix + " nhid 5" + tail;
-      default: return head + prefix + " via " + gateway6() + tail;
-    }
-  }
-
-  std::mt19937 random_;
-};
-
-}  // namespace
 
 TEST_CASE("after 300 random changes the mirror equals what ip shows") {
   if (!require_root()) return;

@@ -94,6 +94,12 @@ std::vector<Expected> expected_errors() {
       {"hop limit 1", (link() / last6 / Udp{.dport = 33434} / Payload(32)).bytes(), 3, 0},
       {"no route", (link() / to4("203.0.113.9") / Udp{}).bytes(), 3, 0},
       {"no route over IPv6", (link() / to6("2001:db8:dead::9") / Udp{}).bytes(), 1, 0},
+      {"unreachable route", (link() / to4("203.0.114.9") / Udp{}).bytes(), 3, 1},
+      {"unreachable route over IPv6", (link() / to6("2001:db8:dead:1::9") / Udp{}).bytes(), 1, 0},
+      {"prohibit route", (link() / to4("203.0.115.9") / Udp{}).bytes(), 3, 13},
+      {"prohibit route over IPv6", (link() / to6("2001:db8:dead:2::9") / Udp{}).bytes(), 1, 1},
+      {"prohibit by a rule of policy routing", (link() / to4("203.0.116.9") / Udp{}).bytes(), 3, 13},
+      {"throw in the only table", (link() / to4("203.0.117.9") / Udp{}).bytes(), 3, 0},
       {"rule says reject", (link() / to4("10.2.0.2") / Udp{.dport = 69}).bytes(), 3, 13},
       {"rule says reject over IPv6", (link() / to6("2001:db8:2::2") / Udp{.dport = 69}).bytes(), 1, 1},
       {"too big, not to be fragmented", (link() / whole / Udp{} / Payload(1400)).bytes(), 3, 4, 1300},
@@ -125,7 +131,10 @@ TEST_CASE("the gateway answers with the fitting ICMP error, from its own address
   if (!require_root()) return;
   GatewayLab lab{"icmp"};
   CAPTURE(lab.log());
-  lab.gateway.run("ip link set wan0 mtu 1300");
+  lab.gateway.run(
+      "ip link set wan0 mtu 1300; ip route add unreachable 203.0.114.0/24; ip route add prohibit 203.0.115.0/24;"
+      "ip route add throw 203.0.117.0/24; ip rule add to 203.0.116.0/24 prohibit;"
+      "ip -6 route add unreachable 2001:db8:dead:1::/64; ip -6 route add prohibit 2001:db8:dead:2::/64");
   lab.obtain_next_hops();
   lab.start(lab.config(kRules));
   Mailbox mailbox(lab.client);

@@ -15,6 +15,7 @@
 
 #include "engine/env.hpp"
 #include "harness/packet.hpp"
+#include "harness/route_fixture.hpp"
 // behind the lookups they call
 #include "common/decide/decide.h"
 #include "common/parse/parse.h"
@@ -39,50 +40,24 @@ inline std::uint8_t family_of(const char* text) {
   return std::strchr(text, ':') != nullptr ? std::uint8_t{DP_FAMILY_V6} : std::uint8_t{DP_FAMILY_V4};
 }
 
-// Longest prefix by trying all: slow and obvious.
-class MemoryRoutes final : public RouteSource {
+// The neighbours that Linux would know.
+class MemoryNeighbours final : public NeighbourSource {
  public:
-  void add(const char* base, unsigned bits, dp_route route) {
-    routes_.push_back({family_of(base), address(base), bits, route});
+  void add(const char* host, std::uint16_t port, std::uint32_t next_hop) {
+    known_.push_back({{address(host), port, family_of(host), 0}, next_hop});
   }
-  void add_neighbour(const char* host, std::uint16_t port, std::uint32_t next_hop) {
-    neighbours_.push_back({{address(host), port, family_of(host), 0}, next_hop});
-  }
-  void forget_neighbour(std::uint32_t next_hop) {
-    std::erase_if(neighbours_, [&](const auto& known) { return known.second == next_hop; });
-  }
-  void clear() { routes_.clear(); }
-
-  const dp_route* route(std::uint32_t, std::uint8_t family, const dp_address& to) const noexcept override {
-    const Entry* best = nullptr;
-    for (const Entry& entry : routes_)
-      if (entry.family == family && covers(entry, to) && (best == nullptr || entry.bits > best->bits)) best = &entry;
-    return best != nullptr ? &best->route : nullptr;
+  void forget(std::uint32_t next_hop) {
+    std::erase_if(known_, [&](const auto& known) { return known.second == next_hop; });
   }
   std::uint32_t neighbour(const dp_neighbour_key& key) const noexcept override {
-    for (const auto& [known, next_hop] : neighbours_)
+    for (const auto& [known, next_hop] : known_)
       if (known.port == key.port && known.family == key.family && dp_address_equal(&known.address, &key.address) != 0)
         return next_hop;
     return 0;
   }
 
  private:
-  struct Entry {
-    std::uint8_t family;
-    dp_address base;
-    unsigned bits;
-    dp_route route;
-  };
-  static bool covers(const Entry& entry, const dp_address& to) {
-    const auto* a = reinterpret_cast<const std::uint8_t*>(entry.base.word);
-    const auto* b = reinterpret_cast<const std::uint8_t*>(to.word);
-    for (unsigned bit = 0; bit < entry.bits; ++bit)
-      if (((a[bit / 8] ^ b[bit / 8]) >> (7 - bit % 8) & 1) != 0) return false;
-    return true;
-  }
-
-  std::vector<Entry> routes_;
-  std::vector<std::pair<dp_neighbour_key, std::uint32_t>> neighbours_;
+  std::vector<std::pair<dp_neighbour_key, std::uint32_t>> known_;
 };
 
 // A rule that matches everything, to be narrowed.
@@ -102,20 +77,24 @@ class GatewayTables {
   GatewayTables()
       : zone_pairs_(std::size_t{DP_BANKS} * DP_ZONES_MAX * DP_ZONES_MAX),
         rules_(std::size_t{DP_BANKS} * DP_RULES_MAX),
-        paths_(std::size_t{DP_BANKS} * DP_PATHS_MAX),
+        paths_(16),
         ports_(DP_PORTS_MAX),
         devices_(DP_DEVICES_MAX),
         next_hops_(16),
         flows4_(64),
         flows6_(64),
         flows4_cold_(64 * DP_FLOW_LANES),
-        flows6_cold_(64 * DP_FLOW_LANES) {
+        flows6_cold_(64 * DP_FLOW_LANES),
+        route_rules_(std::size_t{DP_BANKS} * 2 * DP_ROUTE_RULES_MAX),
+        routes_(64),
+        fib_(256),
+        routes(route_rules_, routes_, fib_) {
     write_settings();
     write_ports();
     write_routes();
-    env = dp_env({&settings, zone_pairs_, rules_, paths_, ports_, devices_, next_hops_, flows4_, flows6_, flows4_cold_,
-                  flows6_cold_},
-                 routes);
+    env = dp_env({&settings, zone_pairs_, rules_, route_rules_, routes_, paths_, words_of(fib_), ports_, devices_,
+                  next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_},
+                 neighbours);
   }
   GatewayTables(const GatewayTables&) = delete;
   GatewayTables& operator=(const GatewayTables&) = delete;
@@ -179,7 +158,7 @@ class GatewayTables {
   }
 
   dp_settings settings{};
-  MemoryRoutes routes;
+  MemoryNeighbours neighbours;
   dp_env env;
   dp_context last{};
   std::uint32_t now = kStart;
@@ -218,18 +197,18 @@ class GatewayTables {
     hop.device = device_of(port);
     hop.mtu = 1500;
     hop.flags = static_cast<__u16>(DP_NEXT_HOP_UP | (resolved ? DP_NEXT_HOP_RESOLVED : 0));
-    routes.add_neighbour(host, port, index);
+    neighbours.add(host, port, index);
   }
   void write_routes() {
-    const dp_route lan{DP_ROUTE_ON_LINK, 0, kLan, 0, 0}, wan{DP_ROUTE_ON_LINK, 0, kWan, 0, 0};
-    routes.add("192.0.2.0", 24, lan);
-    routes.add("2001:db8::", 64, lan);
-    routes.add("198.51.100.0", 24, wan);
-    routes.add("2001:db8:1::", 64, wan);
-    for (const char* own : {"192.0.2.254", "198.51.100.254"}) routes.add(own, 32, {DP_ROUTE_LOCAL, 0, 0, 0, 0});
-    for (const char* own : {"2001:db8::fe", "2001:db8:1::fe"}) routes.add(own, 128, {DP_ROUTE_LOCAL, 0, 0, 0, 0});
-    routes.add("192.0.2.255", 32, {DP_ROUTE_BROADCAST, 0, kLan, 0, 0});
-    routes.add("198.51.100.255", 32, {DP_ROUTE_BROADCAST, 0, kWan, 0, 0});
+    const dp_route lan{DP_ROUTE_ON_LINK, 0, kLan, 0, 0, 0}, wan{DP_ROUTE_ON_LINK, 0, kWan, 0, 0, 0};
+    routes.add(0, "192.0.2.0", 24, lan);
+    routes.add(0, "2001:db8::", 64, lan);
+    routes.add(0, "198.51.100.0", 24, wan);
+    routes.add(0, "2001:db8:1::", 64, wan);
+    for (const char* own : {"192.0.2.254", "198.51.100.254"}) routes.add(0, own, 32, {DP_ROUTE_LOCAL, 0, 0, 0, 0, 0});
+    for (const char* own : {"2001:db8::fe", "2001:db8:1::fe"}) routes.add(0, own, 128, {DP_ROUTE_LOCAL, 0, 0, 0, 0, 0});
+    routes.add(0, "192.0.2.255", 32, {DP_ROUTE_BROADCAST, 0, kLan, 0, 0, 0});
+    routes.add(0, "198.51.100.255", 32, {DP_ROUTE_BROADCAST, 0, kWan, 0, 0, 0});
     add_host("192.0.2.1", 1, kLan, true);
     add_host("198.51.100.1", 2, kWan, true);
     add_host("192.0.2.9", 3, kLan, false);
@@ -239,11 +218,11 @@ class GatewayTables {
     add_host("2001:db8:1::9", 7, kWan, false);
     paths_[0] = {2, kWan, 0};
     paths_[1] = {6, kWan, 0};
-    routes.add("203.0.113.0", 24, {DP_ROUTE_VIA, 1, 0, 0, 0});
-    routes.add("2001:db8:2::", 64, {DP_ROUTE_VIA, 1, 0, 1, 0});
-    routes.add("203.0.113.64", 26, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0});
-    routes.add("203.0.113.128", 26, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0});
-    routes.add("203.0.113.192", 26, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0});
+    routes.add(0, "203.0.113.0", 24, {DP_ROUTE_VIA, 1, 0, 0, 0, 0});
+    routes.add(0, "2001:db8:2::", 64, {DP_ROUTE_VIA, 1, 0, 1, 0, 0});
+    routes.add(0, "203.0.113.64", 26, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0, 0});
+    routes.add(0, "203.0.113.128", 26, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0, 0});
+    routes.add(0, "203.0.113.192", 26, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0, 0});
   }
 
   std::vector<dp_zone_pair> zone_pairs_;
@@ -256,7 +235,13 @@ class GatewayTables {
   std::vector<dp_flow_bucket6> flows6_;
   std::vector<dp_flow_cold> flows4_cold_;
   std::vector<dp_flow_cold> flows6_cold_;
+  std::vector<dp_route_rule> route_rules_;
+  std::vector<dp_route> routes_;
+  std::vector<dp_fib_line> fib_;
   std::size_t rule_count_ = 0;
+
+ public:
+  RouteFixture routes;  // behind what it writes to
 };
 
 inline const char* name_of(int reason) {

@@ -54,14 +54,50 @@ std::string path_line(const Mirror& mirror, const Path& path) {
   return path_line(netlink::to_string(path.gateway), device_name(mirror, path.ifindex), path.weight, flags);
 }
 
+std::string table_name(std::uint32_t table) {
+  if (table == 253) return "default";
+  if (table == 254) return "main";
+  return table == 255 ? "local" : std::to_string(table);
+}
+
+std::string rule_line(std::uint32_t priority, bool invert, const std::string& source, const std::string& destination,
+                      const std::string& iif, const std::string& action, int suppressed_bits) {
+  return fmt::format("{}{} from {} to {} iif {} {} suppress {}", priority, invert ? " not" : "", source, destination,
+                     iif, action, suppressed_bits);
+}
+
+std::string action_text(const netlink::RouteRule& rule) {
+  using netlink::RuleAction;
+  switch (rule.action) {
+    case RuleAction::table: return rule.l3mdev ? "l3mdev" : "lookup " + table_name(rule.table);
+    case RuleAction::jump: return fmt::format("goto {}", rule.jump_to);
+    case RuleAction::nop: return "nop";
+    case RuleAction::blackhole: return "blackhole";
+    case RuleAction::unreachable: return "unreachable";
+    case RuleAction::prohibit: return "prohibit";
+    default: return "other";
+  }
+}
+
+Lines rule_lines(const Mirror& mirror) {
+  Lines lines;
+  for (const netlink::RouteRule& rule : mirror.rules()) {
+    auto text = [](const netlink::Prefix& prefix) { return prefix.bits == 0 ? "all" : prefix.text(); };
+    lines.push_back(rule_line(rule.priority, rule.invert, text(rule.source), text(rule.destination), rule.iif,
+                              action_text(rule), rule.suppressed_bits));
+  }
+  return lines;
+}
+
 Lines route_lines(const Mirror& mirror) {
   Lines lines;
   mirror.for_each_route([&](const Route& route) {
     Lines paths;
     for (const Path& path : route.paths) paths.push_back(path_line(mirror, path));
     std::string prefix = fmt::format("{}/{}", netlink::to_string(route.prefix.base), route.prefix.bits);
-    lines.push_back(route_line(route.table == 254 ? "main" : "local", prefix, std::string{name_of(route.kind)},
-                               route.metric, paths, netlink::to_string(route.source)));
+    if (route.from.bits != 0) prefix += ",from," + route.from.text();
+    lines.push_back(route_line(table_name(route.table), prefix, std::string{name_of(route.kind)}, route.metric, paths,
+                               netlink::to_string(route.source)));
   });
   sort_by_prefix(lines);
   return lines;
@@ -83,8 +119,29 @@ std::string full_prefix(std::string text, bool v6) {
   return text;
 }
 
-void add_routes(const TestNamespace& space, bool v6, const std::string& table, Lines& lines) {
-  for (const json& route : ask(space, fmt::format("{} route show table {}", v6 ? "-6" : "-4", table))) {
+// Of a rule of the network: "10.0.0.0" with a length, "all" without.
+std::string rule_prefix(const json& rule, const std::string& name) {
+  if (!rule.contains(name) || rule[name] == "all") return "all";
+  return rule.contains(name + "len")
+             ? fmt::format("{}/{}", rule[name].get<std::string>(), rule[name + "len"].get<int>())
+             : rule[name].get<std::string>();
+}
+
+void add_rules(const TestNamespace& space, bool v6, Lines& lines) {
+  for (const json& rule : ask(space, v6 ? "-6 rule show" : "-4 rule show")) {
+    std::string action = rule.value("action", "");
+    if (rule.contains("table")) action = "lookup " + rule["table"].get<std::string>();
+    if (rule.contains("l3mdev")) action = "l3mdev";
+    if (rule.contains("goto")) action = fmt::format("goto {}", rule["goto"].get<int>());
+    if (rule.contains("nop")) action = "nop";
+    lines.push_back(rule_line(rule["priority"].get<std::uint32_t>(), rule.contains("not"), rule_prefix(rule, "src"),
+                              rule_prefix(rule, "dst"), rule.value("iif", ""), action,
+                              rule.value("suppress_prefixlen", -1)));
+  }
+}
+
+void add_routes(const TestNamespace& space, bool v6, Lines& lines) {
+  for (const json& route : ask(space, fmt::format("{} route show table all", v6 ? "-6" : "-4"))) {
     std::string kind = route.value("type", "unicast");
     Lines paths;
     auto add = [&](const json& hop) {
@@ -97,7 +154,9 @@ void add_routes(const TestNamespace& space, bool v6, const std::string& table, L
     } else if (!nowhere) {
       add(route);
     }
-    lines.push_back(route_line(table, full_prefix(route["dst"], v6), kind, route.value("metric", 0u), paths,
+    std::string prefix = full_prefix(route["dst"], v6);
+    if (route.contains("from")) prefix += ",from," + route["from"].get<std::string>();
+    lines.push_back(route_line(route.value("table", "main"), prefix, kind, route.value("metric", 0u), paths,
                                route.value("prefsrc", "")));
   }
 }
@@ -109,7 +168,10 @@ std::string sorted_out(const char* what, const Lines& a, const Lines& b) {
   std::set_difference(x.begin(), x.end(), y.begin(), y.end(), std::back_inserter(only_a));
   std::set_difference(y.begin(), y.end(), x.begin(), x.end(), std::back_inserter(only_b));
   if (a == b) return {};
-  if (only_a.empty() && only_b.empty()) return fmt::format("{}: order differs\n mirror {}\n linux {}\n", what, a, b);
+  if (only_a.empty() && only_b.empty()) {
+    const auto [in_a, in_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    return fmt::format("{}: order differs, first here\n mirror {}\n linux {}\n", what, *in_a, *in_b);
+  }
   return fmt::format("{}: only mirror\n  {}\nonly linux\n  {}\n", what, fmt::join(only_a, "\n  "),
                      fmt::join(only_b, "\n  "));
 }
@@ -133,6 +195,7 @@ View view_of(const Mirror& mirror) {
                     neighbour.has_mac ? mac_text(neighbour.mac) : "", upper(name_of(neighbour.state))));
   }
   view.routes = route_lines(mirror);
+  view.rules = rule_lines(mirror);
   std::sort(view.links.begin(), view.links.end());
   std::sort(view.addresses.begin(), view.addresses.end());
   std::sort(view.neighbours.begin(), view.neighbours.end());
@@ -164,8 +227,8 @@ View view_of(const TestNamespace& space) {
                                             neighbour["dst"].get<std::string>(), neighbour.value("lladdr", ""),
                                             state[0]));
     }
-  for (bool v6 : {false, true})
-    for (const char* table : {"main", "local"}) add_routes(space, v6, table, view.routes);
+  for (bool v6 : {false, true}) add_routes(space, v6, view.routes);
+  for (bool v6 : {false, true}) add_rules(space, v6, view.rules);
   sort_by_prefix(view.routes);
   std::sort(view.links.begin(), view.links.end());
   std::sort(view.addresses.begin(), view.addresses.end());
@@ -176,7 +239,7 @@ View view_of(const TestNamespace& space) {
 std::string difference(const View& mirror, const View& linux_view) {
   return sorted_out("links", mirror.links, linux_view.links) +
          sorted_out("addresses", mirror.addresses, linux_view.addresses) +
-         sorted_out("routes", mirror.routes, linux_view.routes) +
+         sorted_out("routes", mirror.routes, linux_view.routes) + sorted_out("rules", mirror.rules, linux_view.rules) +
          sorted_out("neighbours", mirror.neighbours, linux_view.neighbours);
 }
 

@@ -19,6 +19,7 @@ struct View {
   Lines links;
   Lines addresses;
   Lines routes;
+  Lines rules;  // in the order in which Linux asks them
   Lines neighbours;
 
   bool operator==(const View&) const = default;

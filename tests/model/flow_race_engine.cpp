@@ -39,7 +39,7 @@ void send(dp_env& env, const dp_context& ctx) {
 
 RaceTally race_as_engine(const KernelSide& kernel, std::uint32_t port, race_side& mine, const race_side& other,
                          std::uint32_t flows) {
-  dp_env env(tables_of(kernel), routes_of(kernel));
+  dp_env env(tables_of(kernel), kernel.map("neighbours"));
   RaceTally tally{};
   std::array<std::uint8_t, RACE_FRAME_BYTES> frame;
   std::memcpy(frame.data(), mine.frame, frame.size());

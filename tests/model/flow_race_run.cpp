@@ -1,5 +1,7 @@
 #include "model/flow_race_run.hpp"
 
+#include "harness/route_fixture.hpp"
+
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <linux/if_link.h>
@@ -166,12 +168,11 @@ void FlowRace::fill_tables() {
 }
 
 void FlowRace::fill_routes() {
+  RouteFixture routes(kernel_.route_rules.values(), kernel_.routes.values(), kernel_.fib.values());
   for (std::uint16_t number = 1; number <= kHops; ++number) {
-    const dp_route route{DP_ROUTE_VIA, 1, number, static_cast<__u16>(number - 1), 0};
-    const dp_route_key4 key4{24, address(AF_INET, number == 1 ? "192.0.2.0" : "198.51.100.0").word[0]};
-    const dp_route_key6 key6{64, address(AF_INET6, number == 1 ? "2001:db8::" : "2001:db8:1::")};
-    put(kernel_.map("routes4_a"), key4, route, "routes4_a");
-    put(kernel_.map("routes6_a"), key6, route, "routes6_a");
+    const dp_route route{DP_ROUTE_VIA, 1, number, static_cast<__u16>(number - 1), 0, 0};
+    routes.add(0, number == 1 ? "192.0.2.0" : "198.51.100.0", 24, route);
+    routes.add(0, number == 1 ? "2001:db8::" : "2001:db8:1::", 64, route);
   }
 }
 

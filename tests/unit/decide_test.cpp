@@ -318,13 +318,13 @@ TEST_CASE("under a new route epoch no entry uses the next hop of a neighbour tha
   const Bytes frame = (Eth{} / Ipv4{} / Udp{}).bytes();
   REQUIRE(tables.decide(frame, kLan) == DP_NONE);
   REQUIRE(tables.last.next_hop == 2);
-  tables.routes.forget_neighbour(2);
+  tables.neighbours.forget(2);
   tables.settings.stamp += 1;
   for (const std::uint8_t side : {std::uint8_t{DP_SIDE_KERNEL}, std::uint8_t{DP_SIDE_ENGINE}}) {
     CHECK(tables.decide(frame, kLan, side) == DP_STEER_NEIGHBOUR);
     CHECK(tables.last.next_hop == 0);
   }
-  tables.routes.add_neighbour("198.51.100.1", kWan, 2);
+  tables.neighbours.add("198.51.100.1", kWan, 2);
   CHECK(tables.decide(frame, kLan) == DP_NONE);
 }
 

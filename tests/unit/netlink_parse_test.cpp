@@ -48,13 +48,12 @@ TEST_CASE("an IPv4 route may have an IPv6 gateway") {
   CHECK(route->paths[0].ifindex == 3);
 }
 
-TEST_CASE("routes that do not hold for every packet, or are not in our tables, are left out") {
+TEST_CASE("routes of a cache, of another family or with an impossible prefix are left out") {
   Message message = route_message(AF_INET6);
   REQUIRE(parse_route(*nlmsg_hdr(message.get())));
   SUBCASE("cached") { head_of(message).rtm_flags |= RTM_F_CLONED; }
-  SUBCASE("bound to a source prefix") { head_of(message).rtm_src_len = 64; }
-  SUBCASE("of another table") { head_of(message).rtm_table = 100; }
-  SUBCASE("of a table above 255") { nla_put_u32(message.get(), RTA_TABLE, 1000); }
+  SUBCASE("longer than an address") { head_of(message).rtm_dst_len = 129; }
+  SUBCASE("from a prefix longer than an address") { head_of(message).rtm_src_len = 200; }
   SUBCASE("of another family") { head_of(message).rtm_family = AF_MPLS; }
   CHECK_FALSE(parse_route(*nlmsg_hdr(message.get())));
 }
@@ -131,6 +130,20 @@ TEST_CASE("a VLAN device names its parent, id and protocol") {
   CHECK(link->vlan_id == 42);
   CHECK(link->vlan_protocol == 0x88a8);
   CHECK(link->peer_ifindex == 0);
+}
+
+TEST_CASE("a VRF device names its table") {
+  Message message = make_request(RTM_NEWLINK, 0, ifinfomsg{});
+  nla_put_string(message.get(), IFLA_IFNAME, "red");
+  nlattr* info = nla_nest_start(message.get(), IFLA_LINKINFO);
+  nla_put_string(message.get(), IFLA_INFO_KIND, "vrf");
+  nlattr* data = nla_nest_start(message.get(), IFLA_INFO_DATA);
+  nla_put_u32(message.get(), IFLA_VRF_TABLE, 1001);
+  nla_nest_end(message.get(), data);
+  nla_nest_end(message.get(), info);
+  auto link = parse_link(*nlmsg_hdr(message.get()));
+  REQUIRE(link);
+  CHECK(link->vrf_table == 1001);
 }
 
 TEST_CASE("neighbours that are no neighbours are left out") {

@@ -162,10 +162,26 @@ TEST_CASE("a nexthop object that goes takes its routes along") {
   route.nexthop_id = 5;
   store.add(route, RouteChange::put);
   store.add(v4(2), RouteChange::append);
-  CHECK(store.remove_nexthop(5));
+  RouteStore::Keys changed;
+  store.remove_nexthop(5, changed);
   CHECK(order(store) == "2");
-  CHECK_FALSE(store.remove_nexthop(5));
+  CHECK(changed == RouteStore::Keys{key_of(route)});
+  changed.clear();
+  store.remove_nexthop(5, changed);
+  CHECK(changed.empty());
 }
+
+namespace {
+
+template <class UsesDevice>
+RouteStore::Keys reconcile(RouteStore& store, const UsesDevice& uses_device, std::uint32_t ifindex,
+                           std::span<const Route> fresh) {
+  RouteStore::Keys changed;
+  store.reconcile(uses_device, ifindex, fresh, changed);
+  return changed;
+}
+
+}  // namespace
 
 TEST_CASE("reconciling a device drops what is gone, refreshes flags in place, adds what is new") {
   RouteStore store;
@@ -174,11 +190,11 @@ TEST_CASE("reconciling a device drops what is gone, refreshes flags in place, ad
   kept.paths[0].linkdown = true;
   auto over = [](const Route& route) { return !route.paths.empty() && route.paths[0].ifindex == 1; };
   std::vector<Route> fresh{kept, v4(4)};
-  CHECK(store.reconcile(over, 1, fresh));
+  CHECK(reconcile(store, over, 1, fresh) == RouteStore::Keys{key_of(kept)});
   CHECK(order(store) == "2|4");
   CHECK(store.lists().begin()->second[0].paths[0].linkdown);
-  CHECK_FALSE(store.reconcile(over, 1, fresh));
-  CHECK_FALSE(store.reconcile(never, 1, {}));
+  CHECK(reconcile(store, over, 1, fresh).empty());
+  CHECK(reconcile(store, never, 1, {}).empty());
 }
 
 TEST_CASE("reconciling a device takes only its paths out of an IPv6 multipath route") {
@@ -187,6 +203,6 @@ TEST_CASE("reconciling a device takes only its paths out of an IPv6 multipath ro
   route.paths[1].ifindex = 2;
   store.add(route, RouteChange::put);
   auto over = [](const Route&) { return true; };
-  CHECK(store.reconcile(over, 2, {}));
+  CHECK_FALSE(reconcile(store, over, 2, {}).empty());
   CHECK(order(store) == "1");
 }

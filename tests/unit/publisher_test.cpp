@@ -12,21 +12,14 @@ using twinpath::test::require_root;
 
 namespace {
 
-netlink::Prefix prefix4(std::uint32_t network, std::uint8_t bits) {
-  netlink::Prefix prefix;
-  prefix.base.family = DP_FAMILY_V4;
-  prefix.base.address.word[0] = __builtin_bswap32(network);
-  prefix.bits = bits;
-  return prefix;
-}
-
-RoutePlan one_route(std::uint32_t network, std::uint16_t port) {
-  RoutePlan plan;
-  dp_route route{};
-  route.kind = DP_ROUTE_ON_LINK;
-  route.port = port;
-  plan.routes[prefix4(network, 8)] = route;
-  return plan;
+// A rule for IPv4 that is told apart from others by its tree.
+RouteRules ask_tree(std::uint32_t root) {
+  RouteRules rules;
+  dp_route_rule rule{};
+  rule.action = DP_ROUTE_ASK_TREE;
+  rule.root = root;
+  rules[0].push_back(rule);
+  return rules;
 }
 
 TableImage image_with(std::uint8_t default_action) {
@@ -57,17 +50,15 @@ class Fixture {
   Fixture& operator=(const Fixture&) = delete;
 
   [[nodiscard]] const dp_settings& settings() const { return writer_->view(); }
-  // Of the bank in force: the default of a pair of zones, and the port of 10.0.0.0/8 (0: there is no such route).
+  // Of the bank in force: the default of a pair of zones, and the tree of the first rule for IPv4 (0: there is no rule).
   [[nodiscard]] int default_action() const {
     return tables_->memory()
         .zone_pairs[settings().policy_bank * std::size_t{DP_ZONES_MAX} * DP_ZONES_MAX]
         .default_action;
   }
-  [[nodiscard]] int port_of_ten() const {
-    const dp_route_key4 key{8, __builtin_bswap32(0x0a000000)};
-    dp_route route{};
-    const int map = tables_->maps().routes4[settings().route_bank];
-    return bpf_map_lookup_elem(map, &key, &route) == 0 ? route.port : 0;
+  [[nodiscard]] std::uint32_t tree() const { return rule(settings().route_bank, 0).root; }
+  [[nodiscard]] const dp_route_rule& rule(std::uint32_t bank, std::size_t rank) const {
+    return tables_->memory().route_rules[std::size_t{bank} * 2 * DP_ROUTE_RULES_MAX + rank];
   }
 
   std::unique_ptr<Publisher> publisher;
@@ -84,7 +75,7 @@ class Fixture {
 TEST_CASE("a policy is put in force without a copy of the routes, and routes without a copy of the policy") {
   if (!require_root()) return;
   Fixture gateway;
-  REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW), one_route(0x0a000000, 7)));
+  REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW), ask_tree(7)));
   const dp_settings before = gateway.settings();
 
   REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_REJECT)));
@@ -92,26 +83,36 @@ TEST_CASE("a policy is put in force without a copy of the routes, and routes wit
   CHECK(gateway.settings().policy_bank != before.policy_bank);
   CHECK(gateway.settings().route_bank == before.route_bank);
   CHECK(gateway.settings().stamp == before.stamp + (1U << 16));
-  CHECK(gateway.port_of_ten() == 7);
+  CHECK(gateway.tree() == 7);
 
   const std::uint32_t policy_bank = gateway.settings().policy_bank;
-  REQUIRE(gateway.publisher->publish_routes(one_route(0x0a000000, 9)));
-  CHECK(gateway.port_of_ten() == 9);
+  REQUIRE(gateway.publisher->publish_routes(ask_tree(9)));
+  CHECK(gateway.tree() == 9);
   CHECK(gateway.settings().policy_bank == policy_bank);
   CHECK(gateway.settings().route_bank != before.route_bank);
   CHECK(gateway.settings().stamp == before.stamp + (1U << 16) + 1);
   CHECK(gateway.default_action() == DP_ACTION_REJECT);
 }
 
-TEST_CASE("a route that is not in the plan any more is in neither bank after two publications") {
+TEST_CASE("a rule that is not published any more is in neither bank after two publications") {
   if (!require_root()) return;
   Fixture gateway;
-  REQUIRE(gateway.publisher->publish_routes(one_route(0x0a000000, 7)));
-  CHECK(gateway.port_of_ten() == 7);
+  REQUIRE(gateway.publisher->publish_routes(ask_tree(7)));
+  CHECK(gateway.tree() == 7);
   for (int i = 0; i < DP_BANKS; ++i) {
-    REQUIRE(gateway.publisher->publish_routes(one_route(0x0b000000, 7)));
-    CHECK(gateway.port_of_ten() == 0);
+    REQUIRE(gateway.publisher->publish_routes(RouteRules{}));
+    CHECK(gateway.rule(gateway.settings().route_bank, 0).action == DP_ROUTE_ASK_END);
   }
+}
+
+TEST_CASE("the first publication writes the rules to both banks and leaves the bank that is in use") {
+  if (!require_root()) return;
+  Fixture gateway;
+  const dp_settings before = gateway.settings();
+  REQUIRE(gateway.publisher->publish_first(image_with(DP_ACTION_ALLOW), ask_tree(7)));
+  CHECK(gateway.settings().route_bank == before.route_bank);
+  CHECK(gateway.settings().stamp == before.stamp + (1U << 16) + 1);
+  for (std::uint32_t bank = 0; bank < DP_BANKS; ++bank) CHECK(gateway.rule(bank, 0).root == 7);
 }
 
 TEST_CASE("the idle bank is not written before its readers are gone") {
@@ -119,6 +120,6 @@ TEST_CASE("the idle bank is not written before its readers are gone") {
   Fixture gateway;
   REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW)));
   CHECK(gateway.waits == 1);
-  REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW), one_route(0x0a000000, 7)));
+  REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW), ask_tree(7)));
   CHECK(gateway.waits == 2);
 }

@@ -25,11 +25,17 @@ std::string link_text(const json& link) {
   return link.is_boolean() ? (link.get<bool>() ? "up" : "down") : text_cell(link);
 }
 
+std::string problem_lines(const json& problems) {
+  std::string lines;
+  for (const json& problem : problems) lines += printable("problem: " + text_cell(problem)) + "\n";
+  return lines;
+}
+
 std::string heading(const json& status) {
   return printable(fmt::format("{}: up {}, generation {}, epoch {}", text_cell(member(status, "name")),
                                duration_cell(member(status, "uptime_s")), count_cell(member(status, "generation")),
                                count_cell(member(status, "epoch")))) +
-         "\n" +
+         "\n" + problem_lines(member(status, "problems")) +
          printable(fmt::format("version {}, kernel {}, network namespace {}", text_cell(member(status, "version")),
                                text_cell(member(status, "kernel")), text_cell(member(status, "netns")))) +
          "\n";

@@ -23,8 +23,8 @@ enum class ErrorReplyKind : std::uint8_t {
   time_exceeded,
   too_big,  // IPv4: fragmentation needed; with the MTU
   no_route,
-  host_unreachable,  // Linux could not resolve the neighbour
-  prohibited,        // by a rule that rejects; other protocols than TCP
+  host_unreachable,  // Linux could not resolve the neighbour, or an IPv4 route says so
+  prohibited,        // by a rule that rejects, other protocols than TCP; by a route or a rule of policy routing
   reset,             // by a rule that rejects; TCP
 };
 

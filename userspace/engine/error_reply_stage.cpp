@@ -5,6 +5,16 @@
 #include "common/decide/decide.h"
 
 namespace twinpath {
+namespace {
+
+// The codes of Linux: net/ipv4/route.c (ip_error), net/ipv6/route.c (ip6_pkt_discard, ip6_pkt_prohibit).
+ErrorReplyKind unreachable_by(const dp_route_query& answer) noexcept {
+  if (answer.kind == DP_ROUTE_PROHIBITED) return ErrorReplyKind::prohibited;
+  if (answer.kind == DP_ROUTE_UNREACHABLE && answer.family == DP_FAMILY_V4) return ErrorReplyKind::host_unreachable;
+  return ErrorReplyKind::no_route;
+}
+
+}  // namespace
 
 void ErrorReplyStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
   for (Item& item : burst) {
@@ -23,7 +33,7 @@ void ErrorReplyStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
         item.drop(DP_TOO_BIG);
         break;
       case DP_STEER_UNREACHABLE:
-        reply(item, ErrorReplyKind::no_route, now);
+        reply(item, unreachable_by(item.context.there), now);
         item.drop(DP_NO_ROUTE);
         break;
       case DP_STEER_REJECT:

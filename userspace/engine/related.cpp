@@ -22,11 +22,10 @@ dp_packet reply_to(const dp_packet& quoted, const dp_packet& error) noexcept {
 }
 
 // The error's own source address must pass the source check of the port.
-int check_source(dp_env& env, const dp_context& error) noexcept {
-  dp_route_query back{};
-  dp_route_query_reverse(env.settings, &error, &back);
-  dp_route_find(&env, &back);
-  return dp_source_valid(&env, &error, &back);
+int check_source(dp_env& env, dp_context& error) noexcept {
+  dp_route_query_reverse(env.settings, &error, 0, &error.back);
+  dp_route_find(&env, &error.back);
+  return dp_source_valid(&env, &error);
 }
 
 // Finds the half of the flow's opposite direction and its route. Refreshes a stale half, as a packet of it would.

@@ -31,11 +31,10 @@ constexpr auto kMaps = std::to_array<GroupedMap>({
     {"settings", DP_GROUP_SETTINGS},
     {"zone_pairs", DP_GROUP_POLICY},
     {"rules", DP_GROUP_POLICY},
-    {"routes4_a", DP_GROUP_ROUTES},
-    {"routes4_b", DP_GROUP_ROUTES},
-    {"routes6_a", DP_GROUP_ROUTES},
-    {"routes6_b", DP_GROUP_ROUTES},
-    {"paths", DP_GROUP_ROUTES},
+    {"route_rules", DP_GROUP_FIB},
+    {"fib", DP_GROUP_FIB},
+    {"routes", DP_GROUP_FIB},
+    {"paths", DP_GROUP_FIB},
     {"next_hops", DP_GROUP_ROUTES},
     {"neighbours", DP_GROUP_ROUTES},
     {"ports", DP_GROUP_PORTS},
@@ -54,13 +53,17 @@ constexpr auto kMaps = std::to_array<GroupedMap>({
 
 // By enum dp_table_group.
 constexpr std::array<std::uint32_t, DP_GROUPS> kVersions{DP_LAYOUT_FLOWS,  DP_LAYOUT_VERSION, DP_LAYOUT_POLICY,
-                                                         DP_LAYOUT_ROUTES, DP_LAYOUT_PORTS,   DP_LAYOUT_COUNTERS};
+                                                         DP_LAYOUT_ROUTES, DP_LAYOUT_PORTS,   DP_LAYOUT_COUNTERS,
+                                                         DP_LAYOUT_FIB};
 
 // Made anew together: what one of them says is meant for the others.
 constexpr std::array kStateGroups{DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_ROUTES, DP_GROUP_PORTS};
 
 // Each load of the programs has its own of these.
-constexpr std::array<std::string_view, 3> kOfTheLoad{"scratch", "route_cache", "programs"};
+constexpr std::array<std::string_view, 2> kOfTheLoad{"scratch", "programs"};
+
+// 32 MiB: 1.25 million prefixes as the Internet has them take less than half of it (docs/performance.md).
+constexpr std::uint32_t kFibLines = 1U << 19;
 
 // Pins of earlier versions. Their programs keep the maps for as long as they run.
 constexpr std::array kFormer{"tx_ports", "crossings"};
@@ -117,6 +120,7 @@ Result<Object> open_object(std::uint32_t sets4, std::uint32_t sets6) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
     const std::string_view name = bpf_map__name(map);
+    if (name == "fib") bpf_map__set_max_entries(map, kFibLines);
     if (name == "flows4") bpf_map__set_max_entries(map, sets4 / 2);
     if (name == "flows6") bpf_map__set_max_entries(map, sets6 / 2);
     if (name == "flows4_cold") bpf_map__set_max_entries(map, sets4 * DP_FLOW_WAYS);
@@ -168,7 +172,7 @@ Result<Stale> find_stale(const std::string& pins, const std::vector<Table>& tabl
   const dp_layout found = layout->value_or(dp_layout{});  // pins without one are of a version before there were groups
   Stale stale{};
   for (std::size_t group = 0; anything && group < DP_GROUPS; ++group)
-    stale[group] = found.version[group] != kVersions[group];
+    stale[group] = group == DP_GROUP_FIB || found.version[group] != kVersions[group];
   if (stale[DP_GROUP_FLOWS]) return pass_on(other_layout(found.version[DP_GROUP_FLOWS]));
   for (const Table& table : tables) {
     if (!table.pinned || table.fits()) continue;
@@ -291,9 +295,10 @@ void Tables::name_fds() {
                 .flows6_cold = find("flows6_cold"),
                 .zone_pairs = find("zone_pairs"),
                 .rules = find("rules"),
+                .route_rules = find("route_rules"),
+                .fib = find("fib"),
+                .routes = find("routes"),
                 .paths = find("paths"),
-                .routes4 = {find("routes4_a"), find("routes4_b")},
-                .routes6 = {find("routes6_a"), find("routes6_b")},
                 .next_hops = find("next_hops"),
                 .ports = find("ports"),
                 .devices = find("devices"),
@@ -325,7 +330,10 @@ Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
   open(memory_.flows6_cold, fds_.flows6_cold, std::size_t{sets6} * DP_FLOW_WAYS, "flows6_cold");
   open(memory_.zone_pairs, fds_.zone_pairs, DP_BANKS * DP_ZONES_MAX * DP_ZONES_MAX, "zone_pairs");
   open(memory_.rules, fds_.rules, DP_BANKS * DP_RULES_MAX, "rules");
-  open(memory_.paths, fds_.paths, DP_BANKS * DP_PATHS_MAX, "paths");
+  open(memory_.route_rules, fds_.route_rules, DP_BANKS * 2 * DP_ROUTE_RULES_MAX, "route_rules");
+  open(memory_.fib, fds_.fib, kFibLines, "fib");
+  open(memory_.routes, fds_.routes, DP_ROUTES_MAX, "routes");
+  open(memory_.paths, fds_.paths, DP_PATHS_MAX, "paths");
   open(memory_.next_hops, fds_.next_hops, DP_NEXT_HOPS_MAX, "next_hops");
   open(memory_.ports, fds_.ports, DP_PORTS_MAX, "ports");
   open(memory_.devices, fds_.devices, DP_DEVICES_MAX, "devices");

@@ -5,7 +5,8 @@
 // Pins     <pins>/<map>. They outlive the daemon: the next start opens the same maps.
 // Groups   common/model/layout.h: each group of maps has a version, recorded in the pinned map `layout`. At adoption, flows of
 //          another version, or of another size, are refused, with everything left as it was. Counters of another version
-//          begin at zero. If any of settings, policy, routes and ports has another version, all four are made anew; the head
+//          begin at zero. The routing tables are always made anew: the control plane writes them from Linux,
+//          and the programs that are still attached go on with theirs. If any of settings, policy, routes and ports has another version, all four are made anew; the head
 //          of the settings (seeds, stamp) is carried over, so that the flows go on. Programs that are still attached keep
 //          the maps they were loaded with.
 // Owner    the daemon's control thread. Destruction closes descriptors and mappings only; remove_pins() undoes.
@@ -21,6 +22,7 @@
 #include "base/result.hpp"
 #include "common/model/counters.h"
 #include "common/model/device.h"
+#include "common/model/fib.h"
 #include "common/model/flow.h"
 #include "common/model/layout.h"
 #include "common/model/next_hop.h"
@@ -37,8 +39,8 @@ namespace twinpath {
 
 // Every map that user space touches, by its name in bpf/shared/maps.bpf.h.
 struct MapFds {
-  int settings, flows4, flows6, flows4_cold, flows6_cold, zone_pairs, rules, paths;
-  int routes4[DP_BANKS], routes6[DP_BANKS];
+  int settings, flows4, flows6, flows4_cold, flows6_cold, zone_pairs, rules;
+  int route_rules, fib, routes, paths;
   int next_hops, ports, devices, ingress, neighbours, vlan_ports, tx_devices, sockets;
   int reasons, rule_hits, port_counters, events;
 };
@@ -52,6 +54,9 @@ struct TableMemory {
   MapMemory<dp_flow_cold> flows6_cold;
   MapMemory<dp_zone_pair> zone_pairs;
   MapMemory<dp_rule> rules;
+  MapMemory<dp_route_rule> route_rules;
+  MapMemory<dp_fib_line> fib;
+  MapMemory<dp_route> routes;
   MapMemory<dp_path> paths;
   MapMemory<dp_next_hop> next_hops;
   MapMemory<dp_port> ports;

@@ -1,5 +1,6 @@
 #include "netlink/dumper.hpp"
 
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
@@ -26,12 +27,16 @@ Message link_request(int flags, std::uint32_t ifindex) {
   return request;
 }
 
-Message routes_request(int family, std::uint32_t table, std::uint32_t ifindex) {
+Message rules_request(int family) {
+  fib_rule_hdr head{};
+  head.family = static_cast<unsigned char>(family);
+  return make_request(RTM_GETRULE, NLM_F_DUMP, head);
+}
+
+Message routes_request(int family, std::uint32_t ifindex) {
   rtmsg head{};
   head.rtm_family = static_cast<unsigned char>(family);
-  head.rtm_table = static_cast<unsigned char>(table);
   Message request = make_request(RTM_GETROUTE, NLM_F_DUMP, head);
-  nla_put_u32(request.get(), RTA_TABLE, table);
   if (ifindex != 0) nla_put_u32(request.get(), RTA_OIF, ifindex);
   return request;
 }
@@ -57,6 +62,17 @@ Result<std::vector<T>> Dumper::collect(const MakeRequest& make, std::optional<T>
   }
 }
 
+template <class T, class MakeRequest>
+Result<std::vector<T>> Dumper::collect_families(const MakeRequest& make, std::optional<T> (*parse)(const nlmsghdr&)) {
+  std::vector<T> all;
+  for (int family : {AF_INET, AF_INET6}) {
+    auto some = collect<T>([&] { return make(family); }, parse);
+    if (!some) return some;
+    all.insert(all.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
+  }
+  return all;
+}
+
 Result<std::vector<Link>> Dumper::links() {
   return collect<Link>([] { return link_request(NLM_F_DUMP, 0); }, parse_link);
 }
@@ -73,16 +89,12 @@ Result<std::vector<Neighbour>> Dumper::neighbours() {
   return collect<Neighbour>([] { return make_request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{}); }, parse_neighbour);
 }
 
+Result<std::vector<RouteRule>> Dumper::rules() {
+  return collect_families<RouteRule>([](int family) { return rules_request(family); }, parse_rule);
+}
+
 Result<std::vector<Route>> Dumper::routes(std::uint32_t ifindex) {
-  std::vector<Route> all;
-  for (int family : {AF_INET, AF_INET6}) {
-    for (std::uint32_t table : {RT_TABLE_MAIN, RT_TABLE_LOCAL}) {
-      auto some = collect<Route>([&] { return routes_request(family, table, ifindex); }, parse_route);
-      if (!some) return some;
-      all.insert(all.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
-    }
-  }
-  return all;
+  return collect_families<Route>([&](int family) { return routes_request(family, ifindex); }, parse_route);
 }
 
 Result<Link> Dumper::one_link(Message request, const std::string& wanted) {

@@ -1,4 +1,4 @@
-// dumper.hpp - asks Linux for whole lists: links, addresses, nexthops, routes, neighbours.
+// dumper.hpp - asks Linux for whole lists: links, addresses, nexthops, rules, routes, neighbours.
 //
 // Blocks until the answer is complete (milliseconds; about a second for half a million routes). A list that changed
 // while the kernel walked it is asked for again, a few times. What this kernel lacks is an empty list, not an error.
@@ -19,7 +19,9 @@ class Dumper {
   [[nodiscard]] Result<std::vector<Link>> links();
   [[nodiscard]] Result<std::vector<Address>> addresses();
   [[nodiscard]] Result<std::vector<Nexthop>> nexthops();
-  // Tables main and local, both families; with `ifindex`, only routes with a path over that device.
+  // Both families, in the order in which they are asked.
+  [[nodiscard]] Result<std::vector<RouteRule>> rules();
+  // All tables, both families; with `ifindex`, only routes with a path over that device.
   [[nodiscard]] Result<std::vector<Route>> routes(std::uint32_t ifindex = 0);
   [[nodiscard]] Result<std::vector<Neighbour>> neighbours();
   [[nodiscard]] Result<Link> link(std::uint32_t ifindex);
@@ -33,6 +35,8 @@ class Dumper {
   explicit Dumper(Socket socket) : socket_(std::move(socket)) {}
   template <class T, class MakeRequest>
   Result<std::vector<T>> collect(const MakeRequest& make, std::optional<T> (*parse)(const nlmsghdr&));
+  template <class T, class MakeRequest>
+  Result<std::vector<T>> collect_families(const MakeRequest& make, std::optional<T> (*parse)(const nlmsghdr&));
   Result<Link> one_link(Message request, const std::string& wanted);
 
   Socket socket_;

@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kDatagramsPerCall = 4096;
 
-constexpr int kGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-                           RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH,       RTNLGRP_NEXTHOP};
+constexpr int kGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                           RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NEIGH,
+                           RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
 
 Mirror::AddressKey key_of(const Address& address) {
   return {address.ifindex, address.address, address.peer, address.prefix_bits};
@@ -43,6 +44,19 @@ std::vector<NeighbourKey> differences(const Mirror::Neighbours& before, const Mi
   for (const auto& [key, neighbour] : after)
     if (!before.contains(key)) keys.push_back(key);
   return keys;
+}
+
+// The keys whose lists differ.
+void mark_differences(const std::map<RouteStore::Key, RouteStore::List>& before,
+                      const std::map<RouteStore::Key, RouteStore::List>& after, RouteStore::Keys& changed) {
+  auto old = before.begin();
+  for (const auto& [key, list] : after) {
+    for (; old != before.end() && old->first < key; ++old) changed.insert(old->first);
+    const bool same = old != before.end() && old->first == key && old->second == list;
+    if (!same) changed.insert(key);
+    if (old != before.end() && old->first == key) ++old;
+  }
+  for (; old != before.end(); ++old) changed.insert(old->first);
 }
 
 void sort_unique(std::vector<NeighbourKey>& keys) {
@@ -82,6 +96,8 @@ Result<Changes> Mirror::process() {
     for_each_message(*datagram, [&](const nlmsghdr& message) { apply(message, pending_); });
   }
   if (lost_) return resync();
+  if (rules_stale_)
+    if (Status refreshed = refresh_rules(pending_); !refreshed) return pass_on(refreshed.error());
   if (doubtful_ || !stale_devices_.empty()) {
     if (Status refreshed = refresh_routes(pending_); !refreshed) return pass_on(refreshed.error());
   }
@@ -110,10 +126,16 @@ Result<Changes> Mirror::resync() {
   lost_ = false;
   stale_devices_.clear();
   doubtful_ = false;
+  rules_stale_ = false;
   pending_.resynced = true;
   pending_.links |= !(state_.links == fresh->links);
   pending_.addresses |= !(state_.addresses == fresh->addresses);
-  pending_.routes |= !(state_.routes == fresh->routes && state_.nexthops == fresh->nexthops);
+  pending_.rules |= state_.rules != fresh->rules;
+  mark_differences(state_.routes.lists(), fresh->routes.lists(), pending_.routes);
+  const auto nexthops = std::exchange(state_.nexthops, fresh->nexthops);
+  for (const auto& [id, nexthop] : nexthops)
+    if (!fresh->nexthops.contains(id) || !(fresh->nexthops.at(id) == nexthop))
+      mark_routes_of_nexthop(id, pending_.routes);
   auto changed = differences(state_.neighbours, fresh->neighbours);
   pending_.neighbours.insert(pending_.neighbours.end(), changed.begin(), changed.end());
   state_ = std::move(*fresh);
@@ -131,6 +153,9 @@ Result<Mirror::State> Mirror::load() {
   auto nexthops = dumper_.nexthops();
   if (!nexthops) return pass_on(nexthops.error());
   for (const Nexthop& nexthop : *nexthops) state.nexthops.emplace(nexthop.id, nexthop);
+  auto rules = dumper_.rules();
+  if (!rules) return pass_on(rules.error());
+  state.rules = std::move(*rules);
   auto routes = dumper_.routes();
   if (!routes) return pass_on(routes.error());
   for (const Route& route : *routes) state.routes.add(route, RouteChange::listed);
@@ -146,9 +171,20 @@ Status Mirror::refresh_nexthops(Changes& changes) {
   std::map<std::uint32_t, Nexthop> fresh;
   for (const Nexthop& nexthop : *nexthops) fresh.emplace(nexthop.id, nexthop);
   for (const auto& [id, nexthop] : state_.nexthops)
-    if (!fresh.contains(id)) changes.routes |= state_.routes.remove_nexthop(id);
-  changes.routes |= !(state_.nexthops == fresh);
-  state_.nexthops = std::move(fresh);
+    if (!fresh.contains(id)) state_.routes.remove_nexthop(id, changes.routes);
+  const auto before = std::exchange(state_.nexthops, std::move(fresh));
+  for (const auto& [id, nexthop] : state_.nexthops)
+    if (auto known = before.find(id); known == before.end() || !(known->second == nexthop))
+      mark_routes_of_nexthop(id, changes.routes);
+  return {};
+}
+
+Status Mirror::refresh_rules(Changes& changes) {
+  auto rules = dumper_.rules();
+  if (!rules) return pass_on(rules.error());
+  rules_stale_ = false;
+  changes.rules |= state_.rules != *rules;
+  state_.rules = std::move(*rules);
   return {};
 }
 
@@ -170,7 +206,7 @@ Status Mirror::refresh_all_routes(Changes& changes) {
   if (!routes) return pass_on(routes.error());
   RouteStore fresh;
   for (const Route& route : *routes) fresh.add(route, RouteChange::listed);
-  changes.routes |= !(state_.routes == fresh);
+  mark_differences(state_.routes.lists(), fresh.lists(), changes.routes);
   state_.routes = std::move(fresh);
   stale_devices_.clear();
   doubtful_ = false;
@@ -186,7 +222,7 @@ Status Mirror::refresh_routes_over(std::uint32_t ifindex, Changes& changes) {
     if (routes) fresh = std::move(*routes);
   }
   auto uses_device = [&](const Route& route) { return leads_over(route, ifindex); };
-  changes.routes |= state_.routes.reconcile(uses_device, ifindex, fresh);
+  state_.routes.reconcile(uses_device, ifindex, fresh, changes.routes);
   return {};
 }
 
@@ -198,6 +234,8 @@ void Mirror::apply(const nlmsghdr& message, Changes& changes) {
     case RTM_DELADDR: return apply_address(message, changes);
     case RTM_NEWROUTE:
     case RTM_DELROUTE: return apply_route(message, changes);
+    case RTM_NEWRULE:
+    case RTM_DELRULE: rules_stale_ = true; return;
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP: return apply_nexthop(message, changes);
     case RTM_NEWNEIGH:
@@ -237,19 +275,21 @@ void Mirror::apply_route(const nlmsghdr& message, Changes& changes) {
   if (!route) return;
   if (message.nlmsg_type == RTM_DELROUTE) {
     doubtful_ |= state_.routes.doubtful(*route, RouteChange::put);
-    changes.routes |= state_.routes.remove(*route);
+    if (state_.routes.remove(*route)) changes.routes.insert(key_of(*route));
     return;
   }
   doubtful_ |= state_.routes.doubtful(*route, change_of(message));
-  changes.routes |= state_.routes.add(*route, change_of(message));
+  if (state_.routes.add(*route, change_of(message))) changes.routes.insert(key_of(*route));
 }
 
 void Mirror::apply_nexthop(const nlmsghdr& message, Changes& changes) {
   auto nexthop = parse_nexthop(message);
   if (!nexthop) return;
   bool remove = message.nlmsg_type == RTM_DELNEXTHOP;
-  if (remove) changes.routes |= state_.routes.remove_nexthop(nexthop->id);
-  changes.routes |= store(state_.nexthops, nexthop->id, *nexthop, remove);
+  if (remove) state_.routes.remove_nexthop(nexthop->id, changes.routes);
+  if (remove) mark_routes_of_nexthop(nexthop->id, changes.routes);  // of the groups that had it
+  if (store(state_.nexthops, nexthop->id, *nexthop, remove) && !remove)
+    mark_routes_of_nexthop(nexthop->id, changes.routes);
 }
 
 void Mirror::apply_neighbour(const nlmsghdr& message, Changes& changes) {
@@ -271,6 +311,16 @@ const Link* Mirror::find_link(const std::string& name) const {
 const Neighbour* Mirror::find_neighbour(const NeighbourKey& key) const {
   auto found = state_.neighbours.find(key);
   return found == state_.neighbours.end() ? nullptr : &found->second;
+}
+
+void Mirror::mark_routes_of_nexthop(std::uint32_t id, RouteStore::Keys& changed) const {
+  std::set<std::uint32_t> ids{id};
+  for (const auto& [group, nexthop] : state_.nexthops)
+    for (const Nexthop::Member& member : nexthop.members)
+      if (member.id == id) ids.insert(group);
+  for (const auto& [key, list] : state_.routes.lists())
+    for (const Route& route : list)
+      if (route.nexthop_id != 0 && ids.contains(route.nexthop_id)) changed.insert(key);
 }
 
 bool Mirror::leads_over(const Route& route, std::uint32_t ifindex) const {
@@ -302,6 +352,11 @@ Route Mirror::resolved(const Route& route) const {
 
 // Linux passes over a route whose every path is dead (fib_select_default, fib6_select_path), not over one that goes
 // nowhere on purpose.
+std::optional<Route> Mirror::best_route(const RouteStore::Key& key) const {
+  const RouteStore::List* list = state_.routes.find(key);
+  return list == nullptr ? std::nullopt : best_of(*list);
+}
+
 std::optional<Route> Mirror::best_of(const RouteStore::List& list) const {
   for (const Route& stored : list) {
     if (stored.tos != 0) continue;

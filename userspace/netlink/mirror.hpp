@@ -1,4 +1,4 @@
-// mirror.hpp - what Linux knows about links, addresses, routes and neighbours, kept current.
+// mirror.hpp - what Linux knows about links, addresses, rules, routes and neighbours, kept current.
 //
 // Use        open(), then whenever fd() is readable: process(), then read. Level triggered: process() may leave some
 //            announcements for the next call, and fd() stays readable then.
@@ -29,11 +29,12 @@ namespace twinpath::netlink {
 struct Changes {
   bool links = false;
   bool addresses = false;
-  bool routes = false;                   // or the nexthop objects they use
+  bool rules = false;                    // of policy routing
+  RouteStore::Keys routes;               // whose list changed, or a nexthop object that it uses
   std::vector<NeighbourKey> neighbours;  // new, changed or gone; sorted, each once
   bool resynced = false;                 // announcements were lost and everything was dumped again
 
-  [[nodiscard]] bool any() const { return links || addresses || routes || !neighbours.empty(); }
+  [[nodiscard]] bool any() const { return links || addresses || rules || !routes.empty() || !neighbours.empty(); }
 };
 
 struct MirrorOptions {
@@ -65,6 +66,8 @@ class Mirror {
   [[nodiscard]] const Links& links() const { return state_.links; }
   [[nodiscard]] const Link* find_link(const std::string& name) const;
   [[nodiscard]] const Addresses& addresses() const { return state_.addresses; }
+  // In the order in which Linux asks them, family by family.
+  [[nodiscard]] const std::vector<RouteRule>& rules() const { return state_.rules; }
   [[nodiscard]] const Neighbours& neighbours() const { return state_.neighbours; }
   [[nodiscard]] const Neighbour* find_neighbour(const NeighbourKey& key) const;
 
@@ -80,6 +83,9 @@ class Mirror {
     for (const auto& [key, list] : state_.routes.lists())
       if (auto best = best_of(list)) visit(static_cast<const Route&>(*best));
   }
+  // The one that packets use of this list; nothing when there is none.
+  [[nodiscard]] std::optional<Route> best_route(const RouteStore::Key& key) const;
+  [[nodiscard]] const std::map<RouteStore::Key, RouteStore::List>& route_lists() const { return state_.routes.lists(); }
   [[nodiscard]] std::size_t route_count() const { return state_.routes.size(); }
 
  private:
@@ -87,6 +93,7 @@ class Mirror {
     Links links;
     Addresses addresses;
     std::map<std::uint32_t, Nexthop> nexthops;
+    std::vector<RouteRule> rules;
     RouteStore routes;
     Neighbours neighbours;
   };
@@ -99,9 +106,11 @@ class Mirror {
   void apply_route(const nlmsghdr& message, Changes& changes);
   void apply_nexthop(const nlmsghdr& message, Changes& changes);
   void apply_neighbour(const nlmsghdr& message, Changes& changes);
+  void mark_routes_of_nexthop(std::uint32_t id, RouteStore::Keys& changed) const;
   void mark_routes_from(const IpAddress& source);
 
   [[nodiscard]] Result<State> load();
+  [[nodiscard]] Status refresh_rules(Changes& changes);
   [[nodiscard]] Status refresh_routes(Changes& changes);
   [[nodiscard]] Status refresh_all_routes(Changes& changes);
   [[nodiscard]] Status refresh_routes_over(std::uint32_t ifindex, Changes& changes);
@@ -116,6 +125,7 @@ class Mirror {
   Dumper dumper_;
   State state_;
   std::set<std::uint32_t> stale_devices_;  // their routes may have changed unannounced
+  bool rules_stale_ = false;               // a rule was announced
   bool doubtful_ = false;                  // so may any route
   bool lost_ = false;                      // announcements were lost
   Changes pending_;                        // made, not yet handed out: survives a process() that fails

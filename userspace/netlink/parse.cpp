@@ -1,5 +1,6 @@
 #include "netlink/parse.hpp"
 
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -37,7 +38,7 @@ class Attributes {
     return found != nullptr && static_cast<std::size_t>(nla_len(found)) >= bytes ? found : nullptr;
   }
   template <class T>
-  [[nodiscard]] T number(int type, T otherwise = 0) const {
+  [[nodiscard]] T number(int type, T otherwise = {}) const {
     const nlattr* found = get(type, sizeof(T));
     if (found != nullptr) std::memcpy(&otherwise, nla_data(found), sizeof(T));
     return otherwise;
@@ -64,6 +65,15 @@ IpAddress ip_address(std::uint8_t family, const nlattr* attribute) {
   return address;
 }
 
+// False when the length is none of the family's: nothing may be indexed by it.
+bool read_prefix(std::uint8_t family, const nlattr* attribute, std::uint8_t bits, Prefix& prefix) {
+  if (bits > bytes_of(family) * 8) return false;
+  IpAddress base = ip_address(family, attribute);
+  base.family = family;
+  prefix = make_prefix(base, bits);
+  return true;
+}
+
 bool read_mac(const nlattr* attribute, Mac& mac) {
   if (attribute == nullptr || static_cast<std::size_t>(nla_len(attribute)) != mac.size()) return false;
   std::memcpy(mac.data(), nla_data(attribute), mac.size());
@@ -81,6 +91,10 @@ void read_kind(const Attributes<Max>& links, Link& link) {
   Attributes<IFLA_INFO_MAX> info{links.get(IFLA_LINKINFO)};
   if (!info.valid()) return;
   link.kind = text_of(info.get(IFLA_INFO_KIND));
+  if (link.kind == "vrf") {
+    Attributes<IFLA_VRF_MAX> vrf{info.get(IFLA_INFO_DATA)};
+    link.vrf_table = vrf.template number<std::uint32_t>(IFLA_VRF_TABLE);
+  }
   if (link.kind != "vlan") return;
   Attributes<IFLA_VLAN_MAX> vlan{info.get(IFLA_INFO_DATA)};
   link.vlan_id = vlan.template number<std::uint16_t>(IFLA_VLAN_ID);
@@ -180,6 +194,20 @@ bool is_multicast(const IpAddress& ip) {
   return ip.family == DP_FAMILY_V4 ? (byte[0] & 0xf0) == 0xe0 : byte[0] == 0xff;
 }
 
+RuleAction rule_action_of(std::uint8_t action) {
+  switch (action) {
+    case FR_ACT_TO_TBL: return RuleAction::table;
+    case FR_ACT_GOTO: return RuleAction::jump;
+    case FR_ACT_NOP: return RuleAction::nop;
+    case FR_ACT_BLACKHOLE: return RuleAction::blackhole;
+    case FR_ACT_UNREACHABLE: return RuleAction::unreachable;
+    case FR_ACT_PROHIBIT: return RuleAction::prohibit;
+    default: return RuleAction::other;
+  }
+}
+
+RouteRule::PortRange port_range(const fib_rule_port_range& range) { return {range.start, range.end}; }
+
 template <class Header>
 const Header& head_of(const nlmsghdr& message) {
   return *static_cast<const Header*>(nlmsg_data(&message));
@@ -237,13 +265,11 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   if (!attributes.valid()) return {};
   const auto& head = head_of<rtmsg>(message);
   std::uint8_t family = family_of(head.rtm_family);
-  if (family == DP_FAMILY_NONE || (head.rtm_flags & RTM_F_CLONED) != 0 || head.rtm_src_len != 0) return {};
+  if (family == DP_FAMILY_NONE || (head.rtm_flags & RTM_F_CLONED) != 0) return {};
   Route route;
   route.table = attributes.number<std::uint32_t>(RTA_TABLE, head.rtm_table);
-  if (route.table != RT_TABLE_MAIN && route.table != RT_TABLE_LOCAL) return {};
-  route.prefix.base = ip_address(family, attributes.get(RTA_DST));
-  route.prefix.base.family = family;
-  route.prefix.bits = head.rtm_dst_len;
+  if (!read_prefix(family, attributes.get(RTA_DST), head.rtm_dst_len, route.prefix)) return {};
+  if (!read_prefix(family, attributes.get(RTA_SRC), head.rtm_src_len, route.from)) return {};
   route.kind = kind_of(head.rtm_type);
   route.metric = attributes.number<std::uint32_t>(RTA_PRIORITY);
   route.tos = head.rtm_tos;
@@ -255,6 +281,38 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.mtu = metrics.number<std::uint32_t>(RTAX_MTU);
   if (!goes_nowhere(route.kind)) route.paths = read_paths(head, family, attributes);
   return route;
+}
+
+std::optional<RouteRule> parse_rule(const nlmsghdr& message) {
+  Attributes<FRA_MAX> attributes{message, sizeof(fib_rule_hdr)};
+  if (!attributes.valid()) return {};
+  const auto& head = head_of<fib_rule_hdr>(message);
+  RouteRule rule;
+  rule.family = family_of(head.family);
+  if (rule.family == DP_FAMILY_NONE) return {};
+  if (!read_prefix(rule.family, attributes.get(FRA_SRC), head.src_len, rule.source)) return {};
+  if (!read_prefix(rule.family, attributes.get(FRA_DST), head.dst_len, rule.destination)) return {};
+  rule.priority = attributes.number<std::uint32_t>(FRA_PRIORITY);
+  rule.action = rule_action_of(head.action);
+  rule.table = attributes.number<std::uint32_t>(FRA_TABLE, head.table);
+  rule.jump_to = attributes.number<std::uint32_t>(FRA_GOTO);
+  rule.suppressed_bits = attributes.number<std::int32_t>(FRA_SUPPRESS_PREFIXLEN, -1);
+  rule.suppresses_group = attributes.number<std::int32_t>(FRA_SUPPRESS_IFGROUP, -1) != -1;
+  rule.invert = (head.flags & FIB_RULE_INVERT) != 0;
+  rule.l3mdev = attributes.number<std::uint8_t>(FRA_L3MDEV) != 0;
+  rule.iif = text_of(attributes.get(FRA_IIFNAME));
+  rule.oif = text_of(attributes.get(FRA_OIFNAME));
+  rule.mark = attributes.number<std::uint32_t>(FRA_FWMARK);
+  rule.mark_mask = attributes.number<std::uint32_t>(FRA_FWMASK);
+  rule.tos = head.tos;
+  rule.tunnel_id = be64toh(attributes.number<std::uint64_t>(FRA_TUN_ID));
+  const auto uids = attributes.number<fib_rule_uid_range>(FRA_UID_RANGE, {0, UINT32_MAX});
+  rule.first_uid = uids.start;
+  rule.last_uid = uids.end;
+  rule.protocol = attributes.number<std::uint8_t>(FRA_IP_PROTO);
+  rule.source_ports = port_range(attributes.number<fib_rule_port_range>(FRA_SPORT_RANGE, {}));
+  rule.destination_ports = port_range(attributes.number<fib_rule_port_range>(FRA_DPORT_RANGE, {}));
+  return rule;
 }
 
 std::optional<Nexthop> parse_nexthop(const nlmsghdr& message) {

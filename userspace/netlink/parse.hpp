@@ -1,7 +1,7 @@
 // parse.hpp - rtnetlink messages to values. Pure: bytes in, value out.
 //
 // Each function answers nullopt for a message that is not about its noun (another family, a bridge's own entry, a
-// cached route, a table that does not route packets of the gateway) or is too short.
+// cached route) or is too short.
 #pragma once
 
 #include <linux/netlink.h>
@@ -16,9 +16,10 @@ namespace twinpath::netlink {
 [[nodiscard]] std::optional<Link> parse_link(const nlmsghdr& message);
 // RTM_NEWADDR, RTM_DELADDR.
 [[nodiscard]] std::optional<Address> parse_address_message(const nlmsghdr& message);
-// RTM_NEWROUTE, RTM_DELROUTE, tables main and local. Routes bound to a source prefix (IPv6 "from") are left out: they
-// do not hold for every packet to the destination.
+// RTM_NEWROUTE, RTM_DELROUTE.
 [[nodiscard]] std::optional<Route> parse_route(const nlmsghdr& message);
+// RTM_NEWRULE, RTM_DELRULE.
+[[nodiscard]] std::optional<RouteRule> parse_rule(const nlmsghdr& message);
 // RTM_NEWNEXTHOP, RTM_DELNEXTHOP.
 [[nodiscard]] std::optional<Nexthop> parse_nexthop(const nlmsghdr& message);
 // RTM_NEWNEIGH, RTM_DELNEIGH. Proxy entries are no neighbours, nor are multicast groups: Linux keeps those as entries

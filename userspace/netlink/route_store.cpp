@@ -11,8 +11,6 @@ using List = RouteStore::List;
 
 bool is_v6(const Route& route) { return route.prefix.base.family == DP_FAMILY_V6; }
 
-RouteStore::Key key_of(const Route& route) { return {route.table, route.prefix}; }
-
 // rt6_qualify_for_ecmp (include/net/ip6_route.h): by a gateway, not from a router advertisement, no nexthop object.
 bool joins_multipath(const Route& route) {
   auto has_gateway = [](const Path& path) { return path.gateway.family != DP_FAMILY_NONE; };
@@ -145,13 +143,12 @@ bool RouteStore::remove(const Route& route) {
   return changed;
 }
 
-bool RouteStore::remove_nexthop(std::uint32_t id) {
-  bool changed = false;
+void RouteStore::remove_nexthop(std::uint32_t id, Keys& changed) {
   for (auto entry = lists_.begin(); entry != lists_.end();) {
-    changed |= std::erase_if(entry->second, [&](const Route& r) { return r.nexthop_id == id; }) != 0;
+    if (std::erase_if(entry->second, [&](const Route& r) { return r.nexthop_id == id; }) != 0)
+      changed.insert(entry->first);
     entry = entry->second.empty() ? lists_.erase(entry) : std::next(entry);
   }
-  return changed;
 }
 
 bool RouteStore::refresh(Route& stored, std::uint32_t ifindex, std::span<const Route> fresh, std::vector<bool>& seen) {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -33,8 +34,10 @@ class RouteStore {
   struct Key {
     std::uint32_t table = 0;
     Prefix prefix;
+    Prefix from;
     auto operator<=>(const Key&) const = default;
   };
+  using Keys = std::set<Key>;
   // Best first: by metric, then in the kernel's order. Never empty.
   using List = std::vector<Route>;
 
@@ -46,13 +49,13 @@ class RouteStore {
   [[nodiscard]] bool doubtful(const Route& route, RouteChange change) const;
   // Takes away the route, or of an IPv6 multipath route the paths that `route` names.
   bool remove(const Route& route);
-  // Takes away what depends on a nexthop object that is gone.
-  bool remove_nexthop(std::uint32_t id);
+  // Takes away what depends on a nexthop object that is gone; adds the keys of the lists that changed to `changed`.
+  void remove_nexthop(std::uint32_t id, Keys& changed);
   // Makes the routes with a path over `ifindex` equal to `fresh`, keeping the order of those that stay: devices going
   // up and down change and remove routes without any announcement. uses_device(route) tells which ones those are: the
-  // caller knows the nexthop objects.
+  // caller knows the nexthop objects. Adds the keys of the lists that changed to `changed`.
   template <class UsesDevice>
-  bool reconcile(const UsesDevice& uses_device, std::uint32_t ifindex, std::span<const Route> fresh);
+  void reconcile(const UsesDevice& uses_device, std::uint32_t ifindex, std::span<const Route> fresh, Keys& changed);
 
   [[nodiscard]] const std::map<Key, List>& lists() const { return lists_; }
   [[nodiscard]] const List* find(const Key& key) const;
@@ -69,25 +72,28 @@ class RouteStore {
 // The same route, whatever the present state of its paths: what a deletion or a second announcement refers to.
 [[nodiscard]] bool same_route(const Route& a, const Route& b);
 
+[[nodiscard]] inline RouteStore::Key key_of(const Route& route) { return {route.table, route.prefix, route.from}; }
+
 template <class UsesDevice>
-bool RouteStore::reconcile(const UsesDevice& uses_device, std::uint32_t ifindex, std::span<const Route> fresh) {
-  bool changed = false;
+void RouteStore::reconcile(const UsesDevice& uses_device, std::uint32_t ifindex, std::span<const Route> fresh,
+                           Keys& changed) {
   std::vector<bool> seen(fresh.size(), false);
   for (auto entry = lists_.begin(); entry != lists_.end();) {
     List& list = entry->second;
+    bool differs = false;
     auto gone = [&](Route& route) {
       if (!uses_device(route)) return false;
       Route before = route;
       bool stays = refresh(route, ifindex, fresh, seen);
-      changed |= !stays || !(route == before);
+      differs |= !stays || !(route == before);
       return !stays;
     };
     std::erase_if(list, gone);
+    if (differs) changed.insert(entry->first);
     entry = list.empty() ? lists_.erase(entry) : std::next(entry);
   }
   for (std::size_t i = 0; i < fresh.size(); ++i)
-    if (!seen[i]) changed |= add(fresh[i], RouteChange::listed);
-  return changed;
+    if (!seen[i] && add(fresh[i], RouteChange::listed)) changed.insert(key_of(fresh[i]));
 }
 
 }  // namespace twinpath::netlink

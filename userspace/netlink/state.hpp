@@ -39,6 +39,7 @@ struct Link {
   std::uint32_t master_ifindex = 0;  // bridge or bond that this link is a port of; 0 for none
   std::uint16_t vlan_id = 0;         // 0 unless kind is "vlan"
   std::uint16_t vlan_protocol = 0;   // host order: 0x8100 or 0x88a8
+  std::uint32_t vrf_table = 0;       // kind "vrf": the routing table of the devices that have it as master
   std::uint32_t peer_ifindex = 0;    // veth: the other end, an ifindex of ITS namespace
   std::int32_t peer_netnsid = -1;    // veth: this namespace's id for the peer's; -1 when it is the same one
   std::uint32_t rx_queues = 0;       // allocated, not necessarily in use: ask channels() for those
@@ -93,8 +94,9 @@ struct Path {
 
 struct Route {
   Prefix prefix;
+  Prefix from;  // IPv6: only for packets with a source in this prefix; bits 0: for all
   RouteKind kind = RouteKind::unicast;
-  std::uint32_t table = 0;       // RT_TABLE_MAIN (254) or RT_TABLE_LOCAL (255)
+  std::uint32_t table = 0;       // RT_TABLE_MAIN (254), RT_TABLE_LOCAL (255), or any other number
   std::uint32_t metric = 0;      // lower wins
   std::uint8_t tos = 0;          // not zero: only for packets with that type of service
   std::uint8_t protocol = 0;     // RTPROT_*: who installed it
@@ -121,6 +123,43 @@ struct Nexthop {
   std::vector<Member> members;  // not empty: a group
 
   bool operator==(const Nexthop&) const = default;
+};
+
+// What a rule that matches does (FR_ACT_*).
+enum class RuleAction : std::uint8_t { table, jump, nop, blackhole, unreachable, prohibit, other };
+
+// A rule of policy routing (`ip rule`). What it leaves open matches every packet.
+struct RouteRule {
+  struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;  // 0: any port
+    bool operator==(const PortRange&) const = default;
+  };
+
+  std::uint8_t family = DP_FAMILY_NONE;
+  std::uint32_t priority = 0;  // lower is asked first; equals in the order of the list
+  RuleAction action = RuleAction::other;
+  std::uint32_t table = 0;        // of RuleAction::table
+  std::uint32_t jump_to = 0;      // priority, of RuleAction::jump
+  int suppressed_bits = -1;       // a route of at most so many bits does not count; -1: each counts
+  bool suppresses_group = false;  // a route over a device of some group does not count
+  bool invert = false;            // the rule is for the packets that do not match
+  bool l3mdev = false;            // the table is that of the VRF that the ingress device belongs to
+  Prefix source;
+  Prefix destination;
+  std::string iif;  // name of the ingress device
+  std::string oif;  // name of the device that a socket of the host is bound to
+  std::uint32_t mark = 0;
+  std::uint32_t mark_mask = 0;
+  std::uint8_t tos = 0;
+  std::uint64_t tunnel_id = 0;
+  std::uint32_t first_uid = 0;
+  std::uint32_t last_uid = UINT32_MAX;
+  std::uint8_t protocol = 0;
+  PortRange source_ports;
+  PortRange destination_ports;
+
+  bool operator==(const RouteRule&) const = default;
 };
 
 enum class NeighbourState : std::uint8_t {

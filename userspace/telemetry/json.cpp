@@ -58,6 +58,12 @@ json port_json(const PortSnapshot& port) {
   return out;
 }
 
+json routes_json(const RoutesSnapshot& routes) {
+  return {{"prefixes", routes.prefixes},
+          {"memory_bytes", routes.memory_bytes},
+          {"memory_bytes_max", routes.memory_bytes_max}};
+}
+
 json ledger_json(const LedgerSnapshot& ledger) {
   json out;
   std::uint64_t sum = 0;
@@ -110,6 +116,8 @@ json status_json(const StatusSnapshot& status) {
           {"kernel", status.kernel},
           {"netns", status.netns},
           {"adopted", status.adopted},
+          {"problems", status.problems},
+          {"routes", routes_json(status.routes)},
           {"ports", std::move(ports)},
           {"ledger", ledger_json(status.ledger)},
           {"flows", {{"v4", flow_table_json(status.flows4)}, {"v6", flow_table_json(status.flows6)}}},

@@ -79,6 +79,13 @@ struct FlowTableSnapshot {
   bool full = false;  // crowded: expired pairs make room for new ones
 };
 
+// The routing tables that the datapaths read.
+struct RoutesSnapshot {
+  std::uint64_t prefixes = 0;
+  std::uint64_t memory_bytes = 0;      // of the trees
+  std::uint64_t memory_bytes_max = 0;  // that there are for them
+};
+
 // Frames of the AF_XDP memory in one place of the ledger.
 struct PlaceSnapshot {
   std::string_view place;
@@ -117,6 +124,8 @@ struct StatusSnapshot {
   std::string kernel;  // release
   std::string netns;
   bool adopted = false;
+  std::vector<std::string> problems;  // of the gateway as a whole, a line each
+  RoutesSnapshot routes;
   std::vector<PortSnapshot> ports;
   LedgerSnapshot ledger;
   FlowTableSnapshot flows4;

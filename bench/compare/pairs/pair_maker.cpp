@@ -45,22 +45,20 @@ Status PairMaker::decide() {
   dp_env* env = &gateway_.env();
   const dp_settings& settings = gateway_.settings();
   dp_context context{};
-  dp_route_query there{};
-  dp_route_query back{};
   context.packet = first_packet(numbered_flow(0));
   context.now = gateway_.now();
   context.stamp = DP_LOAD(&settings.stamp);
   context.policy_bank = static_cast<__u16>(DP_LOAD(&settings.policy_bank) & 1);
   context.route_bank = static_cast<__u16>(DP_LOAD(&settings.route_bank) & 1);
-  dp_route_query_reverse(&settings, &context, &back);
-  dp_route_find(env, &back);
-  const dp_port* ingress = dp_env_port(env, back.port);
-  if (ingress == nullptr || back.port == 0) return refuse("no route leads back to the source of the flows");
-  context.packet.ingress = back.port;
+  dp_route_query_reverse(&settings, &context, 0, &context.back);
+  dp_route_find(env, &context.back);
+  const dp_port* ingress = dp_env_port(env, context.back.port);
+  if (ingress == nullptr || context.back.port == 0) return refuse("no route leads back to the source of the flows");
+  context.packet.ingress = context.back.port;
   context.packet.zone = ingress->zone;
-  dp_route_query_forward(&settings, &context, &there);
-  dp_route_find(env, &there);
-  if (const int reason = dp_judge(env, &context, &there); reason != DP_NONE)
+  dp_route_query_forward(&settings, &context, &context.there);
+  dp_route_find(env, &context.there);
+  if (const int reason = dp_judge(env, &context); reason != DP_NONE)
     return refuse("the gateway would not forward the flows: {}", kReasons.at(static_cast<std::size_t>(reason)).name);
   forward_ = context.forward;
   reverse_ = context.reverse;

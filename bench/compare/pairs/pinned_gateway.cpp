@@ -25,7 +25,6 @@ Result<std::size_t> entries_of(int map, std::size_t entry_bytes) {
 Result<std::unique_ptr<PinnedGateway>> PinnedGateway::open(const std::string& instance) {
   std::unique_ptr<PinnedGateway> gateway(new PinnedGateway(pin_directory("/sys/fs/bpf", instance)));
   if (auto opened = gateway->open_tables(); !opened) return pass_on(std::move(opened.error()));
-  if (auto opened = gateway->open_routes(); !opened) return pass_on(std::move(opened.error()));
   if (auto learnt = gateway->learn_time(); !learnt) return pass_on(std::move(learnt.error()));
   return gateway;
 }
@@ -51,7 +50,8 @@ Status PinnedGateway::map_table(MapMemory<T>& memory, const std::string& name, i
 }
 
 Status PinnedGateway::open_tables() {
-  constexpr std::array kRead{DP_GROUP_FLOWS, DP_GROUP_SETTINGS, DP_GROUP_POLICY, DP_GROUP_ROUTES, DP_GROUP_PORTS};
+  constexpr std::array kRead{DP_GROUP_FLOWS,  DP_GROUP_SETTINGS, DP_GROUP_POLICY,
+                             DP_GROUP_ROUTES, DP_GROUP_PORTS,    DP_GROUP_FIB};
   Status status = check_layout(pins_, kRead);
   if (status) status = map_table(memory_.settings, "settings");
   if (!status) return status;
@@ -60,29 +60,19 @@ Status PinnedGateway::open_tables() {
   };
   and_then(memory_.zone_pairs, "zone_pairs");
   and_then(memory_.rules, "rules");
+  and_then(memory_.route_rules, "route_rules");
+  and_then(memory_.fib, "fib");
+  and_then(memory_.routes, "routes");
   and_then(memory_.paths, "paths");
   and_then(memory_.ports, "ports");
   and_then(memory_.next_hops, "next_hops");
   and_then(memory_.flows4, "flows4", PROT_READ | PROT_WRITE);
   and_then(memory_.flows4_cold, "flows4_cold", PROT_READ | PROT_WRITE);
   if (!status) return status;
-  env_ = dp_env(tables_of(memory_), RouteMaps{});
+  auto neighbours = open_map("neighbours");
+  if (!neighbours) return pass_on(std::move(neighbours.error()));
+  env_ = dp_env(tables_of(memory_), *neighbours);
   return {};
-}
-
-Status PinnedGateway::open_routes() {
-  Status status;
-  const auto open = [&](int& map, const char* name) {
-    if (!status) return;
-    if (auto opened = open_map(name); opened)
-      map = *opened;
-    else
-      status = pass_on(std::move(opened.error()));
-  };
-  open(env_.routes4[0], "routes4_a");
-  open(env_.routes4[1], "routes4_b");
-  open(env_.neighbours, "neighbours");
-  return status;
 }
 
 // The daemon writes the kernel's tick into the heartbeat: the moment in which it changes tells the current tick.

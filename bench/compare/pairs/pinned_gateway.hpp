@@ -32,7 +32,6 @@ class PinnedGateway {
  private:
   explicit PinnedGateway(std::string pins) : pins_(std::move(pins)) {}
   [[nodiscard]] Status open_tables();
-  [[nodiscard]] Status open_routes();
   [[nodiscard]] Result<int> open_map(const std::string& name);
   template <class T>
   [[nodiscard]] Status map_table(MapMemory<T>& memory, const std::string& name, int protection = PROT_READ);

@@ -10,6 +10,7 @@
 #include "afxdp/driver.hpp"
 #include "config/compile.hpp"
 #include "config/config.hpp"
+#include "control/follow/route_tables.hpp"
 #include "control/ports/port_set.hpp"
 #include "engine/engine.hpp"
 #include "flows/expiry.hpp"
@@ -23,6 +24,7 @@ struct SnapshotSources {
   const TableImage& image;
   const PortSet& ports;
   Tables& tables;
+  const RouteTables& routes;
   const afxdp::Driver& driver;
   const Engine& engine;
   const ExpiryCounts& pairs4;

@@ -14,6 +14,7 @@ SnapshotSources StateAnswers::sources() const {
           .image = running.image,
           .ports = datapath.ports(),
           .tables = datapath.tables(),
+          .routes = datapath.follower().routes(),
           .driver = datapath.driver(),
           .engine = datapath.engine(),
           .pairs4 = parts_.expiry.pairs4(),

@@ -6,11 +6,19 @@ namespace twinpath {
 namespace {
 
 constexpr std::chrono::milliseconds kRoutesEvery{100};
+constexpr std::chrono::milliseconds kRoutesRetry{900};  // more, after a publication that failed
 constexpr std::chrono::seconds kUpkeepEvery{5};  // longer than the engine waits before it repeats a neighbour request
 
 bool serves_as_next_hop(const netlink::IpAddress& address) {
   return !dp_address_multicast(address.family, &address.address) &&
          !dp_address_broadcast(address.family, &address.address) && !dp_address_unspecified(&address.address);
+}
+
+RouteTables::Memory memory_of(TableMemory& memory) {
+  const std::span<dp_fib_line> lines = memory.fib.values();
+  return {{reinterpret_cast<std::uint32_t*>(lines.data()), lines.size() * DP_FIB_LINE_WORDS},
+          memory.routes.values(),
+          memory.paths.values()};
 }
 
 }  // namespace
@@ -34,6 +42,7 @@ Result<std::unique_ptr<Follower>> Follower::open(const Parts& parts, std::functi
 Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver,
                    std::function<void(const std::string&)> complain)
     : parts_(parts),
+      routes_(memory_of(parts.tables.memory())),
       mirror_(std::move(mirror)),
       resolver_(std::move(resolver)),
       complain_(std::move(complain)),
@@ -69,13 +78,49 @@ void Follower::wait_for(Descriptor& descriptor, void (Follower::*handler)()) {
   });
 }
 
-RoutePlan Follower::plan() {
-  const RoutePlanContext context{
-      [this](std::uint32_t ifindex) { return parts_.ports.number_of(ifindex); },
-      [this](std::uint16_t port, const netlink::IpAddress& gateway) { return gateway_hop(port, gateway); }};
-  RoutePlan plan = plan_routes(mirror_, context);
+RouteContext Follower::route_context() {
+  return {[this](std::uint32_t ifindex) { return parts_.ports.number_of(ifindex); },
+          [this](std::uint16_t port, const netlink::IpAddress& gateway) { return gateway_hop(port, gateway); }};
+}
+
+std::vector<Follower::RouteDevice> Follower::route_devices() const {
+  std::vector<RouteDevice> devices;
+  for (const auto& [ifindex, link] : mirror_.links()) {
+    const std::uint16_t port = parts_.ports.number_of(ifindex);
+    if (port != 0 || link.vrf_table != 0)
+      devices.push_back({ifindex, link.name, port, link.master_ifindex, link.vrf_table});
+  }
+  return devices;
+}
+
+Result<RouteRules> Follower::plan_all() {
+  planned_devices_ = route_devices();
+  changed_routes_.clear();
+  plan_all_pending_ = false;
+  routes_.rebuild(mirror_, route_context());
   if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
-  return plan;
+  return routes_.commit();
+}
+
+Status Follower::publish_first(const TableImage& image) {
+  auto rules = plan_all();
+  tell_route_problems();
+  if (!rules) return pass_on(std::move(rules.error()));
+  return parts_.publisher.publish_first(image, *rules);
+}
+
+Status Follower::publish(const TableImage& image) {
+  auto rules = plan_all();
+  if (!rules) return pass_on(std::move(rules.error()));
+  return finish_routes(parts_.publisher.publish(image, *rules));
+}
+
+// What only older rules lead to is free when nobody reads them any more.
+Status Follower::finish_routes(Status published) {
+  if (published) published = parts_.publisher.wait_for_readers();
+  if (published) routes_.recycle();
+  plan_all_pending_ |= !published;  // what was planned may be for ports that a refused reload takes back
+  return published;
 }
 
 std::uint16_t Follower::gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway) {
@@ -143,7 +188,9 @@ void Follower::apply(const netlink::Changes& changes) {
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
     parts_.engine.post(command::neighbours_changed());
   }
-  if (changes.routes || changes.links || changes.addresses) schedule_routes();
+  plan_all_pending_ |= changes.rules || (changes.links && route_devices() != planned_devices_);
+  changed_routes_.insert(changes.routes.begin(), changes.routes.end());
+  if (!changed_routes_.empty() || plan_all_pending_) schedule_routes();
 }
 
 void Follower::apply_neighbour(const netlink::NeighbourKey& key) {
@@ -212,8 +259,23 @@ void Follower::schedule_routes() {
 void Follower::publish_routes() {
   routes_pending_ = false;
   routes_published_ = std::chrono::steady_clock::now();
-  const RoutePlan fresh = plan();
-  if (auto published = parts_.publisher.publish_routes(fresh); !published) complain_(published.error().text);
+  if (!plan_all_pending_) routes_.update(mirror_, route_context(), std::exchange(changed_routes_, {}));
+  auto rules = plan_all_pending_ ? plan_all() : routes_.commit();
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+  Status published = rules ? finish_routes(parts_.publisher.publish_routes(*rules)) : Status(pass_on(rules.error()));
+  tell_route_problems();
+  if (published) return;
+  complain_(published.error().text);
+  routes_published_ += kRoutesRetry;
+  schedule_routes();
+}
+
+// Each line once, when it becomes true.
+void Follower::tell_route_problems() {
+  std::vector<std::string> lines = routes_.problems();
+  for (const std::string& line : lines)
+    if (std::ranges::find(route_problems_, line) == route_problems_.end()) complain_("routing: " + line);
+  route_problems_ = std::move(lines);
 }
 
 void Follower::schedule_upkeep() {
@@ -221,6 +283,7 @@ void Follower::schedule_upkeep() {
   upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     reclaim_next_hops();
+    if (routes_.incomplete()) schedule_routes();
     schedule_upkeep();
   });
 }
@@ -228,18 +291,16 @@ void Follower::schedule_upkeep() {
 // The four steps of next_hop_table.hpp.
 void Follower::reclaim_next_hops() {
   if (!parts_.hops.crowded() && !parts_.hops.has_retired()) return;
-  const RoutePlan fresh = plan();
   if (parts_.hops.crowded()) {
-    std::set<std::uint16_t> gateways;
-    for (const dp_path& path : fresh.paths) gateways.insert(path.next_hop);
-    for (const NextHopTable::Key& key : parts_.hops.retire_unwanted(gateways))
+    for (const NextHopTable::Key& key : parts_.hops.retire_unwanted(routes_.next_hops()))
       resolver_.release({parts_.ports.ifindex_of(key.port), key.address});
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
   }
   if (!parts_.hops.has_retired()) return;
-  auto published = parts_.publisher.publish_routes(fresh);
-  if (published) published = parts_.publisher.wait_for_readers();
-  if (!published) return complain_(published.error().text);
+  auto rules = routes_.commit();
+  if (!rules) return complain_(rules.error().text);
+  if (auto published = finish_routes(parts_.publisher.publish_routes(*rules)); !published)
+    return complain_(published.error().text);
   parts_.hops.release_retired();
 }
 

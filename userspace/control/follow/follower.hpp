@@ -44,8 +44,10 @@ class Follower {
   [[nodiscard]] static Result<std::unique_ptr<Follower>> open(const Parts& parts,
                                                               std::function<void(const std::string&)> complain);
 
-  // Plans all routes that Linux has now, and obtains next hops for their gateways.
-  [[nodiscard]] RoutePlan plan();
+  // Puts a policy in force together with all routes that Linux has now, planned for the ports there are now. An error
+  // leaves the tables in force as they were.
+  [[nodiscard]] Status publish_first(const TableImage& image);
+  [[nodiscard]] Status publish(const TableImage& image);
   // Writes the state of all links and their addresses, and of all neighbours, to the tables and the engine.
   void take_over_links();
   void take_over_neighbours();
@@ -60,6 +62,7 @@ class Follower {
   void stop();
 
   [[nodiscard]] const netlink::Mirror& mirror() const { return mirror_; }
+  [[nodiscard]] const RouteTables& routes() const { return routes_; }
 
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
@@ -75,7 +78,22 @@ class Follower {
   void apply(const netlink::Changes& changes);
   void apply_neighbour(const netlink::NeighbourKey& key);
   void schedule_routes();
+  // What of the links the plan of the routes depends on.
+  struct RouteDevice {
+    std::uint32_t ifindex = 0;
+    std::string name;
+    std::uint16_t port = 0;
+    std::uint32_t master = 0;
+    std::uint32_t vrf_table = 0;
+    bool operator==(const RouteDevice&) const = default;
+  };
+
   void publish_routes();
+  [[nodiscard]] std::vector<RouteDevice> route_devices() const;
+  void tell_route_problems();
+  [[nodiscard]] Result<RouteRules> plan_all();
+  [[nodiscard]] RouteContext route_context();
+  [[nodiscard]] Status finish_routes(Status published);
   void tell_addresses();
   void keep_fresh(const NextHopTable::Key& key);
   void schedule_upkeep();
@@ -83,6 +101,7 @@ class Follower {
   std::uint16_t gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway);
 
   Parts parts_;
+  RouteTables routes_;
   netlink::Mirror mirror_;
   netlink::Resolver resolver_;
   std::optional<netlink::XdpFeatureWatch> features_;
@@ -95,6 +114,10 @@ class Follower {
   boost::asio::steady_timer upkeep_timer_;
   std::chrono::steady_clock::time_point routes_published_{};
   bool routes_pending_ = false;
+  bool plan_all_pending_ = false;             // rules, or the ports of devices, changed
+  std::vector<RouteDevice> planned_devices_;  // when everything was planned
+  std::vector<std::string> route_problems_;   // that were told
+  netlink::RouteStore::Keys changed_routes_;  // since routes were published
 };
 
 }  // namespace twinpath

@@ -98,9 +98,7 @@ Status Datapath::open_engine() {
   auto requests = NeighbourRequestQueue::create();
   if (!requests) return pass_on(std::move(requests.error()));
   neighbour_requests_ = std::move(*requests);
-  const MapFds& maps = tables_->maps();
-  const RouteMaps routes{std::to_array(maps.routes4), std::to_array(maps.routes6), maps.neighbours};
-  env_ = std::make_unique<dp_env>(tables_of(tables_->memory()), routes);
+  env_ = std::make_unique<dp_env>(tables_of(tables_->memory()), tables_->maps().neighbours);
   auto counters = open_counters(pins());
   if (!counters) return pass_on(std::move(counters.error()));
   const EngineLimits limits{.hold_per_neighbour = running_.config.engine.hold_per_neighbour};
@@ -135,8 +133,7 @@ Status Datapath::publish(const std::vector<std::uint8_t>& reassigned_zones) {
   const std::vector<dp_port> before(written.begin(), written.end());
   changer_->restrict_trust(image);
   ports().follow(follower_->mirror(), *tables_, *hops_);
-  const RoutePlan routes = follower_->plan();
-  auto published = publisher_->publish(image, routes);
+  auto published = follower_->publish_first(image);
   for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
     set_trust(*tables_, number, {before[number].zone, before[number].source_check});
   if (published && origin_.adopting) published = publisher_->wait_for_readers();

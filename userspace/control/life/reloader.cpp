@@ -67,8 +67,7 @@ Status Reloader::publish(const TableImage& image, bool ports_change) {
   datapath_.changer().restrict_trust(image);
   follower.take_over_links();
   follower.obtain_next_hops();
-  const RoutePlan routes = follower.plan();
-  return datapath_.publisher().publish(image, routes);
+  return follower.publish(image);
 }
 
 // The new tables are in force: an error here is logged and does not undo the reload.

@@ -11,7 +11,7 @@
 
 #include "common/model/settings.h"
 #include "config/compile.hpp"
-#include "control/follow/route_plan.hpp"
+#include "control/follow/route_tables.hpp"
 #include "control/publish/settings_writer.hpp"
 #include "kernel/grace.hpp"
 #include "kernel/tables.hpp"
@@ -25,11 +25,14 @@ class Publisher {
 
   // An error leaves the tables in force as they were. Raises the generation.
   [[nodiscard]] Status publish(const TableImage& image);
-  // Raises the route epoch.
-  [[nodiscard]] Status publish_routes(const RoutePlan& routes);
+  // Raises the route epoch. The rules name roots of trees that are in memory already.
+  [[nodiscard]] Status publish_routes(const RouteRules& routes);
+  // The same in both banks, for the start: neither holds anything yet, and programs of an earlier daemon, which have
+  // tables of their own, go on with the bank that they use.
+  [[nodiscard]] Status publish_first(const TableImage& image, const RouteRules& routes);
   // Both, for a change of ports. Both banks are written before either is put in force. The routes are flipped first:
   // for a moment a packet may be decided by the old policy with the new routes.
-  [[nodiscard]] Status publish(const TableImage& image, const RoutePlan& routes);
+  [[nodiscard]] Status publish(const TableImage& image, const RouteRules& routes);
   // Waits until no program and no engine uses what it read before this call.
   [[nodiscard]] Status wait_for_readers();
 
@@ -37,20 +40,16 @@ class Publisher {
 
  private:
   void write_policy(const TableImage& image);
-  [[nodiscard]] Status write_routes(const RoutePlan& plan);
+  void write_routes(const RouteRules& rules, std::uint32_t bank);
   void flip_policy();
   void flip_routes();
   [[nodiscard]] std::uint32_t idle_policy_bank() const { return (settings_.view().policy_bank + 1) % DP_BANKS; }
   [[nodiscard]] std::uint32_t idle_route_bank() const { return (settings_.view().route_bank + 1) % DP_BANKS; }
-  [[nodiscard]] Status write_route(std::uint32_t bank, const netlink::Prefix& prefix, const dp_route& route);
-  [[nodiscard]] Status remove_route(std::uint32_t bank, const netlink::Prefix& prefix);
-  void read_back_routes(std::uint32_t bank);
 
   Tables& tables_;
   SettingsWriter& settings_;
   GracePeriod grace_;
   std::function<void()> wait_for_engines_;
-  std::array<std::map<netlink::Prefix, dp_route>, DP_BANKS> written_;  // the routes in the tries of each bank
 };
 
 }  // namespace twinpath
