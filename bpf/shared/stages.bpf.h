@@ -272,7 +272,7 @@ static __attribute__((noinline)) int prepare_forward(struct shell_frame *frame, 
 		return DP_STEER_CHECKSUM;
 	if (!shell_grow_front(frame, dp_forward_growth(&ctx->packet, hop)))
 		return DP_INTERNAL;
-	return shell_translate(frame, &ctx->packet, &ctx->view, hop) ? DP_NONE : DP_INTERNAL;
+	return shell_forward(frame, &ctx->packet, &ctx->view, hop) ? DP_NONE : DP_INTERNAL;
 }
 
 static __attribute__((noinline)) int steer(struct shell_frame *frame, const struct dp_context *ctx,

@@ -61,8 +61,8 @@ DP_INLINE int shell_grow_front(struct shell_frame *frame, int bytes)
 }
 
 /* Addresses, ports, TTL and the Ethernet header for the way out: 1 when done. */
-DP_INLINE int shell_translate(struct shell_frame *frame, const struct dp_packet *packet,
-			      const struct dp_flow_view *view, const struct dp_next_hop *hop)
+DP_INLINE int shell_forward(struct shell_frame *frame, const struct dp_packet *packet,
+			    const struct dp_flow_view *view, const struct dp_next_hop *hop)
 {
 	return dp_forward(shell_data(frame), shell_end(frame), packet, view, hop);
 }

@@ -58,7 +58,7 @@ DP_INLINE enum dp_reason dp_may_start(const struct dp_settings *settings, const 
 	return DP_NONE;
 }
 
-/* Does Linux know a way there, by a port or not? */
+/* Does Linux have a route there, by a port or not? */
 DP_INLINE int dp_route_leads(__u8 kind)
 {
 	return kind == DP_ROUTE_ON_LINK || kind == DP_ROUTE_VIA || kind == DP_ROUTE_NOT_A_PORT;
@@ -99,7 +99,7 @@ DP_INLINE enum dp_reason dp_route_forwards(__u8 kind)
 	}
 }
 
-/* May routers cut this packet into fragments (RFC 791)? */
+/* May a router fragment this packet (RFC 791)? */
 DP_INLINE int dp_may_fragment(const struct dp_packet *packet)
 {
 	return packet->family == DP_FAMILY_V4 && !(packet->flags & DP_PACKET_DONT_FRAGMENT);

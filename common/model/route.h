@@ -89,7 +89,7 @@ struct dp_route_query {
 /* Paths of one VIA route at most, repetitions for weights included. */
 enum { DP_ROUTE_PATHS_MAX = 64 };
 
-/* One way of a VIA route. */
+/* One of the paths of a VIA route. */
 struct dp_path {
 	__u16 next_hop; /* index of a next hop: neighbour `gateway` on `port`; 0: the destination is the neighbour */
 	__u16 port;

@@ -59,12 +59,12 @@ struct dp_settings {
 	__u32 route_bank;  /* 0 or 1: routes and paths in force */
 	__u32 heartbeat;   /* tick at which the daemon last said it lives */
 	__u32 ticks_per_second;
-	__u32 heartbeat_limit; /* ticks after which nobody is home */
+	__u32 heartbeat_limit; /* ticks after which the daemon counts as gone */
 	__u32 pickup_until;    /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
 	__u8 pickup;           /* enum dp_pickup */
-	__u8 evict_expired; /* the table is near max_pairs, or nobody is home: writers take expired entries */
-	__u8 pickup_grace; /* pickup_until counts */
-	__u8 crowded;      /* enum dp_crowded */
+	__u8 evict_expired; /* a table is crowded: writers evict expired pairs, as they do anyway while the daemon is gone (commit.h) */
+	__u8 pickup_grace;  /* pickup_until counts */
+	__u8 crowded;       /* enum dp_crowded: which tables are */
 	struct dp_timeouts timeouts;
 	__u32 budget[8]; /* enum dp_budget_kind: packets per second */
 	__u32 pad;

@@ -340,7 +340,7 @@ TEST_CASE("a flow that the engine installed is held back from the kernel until i
   CHECK(tables.decide(frame, kLan, DP_SIDE_KERNEL) == DP_NONE);
 }
 
-TEST_CASE("nobody home: a held flow goes on in the kernel") {
+TEST_CASE("a held flow goes on in the kernel when the daemon is gone") {
   GatewayTables tables;
   tables.allow();
   const Bytes frame = (Eth{} / Ipv4{} / Udp{}).bytes();
