@@ -121,12 +121,4 @@ DP_INLINE int dp_commit_budget(struct dp_env *env, const struct dp_context *ctx,
 	return dp_reason_verdict((enum dp_reason)reason) == DP_PASS ? DP_HOST_BUDGET : DP_STEER_BUDGET;
 }
 
-/* Carries ctx->operation out: the final reason, or DP_LOOK_AGAIN. */
-DP_INLINE int dp_commit(struct dp_env *env, struct dp_context *ctx, int reason)
-{
-	int final = dp_commit_flow(env, ctx, reason);
-
-	return final == reason ? dp_commit_budget(env, ctx, reason) : final;
-}
-
 #endif
