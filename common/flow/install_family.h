@@ -420,7 +420,7 @@ DP_INLINE int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forwa
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	__u32 *forward_word, *reverse_word, pending;
-	int result;
+	int written, result;
 
 	DP_LAUNDER(env);
 	if (!settings || !forward || !reverse || !io)
@@ -431,11 +431,12 @@ DP_INLINE int DP_F(install)(struct dp_env *env, const struct dp_flow_half *forwa
 	DP_F(prefetch_sets)(env, io->hashes.reverse, DP_F(shape)(settings)->set_count);
 	if (!DP_F(claim_pair)(env, io))
 		return DP_INSTALL_FULL;
-	if (!DP_F(write_pair)(env, &io->pair, forward, reverse, io->now))
-		return DP_INSTALL_FULL;
+	/* Never fails from here on, so nothing is given back: a slot that was claimed has a control word and an entry, and the
+	 * cold array has as many slots as the table. The verifier alone wants the question. */
+	written = DP_F(write_pair)(env, &io->pair, forward, reverse, io->now);
 	forward_word = DP_F(control)(env, io->pair.forward);
 	reverse_word = DP_F(control)(env, io->pair.reverse);
-	if (!forward_word || !reverse_word)
+	if (!written || !forward_word || !reverse_word)
 		return DP_INSTALL_FULL;
 	/* arm64: store barrier; the reverse entry is found from here on, but not used before its forward entry is live */
 	DP_STORE_RELEASE(reverse_word, io->pair.reverse_version | dp_flow_tag(io->hashes.reverse) | DP_FLOW_HALF_OPEN);
