@@ -1,8 +1,9 @@
 /* look.h - the decision on one packet, up to the point where something would be written.
  *
- * Reads    ctx->packet, parsed; ctx->now, side and searched; the tables.
- * Writes   the rest of ctx and nothing else: no table, no counter, no budget. What the packet would change is in
- *          ctx->operation. So who only wants to know (explain, the check of one packet in N, captures, the dry run) asks here.
+ * Reads    ctx->packet, parsed; ctx->now, side and searched, and what was found, in ctx->view; the tables.
+ * Writes   ctx and nothing else: no table, no counter, no budget. Its input stays as it is but for the view. What the packet
+ *          would change is in ctx->operation. So who only wants to know (explain, the check of one packet in N, captures, the
+ *          dry run) asks here.
  * Result   the reason, if the operation succeeds: decide.h says what reasons mean. commit.h carries the operation out.
  */
 #ifndef DP_LOOK_H
