@@ -279,7 +279,7 @@ DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx)
 		return reason;
 	if (ctx->packet.ttl <= 1)
 		return DP_STEER_TTL;
-	egress = dp_env_port(env, ctx->there.port);
+	egress = dp_route_egress(env, &ctx->there);
 	if (!egress)
 		return DP_EGRESS_NOT_A_PORT;
 	reason = dp_may_start(settings, ctx);

@@ -74,7 +74,7 @@ DP_VERB int dp_reroute(struct dp_env *env, struct dp_context *ctx)
 	reason = dp_route_forwards(query->kind);
 	if (reason)
 		return reason;
-	egress = dp_env_port(env, query->port);
+	egress = dp_route_egress(env, query);
 	if (!egress || egress->zone != dp_flow_partner_zone(env, ctx->packet.family, &ctx->view))
 		return DP_LOOK_NEW; /* leads into another zone: the pair's keys and rule speak of the old one */
 	ctx->operation.next_hop = query->next_hop;

@@ -54,15 +54,16 @@ DP_INLINE void dp_route_take(struct dp_env *env, const struct dp_route *route, s
 	query->kind = route->kind;
 	query->port = route->port;
 	if (route->kind == DP_ROUTE_VIA) {
-		query->first_path = route->first_path;
-		query->path_count = route->path_count;
 		/* high bits of hash × count: a division would differ between the targets at zero */
 		path = dp_env_path(env, route->first_path +
 						(__u32)(((__u64)query->hash * route->path_count) >> 32));
 		if (!path) {
 			query->kind = DP_ROUTE_NONE;
+			query->port = 0;
 			return;
 		}
+		query->first_path = route->first_path;
+		query->path_count = route->path_count;
 		query->port = path->port;
 		query->next_hop = path->next_hop;
 	}
@@ -99,7 +100,7 @@ DP_INLINE __u8 dp_route_refusal(__u8 action)
 	}
 }
 
-/* Fills kind, port and next_hop. Returns the kind. */
+/* Fills the answer: all of it 0 when there is no route. Returns the kind. */
 DP_VERB int dp_route_find(struct dp_env *env, struct dp_route_query *query)
 {
 	const struct dp_route_rule *rule;
@@ -134,6 +135,12 @@ DP_VERB int dp_route_find(struct dp_env *env, struct dp_route_query *query)
 		}
 	}
 	return query->kind;
+}
+
+/* The port that a route leads to; NULL when it names none. 0 is no port, but the lookup answers for it as for any other. */
+DP_INLINE const struct dp_port *dp_route_egress(struct dp_env *env, const struct dp_route_query *query)
+{
+	return query->port ? dp_env_port(env, query->port) : 0;
 }
 
 /* Does any path of the route that was found leave by `port`? The question of strict reverse path validation

@@ -312,6 +312,28 @@ TEST_CASE("a new route epoch changes the next hop of a live flow and asks no rul
   CHECK(tables.last.next_hop == 4);
 }
 
+TEST_CASE("a route whose path is not there is no route") {
+  GatewayTables tables;
+  tables.allow();
+  tables.routes.add(0, "203.0.113.16", 28, {DP_ROUTE_VIA, 2, kWan, 99, 0, 0});
+  CHECK(tables.decide((Eth{} / to("203.0.113.17") / Udp{}).bytes(), kLan) == DP_STEER_UNREACHABLE);
+  const dp_route_query& there = tables.last.there;
+  CHECK(there.kind == DP_ROUTE_NONE);
+  for (const __u16 field : {there.port, there.next_hop, there.first_path, __u16{there.path_count}}) CHECK(field == 0);
+}
+
+TEST_CASE("a route that names no port leads to no port, for a new flow and for a live one") {
+  GatewayTables tables;
+  tables.allow();
+  tables.set_rules(kInside, 0, {any_rule(8, DP_ACTION_ALLOW)});  // what port 0 would have for a zone
+  const Bytes frame = (Eth{} / to("203.0.113.17") / Udp{}).bytes();
+  REQUIRE(tables.decide(frame, kLan) == DP_NONE);
+  tables.routes.add(0, "203.0.113.16", 28, {DP_ROUTE_ON_LINK, 0, 0, 0, 0, 0});
+  CHECK(tables.decide((Eth{} / to("203.0.113.18") / Udp{}).bytes(), kLan) == DP_EGRESS_NOT_A_PORT);
+  tables.settings.stamp += 1;
+  CHECK(tables.decide(frame, kLan) == DP_EGRESS_NOT_A_PORT);
+}
+
 TEST_CASE("under a new route epoch no entry uses the next hop of a neighbour that is gone") {
   GatewayTables tables;
   tables.allow();

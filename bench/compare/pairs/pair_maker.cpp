@@ -52,8 +52,8 @@ Status PairMaker::decide() {
   context.route_bank = static_cast<__u16>(DP_LOAD(&settings.route_bank) & 1);
   dp_route_query_reverse(&settings, &context, 0, &context.back);
   dp_route_find(env, &context.back);
-  const dp_port* ingress = dp_env_port(env, context.back.port);
-  if (ingress == nullptr || context.back.port == 0) return refuse("no route leads back to the source of the flows");
+  const dp_port* ingress = dp_route_egress(env, &context.back);
+  if (ingress == nullptr) return refuse("no route leads back to the source of the flows");
   context.packet.ingress = context.back.port;
   context.packet.zone = ingress->zone;
   dp_route_query_forward(&settings, &context, &context.there);
