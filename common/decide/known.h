@@ -90,7 +90,6 @@ DP_INLINE int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
 
 	if (reason)
 		return reason;
-	ctx->match.rule = dp_flow_rule(env, ctx->packet.family, &ctx->view);
 	if ((ctx->view.stamp ^ ctx->stamp) >> 16) {
 		reason = dp_rejudge(env, ctx);
 		if (reason) {
@@ -98,9 +97,12 @@ DP_INLINE int dp_look_refresh(struct dp_env *env, struct dp_context *ctx)
 			return reason;
 		}
 		dp_move_place(ctx);
+		ctx->operation.rule = ctx->match.rule;
+	} else {
+		/* its rule stays, and ctx->match names none: no rule was asked, so none counts this packet */
+		ctx->operation.rule = dp_flow_rule(env, ctx->packet.family, &ctx->view);
 	}
 	ctx->operation.stamp = ctx->stamp;
-	ctx->operation.rule = ctx->match.rule;
 	if (ctx->operation.next_hop)
 		ctx->operation.kinds |= DP_OPERATION_REFRESH;
 	return DP_NONE;

@@ -4,7 +4,8 @@
 
 #include "../target.h"
 
-/* Index: enum dp_reason (`reasons` map); rule id (`rule_hits` map: packets that were judged, so flows and drops). */
+/* Index: enum dp_reason (`reasons` map); rule id (`rule_hits` map: packets for which the rule was asked, so
+ * new flows, flows that are judged again under new rules, and drops). */
 struct dp_counter {
 	__u64 packets;
 	__u64 bytes;

@@ -310,6 +310,8 @@ TEST_CASE("a new route epoch changes the next hop of a live flow and asks no rul
   tables.settings.stamp += 1;
   CHECK(tables.decide(frame, kLan) == DP_NONE);
   CHECK(tables.last.next_hop == 4);
+  CHECK(tables.last.match.rule == 0);  // what rules count
+  CHECK(dp_flow_rule(&tables.env, DP_FAMILY_V4, &tables.last.view) == 7);
 }
 
 TEST_CASE("a route whose path is not there is no route") {
