@@ -24,13 +24,12 @@ std::string output_of(const std::string& command) {
 
 // Runs spin in a directory of its own and returns the verifier's report.
 std::string explore(const std::string& fault) {
-  // Absolute, because the commands run in another directory; __FILE__ may be relative to the build directory.
-  const auto model = std::filesystem::absolute(__FILE__).parent_path() / "flow_table.pml";
   std::string folder = (std::filesystem::temp_directory_path() / "flow-spin-XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) return {};
   const std::string define = fault.empty() ? "" : "-D" + fault + " ";
-  const std::string report = output_of("cd " + folder + " && spin " + define + "-a " + model.string() +
-                                       " 2>&1 && cc -O2 -w -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m100000 2>&1");
+  const std::string report =
+      output_of("cd " + folder + " && spin " + define +
+                "-a " TWINPATH_FLOW_MODEL " 2>&1 && cc -O2 -w -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m100000 2>&1");
   std::filesystem::remove_all(folder);
   return report;
 }
