@@ -2,7 +2,8 @@
 get_directory_property(bpf_flags DIRECTORY ${CMAKE_SOURCE_DIR}/bpf DEFINITION TWINPATH_BPF_FLAGS)
 set(seed_fault ${CMAKE_CURRENT_LIST_DIR}/seed_fault.cmake)
 
-# twinpath_seed_faults(TARGET FOLDER): an object for each FOLDER/*.fault, in <build>/tests/<name of the folder>.
+# twinpath_seed_faults(TARGET FOLDER): an object for each FOLDER/*.fault, in <build>/tests/<name of the folder>. Sets
+# TARGET_count to their number, for a test that must have seen them all.
 function(twinpath_seed_faults target folder)
   file(GLOB faults CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.fault)
   get_filename_component(into ${folder} NAME)
@@ -19,6 +20,8 @@ function(twinpath_seed_faults target folder)
       COMMENT "BPF gateway with a fault: ${name}" VERBATIM)
     list(APPEND objects ${object})
   endforeach()
+  list(LENGTH objects count)
+  set(${target}_count ${count} PARENT_SCOPE)
   # the tests take whatever lies there: nothing of a fault that is gone
   file(GLOB former ${CMAKE_CURRENT_BINARY_DIR}/${into}/*.bpf.o)
   list(REMOVE_ITEM former ${objects})

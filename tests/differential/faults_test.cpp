@@ -44,7 +44,7 @@ TEST_CASE("a fault in the kernel's build of the datapath does not go unnoticed")
   const std::uint64_t seed = seed_of_run();
   fmt::print("TWINPATH_SEED={}\n", seed);
   const auto objects = faulty_objects();
-  CHECK(objects.size() >= 8);
+  REQUIRE(objects.size() == TWINPATH_FAULT_COUNT);
   std::uint64_t frames = 0;
   // whatever is noticed without a fault would be mistaken for each of them
   const auto without = first_difference(TWINPATH_BPF_OBJECT, seed, frames);
