@@ -181,9 +181,12 @@ int TwinSide::decide(dp_context& ctx, const Arrival& arrival) {
   look(ctx);
   int stage = DP_STAGE_KNOWN;
   while (stage != DP_STAGE_SEND) {
-    const bool could_be_refused = stage == DP_STAGE_NEW;
+    const int before = stage;
+    const int looks = ctx.attempt;
     stage = dp_stage_run(&env_, &ctx, stage);
-    if (could_be_refused && dp_host_refused(&ctx) && host_waits_for(ctx.packet)) dp_host_waits(&ctx);
+    if (stage <= before && (ctx.attempt == looks || ctx.attempt >= DP_DECIDE_LOOKS))
+      throw std::logic_error("a look enters a stage twice");
+    if (before == DP_STAGE_NEW && dp_host_refused(&ctx) && host_waits_for(ctx.packet)) dp_host_waits(&ctx);
   }
   if (dp_reason_verdict(static_cast<dp_reason>(ctx.reason)) == DP_STEER) {
     if (ctx.operation.budget != budget_of(ctx.packet, ctx.reason))
