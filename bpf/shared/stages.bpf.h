@@ -265,14 +265,15 @@ static __attribute__((noinline)) int prepare_forward(struct shell_frame *frame, 
 						     const struct dp_next_hop *hop)
 {
 	const struct dp_port *port = dp_env_port(0, ctx->packet.ingress);
+	__u16 tag = dp_next_hop_tag(hop);
 
 	if (!port)
 		return DP_INTERNAL;
 	if ((port->flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(shell_data(frame), shell_end(frame), &ctx->packet))
 		return DP_STEER_CHECKSUM;
-	if (!shell_grow_front(frame, dp_forward_growth(&ctx->packet, hop)))
+	if (!shell_grow_front(frame, dp_forward_growth(&ctx->packet, tag)))
 		return DP_INTERNAL;
-	return shell_forward(frame, &ctx->packet, &ctx->view, hop) ? DP_NONE : DP_INTERNAL;
+	return shell_forward(frame, &ctx->packet, &ctx->view, hop, tag) ? DP_NONE : DP_INTERNAL;
 }
 
 static __attribute__((noinline)) int steer(struct shell_frame *frame, const struct dp_context *ctx,

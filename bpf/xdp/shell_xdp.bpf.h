@@ -62,9 +62,9 @@ DP_INLINE int shell_grow_front(struct shell_frame *frame, int bytes)
 
 /* Addresses, ports, TTL and the Ethernet header for the way out: 1 when done. */
 DP_INLINE int shell_forward(struct shell_frame *frame, const struct dp_packet *packet,
-			    const struct dp_flow_view *view, const struct dp_next_hop *hop)
+			    const struct dp_flow_view *view, const struct dp_next_hop *hop, __u16 tag)
 {
-	return dp_forward(shell_data(frame), shell_end(frame), packet, view, hop);
+	return dp_forward(shell_data(frame), shell_end(frame), packet, view, hop, tag);
 }
 
 /* Out of `device`, by number. The redirect can still fail behind the program (ring full, device gone): the device's

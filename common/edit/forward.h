@@ -3,9 +3,10 @@
  *
  * Input    a frame that parsed without objection, TTL above 1, and a next hop for it. What a frame is wrapped in on its
  *          way out belongs to the next hop, never to the flow: a neighbour's change is one write.
- * Tags     The new frame has the next hop's tag or none. When the number of tags changes, its front moves: the caller
- *          moves the start of the frame by dp_forward_growth first (bpf_xdp_adjust_head takes it negated) and passes the
- *          new start; facts in `packet` stay those of arrival. Priority bits of an old tag are not kept, as in Linux.
+ * Tags     The new frame has the next hop's tag or none. The caller reads it once (dp_next_hop_tag), because it may change
+ *          at any moment. When the number of tags changes, the frame's front moves: the caller moves its start by
+ *          dp_forward_growth first (bpf_xdp_adjust_head takes it negated) and passes the new start; facts in `packet` stay
+ *          those of arrival. Priority bits of an old tag are not kept, as in Linux.
  * Source   RFC 1812 section 5.3.1 (TTL), RFC 8200 section 3 (hop limit), RFC 1624.
  */
 #ifndef DP_FORWARD_H
@@ -16,22 +17,23 @@
 #include "translate.h"
 
 /* Bytes by which the frame grows: 4, 0, -4 or -8. */
-DP_INLINE int dp_forward_growth(const struct dp_packet *packet, const struct dp_next_hop *next_hop)
+DP_INLINE int dp_forward_growth(const struct dp_packet *packet, __u16 tag)
 {
-	return (next_hop->vlan ? DP_VLAN_BYTES : 0) - packet->tags * DP_VLAN_BYTES;
+	return (tag ? DP_VLAN_BYTES : 0) - packet->tags * DP_VLAN_BYTES;
 }
 
 /* MAC addresses, tag, EtherType. */
-DP_INLINE void dp_forward_link(__u8 *frame, const struct dp_packet *packet, const struct dp_next_hop *next_hop)
+DP_INLINE void dp_forward_link(__u8 *frame, const struct dp_packet *packet,
+			       const struct dp_next_hop *next_hop, __u16 tag)
 {
 	struct dp_ethernet *ethernet = (struct dp_ethernet *)frame;
-	struct dp_vlan *tag = (struct dp_vlan *)(ethernet + 1);
+	struct dp_vlan *vlan = (struct dp_vlan *)(ethernet + 1);
 
 	*(struct dp_mac_pair *)frame = *(const struct dp_mac_pair *)next_hop->destination_mac;
-	if (next_hop->vlan) {
+	if (tag) {
 		ethernet->type = dp_htons(DP_ETHERTYPE_VLAN);
-		tag->control = dp_htons(next_hop->vlan);
-		tag->type = dp_htons(packet->ether_type);
+		vlan->control = dp_htons(tag);
+		vlan->type = dp_htons(packet->ether_type);
 	} else if (packet->tags) {
 		ethernet->type = dp_htons(packet->ether_type);
 	}
@@ -63,13 +65,13 @@ DP_INLINE int dp_forward_hop_limit(__u8 *l3, const __u8 *end)
 /* Nothing behind the IP header is written unless the flow is translated. Returns 0 when the frame does not hold the headers
  * that its facts speak of, which parsing has excluded: a defect. */
 DP_INLINE int dp_forward(void *frame, const void *end, const struct dp_packet *packet,
-			 const struct dp_flow_view *view, const struct dp_next_hop *next_hop)
+			 const struct dp_flow_view *view, const struct dp_next_hop *next_hop, __u16 tag)
 {
 	const __u8 *limit = (const __u8 *)end;
 	__u8 *l3 = (__u8 *)frame + DP_ETHERNET_BYTES;
 	struct dp_edits edits;
 
-	if (next_hop->vlan)
+	if (tag)
 		l3 += DP_VLAN_BYTES;
 	if (view->link & DP_FLOW_REWRITE) {
 		dp_translate_edits(packet, view, &edits);
@@ -78,7 +80,7 @@ DP_INLINE int dp_forward(void *frame, const void *end, const struct dp_packet *p
 	}
 	if (!(packet->family == DP_FAMILY_V4 ? dp_forward_ttl(l3, limit) : dp_forward_hop_limit(l3, limit)))
 		return 0;
-	dp_forward_link((__u8 *)frame, packet, next_hop);
+	dp_forward_link((__u8 *)frame, packet, next_hop, tag);
 	return 1;
 }
 

@@ -32,6 +32,12 @@ struct dp_next_hop {
 };
 DP_STATIC_ASSERT(sizeof(struct dp_next_hop) == 32, "half a cache line");
 
+/* The tag to push, 0 for none. Once for each packet: length, place and content of the new header must agree. */
+DP_INLINE __u16 dp_next_hop_tag(const struct dp_next_hop *hop)
+{
+	return DP_LOAD(&hop->vlan);
+}
+
 /* Hash map: neighbour on a port → index of its next hop. */
 struct dp_neighbour_key {
 	struct dp_address address;

@@ -142,8 +142,9 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival) {
   std::copy(arrival.frame.begin(), arrival.frame.end(), frame);
   if ((env_.ports[ctx.packet.ingress].flags & DP_PORT_WORKLOAD) && !dp_checksum_l4(frame, end, &ctx.packet))
     return steer(ctx, arrival, DP_STEER_CHECKSUM);
-  frame -= dp_forward_growth(&ctx.packet, hop);
-  if (!dp_forward(frame, end, &ctx.packet, &ctx.view, hop)) return stay(ctx, arrival, DP_INTERNAL);
+  const __u16 tag = dp_next_hop_tag(hop);
+  frame -= dp_forward_growth(&ctx.packet, tag);
+  if (!dp_forward(frame, end, &ctx.packet, &ctx.view, hop, tag)) return stay(ctx, arrival, DP_INTERNAL);
   dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, 1, ctx.packet.frame_bytes, ctx.now);
   last_.egress = hop->port;
   add(port_counters[hop->port].forwarded, ctx.packet.frame_bytes);

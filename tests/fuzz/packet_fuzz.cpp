@@ -39,7 +39,8 @@ void read_quote(const Bytes& frame, const dp_context& ctx) {
 
 void rewrite(test::GatewayTables& gateway, Bytes frame) {
   const dp_next_hop& hop = gateway.hop(gateway.last.next_hop);
-  promise(dp_forward(frame.data(), frame.data() + frame.size(), &gateway.last.packet, &gateway.last.view, &hop) != 0,
+  promise(dp_forward(frame.data(), frame.data() + frame.size(), &gateway.last.packet, &gateway.last.view, &hop,
+                     dp_next_hop_tag(&hop)) != 0,
           "a forwarded frame that cannot be rewritten");
 }
 

@@ -22,10 +22,11 @@ dp_next_hop next_hop(std::uint16_t vlan = 0) {
 
 // Moves the frame's front as the caller of dp_forward does, and forwards.
 Bytes forwarded(Bytes frame, const dp_packet& packet, const dp_flow_view& view, const dp_next_hop& hop) {
-  const int growth = dp_forward_growth(&packet, &hop);
+  const __u16 tag = dp_next_hop_tag(&hop);
+  const int growth = dp_forward_growth(&packet, tag);
   if (growth > 0) frame.insert(frame.begin(), static_cast<std::size_t>(growth), 0xee);
   if (growth < 0) frame.erase(frame.begin(), frame.begin() - growth);
-  CHECK(dp_forward(frame.data(), frame.data() + frame.size(), &packet, &view, &hop) == 1);
+  CHECK(dp_forward(frame.data(), frame.data() + frame.size(), &packet, &view, &hop, tag) == 1);
   return frame;
 }
 
@@ -91,8 +92,26 @@ TEST_CASE("tags are pushed, popped and replaced as the next hop says") {
     CAPTURE(row.name);
     const dp_packet packet = parse(row.before.bytes()).packet;
     const dp_next_hop hop = next_hop(row.vlan);
-    CHECK(dp_forward_growth(&packet, &hop) == row.growth);
+    CHECK(dp_forward_growth(&packet, dp_next_hop_tag(&hop)) == row.growth);
     CHECK(forwarded(row.before.bytes(), packet, view_of(half_of(packet), false), hop) == row.after.bytes());
+  }
+}
+
+TEST_CASE("a frame has the tag that its room was made for, whatever becomes of the next hop meanwhile") {
+  for (const auto& [before, after] : {std::pair<std::uint16_t, std::uint16_t>{9, 0}, {0, 9}, {9, 8}}) {
+    CAPTURE(before);
+    const Packet plain = Eth{} / Ipv4{.ttl = 64} / Udp{};
+    const Packet out =
+        before != 0 ? kOut / Vlan{.id = before} / Ipv4{.ttl = 63} / Udp{} : kOut / Ipv4{.ttl = 63} / Udp{};
+    Bytes frame = plain.bytes();
+    const dp_packet packet = parse(frame).packet;
+    dp_next_hop hop = next_hop(before);
+    const __u16 tag = dp_next_hop_tag(&hop);
+    frame.insert(frame.begin(), static_cast<std::size_t>(dp_forward_growth(&packet, tag)), 0xee);
+    hop.vlan = after;
+    const dp_flow_view view = view_of(half_of(packet), false);
+    CHECK(dp_forward(frame.data(), frame.data() + frame.size(), &packet, &view, &hop, tag) == 1);
+    CHECK(frame == out.bytes());
   }
 }
 
@@ -114,6 +133,6 @@ TEST_CASE("a frame that does not hold its headers is refused") {
   const dp_next_hop hop = next_hop();
   for (std::size_t size : {14, 33, 34, 53}) {
     Bytes truncated(frame.begin(), frame.begin() + static_cast<long>(size));
-    CHECK(dp_forward(truncated.data(), truncated.data() + truncated.size(), &packet, &view, &hop) == 0);
+    CHECK(dp_forward(truncated.data(), truncated.data() + truncated.size(), &packet, &view, &hop, 0) == 0);
   }
 }

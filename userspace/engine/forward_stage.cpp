@@ -20,12 +20,14 @@ void ForwardStage::forward(Item& item) noexcept {
   std::uint8_t* end = item.frame.data + item.frame.length;
   if ((ingress->flags & DP_PORT_WORKLOAD) != 0 && dp_checksum_l4(item.frame.data, end, &context.packet) == 0)
     return item.drop(DP_INTERNAL);
-  const int growth = dp_forward_growth(&context.packet, hop);
+  const __u16 tag = dp_next_hop_tag(hop);
+  const int growth = dp_forward_growth(&context.packet, tag);
   item.frame.data -= growth;
   item.frame.length += static_cast<std::uint32_t>(growth);
-  if (dp_forward(item.frame.data, end, &context.packet, &context.view, hop) == 0) return item.drop(DP_INTERNAL);
+  if (dp_forward(item.frame.data, end, &context.packet, &context.view, hop, tag) == 0) return item.drop(DP_INTERNAL);
   item.egress = hop->port;
   item.egress_device = hop->device;
+  item.egress_tag = tag;
   item.fate = Fate::send;
 }
 

@@ -21,7 +21,7 @@ void FragmentStage::fragment(Item& item) noexcept {
   std::array<afxdp::Frame, kFragmentsMax> fragments;
   const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
   if (hop == nullptr) return item.drop(DP_INTERNAL);
-  const std::uint32_t l3_offset = DP_ETHERNET_BYTES + (hop->vlan != 0 ? DP_VLAN_BYTES : 0);
+  const std::uint32_t l3_offset = DP_ETHERNET_BYTES + (item.egress_tag != 0 ? DP_VLAN_BYTES : 0);
   Ipv4Fragmenter fragmenter({item.frame.data, item.frame.length}, l3_offset, hop->mtu);
   if (!fragmenter.possible()) return item.drop(DP_TOO_BIG);
   std::size_t count = 0;

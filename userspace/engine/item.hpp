@@ -26,6 +26,7 @@ struct Item {
   bool again = false;        // has been held: rule and hold counters have counted it before
   std::uint16_t egress = 0;  // port number
   std::uint16_t egress_device = 0;  // of that port
+  std::uint16_t egress_tag = 0;     // that the frame was given, 0: none
 
   [[nodiscard]] bool undecided() const noexcept { return fate == Fate::undecided; }
   void drop(int why) noexcept {
