@@ -39,10 +39,6 @@ struct dp_hit {
 /* Words that hold several fields of a struct. */
 DP_STATIC_ASSERT(offsetof(struct dp_port, mac) + 8 <= sizeof(struct dp_port),
 		 "eight bytes from the MAC address on");
-DP_STATIC_ASSERT(offsetof(struct dp_next_hop, source_mac) == 6,
-		 "two MAC addresses in twelve bytes");
-DP_STATIC_ASSERT(offsetof(struct dp_next_hop, flags) == offsetof(struct dp_next_hop, vlan) + 2,
-		 "one word");
 
 /* The shortest frame that can be a plain hit: UDP over IPv4 without data. */
 enum {
@@ -102,9 +98,9 @@ DP_INLINE int dp_hit_hop(struct dp_env *env, struct dp_hit *hit)
 
 	if (!hop)
 		return 0;
-	tag_and_flags = dp_load32((const __u8 *)&hop->vlan);
-	hit->mac_front = dp_load64(hop->destination_mac);
-	hit->mac_back = dp_load32(hop->destination_mac + 8);
+	tag_and_flags = dp_next_hop_tag_and_flags(hop);
+	hit->mac_front = dp_next_hop_mac_front(hop);
+	hit->mac_back = dp_next_hop_mac_back(hop);
 	hit->egress = hop->port;
 	hit->device = hop->device;
 	return tag_and_flags == (DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP) << 16 && hit->l3_bytes <= hop->mtu;

@@ -14,6 +14,7 @@
 
 #include "../model/next_hop.h"
 #include "../wire/ethernet.h"
+#include "../wire/words.h"
 #include "translate.h"
 
 /* Bytes by which the frame grows: 4, 0, -4 or -8. */
@@ -29,7 +30,8 @@ DP_INLINE void dp_forward_link(__u8 *frame, const struct dp_packet *packet,
 	struct dp_ethernet *ethernet = (struct dp_ethernet *)frame;
 	struct dp_vlan *vlan = (struct dp_vlan *)(ethernet + 1);
 
-	*(struct dp_mac_pair *)frame = *(const struct dp_mac_pair *)next_hop->destination_mac;
+	dp_store64(frame, dp_next_hop_mac_front(next_hop));
+	dp_store32(frame + 8, dp_next_hop_mac_back(next_hop));
 	if (tag) {
 		ethernet->type = dp_htons(DP_ETHERTYPE_VLAN);
 		vlan->control = dp_htons(tag);

@@ -3,8 +3,11 @@
  * One array, not banked: a neighbour's change is one write, whatever the number of flows. Flow entries hold indices:
  * one of them counts only while the entry's stamp is current, so an index is given to another neighbour only under a
  * later route epoch (userspace/control/follow/next_hop_table.hpp). A free one names no port.
- * Writer   control plane. A reader may see a half-written MAC only between two writes of one change; to exclude even
- *          that, the writer clears RESOLVED, writes, then sets it.
+ * Writer   control plane. The first eight bytes, the whole destination MAC among them, are written and read as one word,
+ *          so no packet goes to a mixture of two neighbours. They are written before RESOLVED is set, and stay when it is
+ *          cleared: a reader that has seen it set a moment ago still finds the address that it was set for, or the one
+ *          after that. The source MAC spans two words, and changes with the port's alone: a packet of that very moment may
+ *          bear a mixture of the port's old and new one.
  */
 #ifndef DP_NEXT_HOP_H
 #define DP_NEXT_HOP_H
@@ -28,9 +31,39 @@ struct dp_next_hop {
 	__u16 flags;
 	__u16 device; /* of the port: what the packet leaves by */
 	__u16 pad;
-	__u32 pad2[2];
+	__u64 pad2; /* aligns the struct, and so its first word, to eight bytes */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_next_hop) == 32, "half a cache line");
+DP_STATIC_ASSERT(__builtin_offsetof(struct dp_next_hop, source_mac) == 6,
+		 "two MAC addresses in twelve bytes");
+
+/* The fields as words; may_alias, since the bytes have another type in the struct. */
+typedef __u64 __attribute__((may_alias)) dp_macs_front;
+typedef __u32 __attribute__((may_alias)) dp_macs_back;
+typedef __u32 __attribute__((may_alias)) dp_tag_and_flags;
+DP_STATIC_ASSERT(__builtin_offsetof(struct dp_next_hop, vlan) % 4 == 0, "a word with the flags");
+DP_STATIC_ASSERT(__builtin_offsetof(struct dp_next_hop, flags) ==
+			 __builtin_offsetof(struct dp_next_hop, vlan) + 2,
+		 "a word with the tag");
+
+/* Both MAC addresses, as they are to stand in the frame: the destination and two bytes of the source. Behind a load of the
+ * flags. arm64: the flags need a load barrier behind them in BPF. */
+DP_INLINE __u64 dp_next_hop_mac_front(const struct dp_next_hop *hop)
+{
+	return DP_LOAD((const dp_macs_front *)hop->destination_mac);
+}
+
+/* The other four bytes of the source. */
+DP_INLINE __u32 dp_next_hop_mac_back(const struct dp_next_hop *hop)
+{
+	return DP_LOAD((const dp_macs_back *)(hop->destination_mac + 8));
+}
+
+/* Flags in the upper half, the tag in the lower. */
+DP_INLINE __u32 dp_next_hop_tag_and_flags(const struct dp_next_hop *hop)
+{
+	return DP_LOAD((const dp_tag_and_flags *)&hop->vlan);
+}
 
 /* The tag to push, 0 for none. Once for each packet: length, place and content of the new header must agree. */
 DP_INLINE __u16 dp_next_hop_tag(const struct dp_next_hop *hop)

@@ -45,11 +45,6 @@ struct dp_mac_front {
 	__u32 word;
 } DP_WIRE __attribute__((may_alias));
 
-struct dp_mac_pair {
-	__u32 word[3];
-} DP_WIRE __attribute__((may_alias));
-DP_STATIC_ASSERT(sizeof(struct dp_mac_pair) == 12, "destination and source");
-
 DP_INLINE int dp_mac_equal(const __u8 *a, const __u8 *b)
 {
 	const struct dp_mac *left = (const struct dp_mac *)a;

@@ -8,9 +8,14 @@
 #include <bpf/bpf.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <memory>
+#include <thread>
 
 #include "base/fd.hpp"
+#include "common/edit/forward.h"
 #include "harness/namespace.hpp"
 
 using namespace twinpath;
@@ -192,4 +197,45 @@ TEST_CASE("a failed resolution is forgotten when Linux is asked again") {
   tables->forget_failure(1);
   CHECK((tables.hops[1].flags & DP_NEXT_HOP_FAILED) == 0);
   CHECK((tables.hops[1].flags & DP_NEXT_HOP_UP) != 0);
+}
+
+TEST_CASE("a packet that has seen a neighbour resolved goes to the address it had, when Linux loses it meanwhile") {
+  if (!require_root()) return;
+  Tables tables;
+  REQUIRE(tables.give(1) == 1);
+  tables.resolve(1);
+  const netlink::Mac known = in_state(netlink::NeighbourState::reachable).mac;
+  tables->set_neighbour(1, nullptr);
+  CHECK((tables.hops[1].flags & DP_NEXT_HOP_RESOLVED) == 0);
+  CHECK(std::ranges::equal(tables.hops[1].destination_mac, known));
+}
+
+TEST_CASE("no packet goes to a mixture of two addresses of a neighbour") {
+  if (!require_root()) return;
+  Tables tables;
+  REQUIRE(tables.give(1) == 1);
+  std::array<netlink::Neighbour, 2> states;
+  states.fill(in_state(netlink::NeighbourState::reachable));
+  states[0].mac = {2, 2, 2, 2, 2, 2};
+  states[1].mac = {4, 4, 4, 4, 4, 4};
+  tables->set_neighbour(1, &states[0]);
+  constexpr int kPackets = 5'000'000;
+  std::atomic<bool> over = false;
+  std::atomic<int> sent = 0, mixed = 0;
+  std::thread reader([&] {
+    const dp_packet packet{};
+    std::array<std::uint8_t, 64> frame{};
+    while (!over) {
+      // whatever the flags say by now: a packet may have asked them long before
+      dp_forward_link(frame.data(), &packet, &tables.hops[1], 0);
+      const bool whole = std::ranges::any_of(states, [&](const netlink::Neighbour& state) {
+        return std::equal(state.mac.begin(), state.mac.end(), frame.begin());
+      });
+      ++(whole ? sent : mixed);
+    }
+  });
+  for (int i = 0; sent + mixed < kPackets; ++i) tables->set_neighbour(1, &states[static_cast<std::size_t>(i % 2)]);
+  over = true;
+  reader.join();
+  CHECK(mixed == 0);
 }

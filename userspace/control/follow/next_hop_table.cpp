@@ -3,7 +3,7 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cstring>
 
 #include "kernel/bpf_map.hpp"
@@ -19,8 +19,25 @@ dp_neighbour_key map_key(const NextHopTable::Key& key) {
   return out;
 }
 
-void store_flags(dp_next_hop& hop, std::uint16_t flags) {
-  std::atomic_ref<std::uint16_t>(hop.flags).store(flags, std::memory_order_release);
+void store_flags(dp_next_hop& hop, std::uint16_t flags) { DP_STORE_RELEASE(&hop.flags, flags); }
+
+// The whole destination goes in one word: common/model/next_hop.h says why.
+void store_macs(dp_next_hop& hop, const netlink::Mac& destination, const netlink::Mac& source) {
+  std::array<std::uint8_t, sizeof(dp_macs_front) + sizeof(dp_macs_back)> bytes;
+  const auto rest = std::ranges::copy(destination, bytes.begin()).out;
+  std::ranges::copy(source, rest);
+  dp_macs_front front = 0;
+  dp_macs_back back = 0;
+  std::memcpy(&front, bytes.data(), sizeof(front));
+  std::memcpy(&back, bytes.data() + sizeof(front), sizeof(back));
+  DP_STORE_RELEASE(reinterpret_cast<dp_macs_front*>(hop.destination_mac), front);
+  DP_STORE_RELEASE(reinterpret_cast<dp_macs_back*>(hop.destination_mac + sizeof(front)), back);
+}
+
+netlink::Mac destination_of(const dp_next_hop& hop) {
+  netlink::Mac mac;
+  std::ranges::copy(hop.destination_mac, mac.begin());
+  return mac;
 }
 
 }  // namespace
@@ -62,7 +79,7 @@ Result<std::uint16_t> NextHopTable::obtain(const Key& key) {
   free_.pop_back();
   indices_[key] = index;
   keys_[index] = key;
-  write(index, {}, false, false);
+  write(index, nullptr, false);
   const std::uint32_t value = index;
   if (auto set = map_update(map_, map_key(key), value, "neighbours"); !set) {
     (void)forget(index);
@@ -96,17 +113,16 @@ void NextHopTable::set_port(std::uint16_t port, const EgressFacts& facts) {
   egress_[port] = facts;
   for (const auto& [key, index] : indices_) {
     if (key.port != port) continue;
-    netlink::Mac mac;
-    std::memcpy(mac.data(), hops_[index].destination_mac, mac.size());
+    const netlink::Mac mac = destination_of(hops_[index]);
     const std::uint16_t flags = hops_[index].flags;
-    write(index, mac, (flags & DP_NEXT_HOP_RESOLVED) != 0, (flags & DP_NEXT_HOP_FAILED) != 0);
+    write(index, (flags & DP_NEXT_HOP_RESOLVED) != 0 ? &mac : nullptr, (flags & DP_NEXT_HOP_FAILED) != 0);
   }
 }
 
 void NextHopTable::set_neighbour(std::uint16_t index, const netlink::Neighbour* neighbour) {
   const bool resolved = neighbour != nullptr && neighbour->has_mac && neighbour->usable();
   const bool failed = neighbour != nullptr && neighbour->state == netlink::NeighbourState::failed;
-  write(index, resolved ? neighbour->mac : netlink::Mac{}, resolved, failed);
+  write(index, resolved ? &neighbour->mac : nullptr, failed);
 }
 
 void NextHopTable::forget_failure(std::uint16_t index) {
@@ -134,22 +150,16 @@ void NextHopTable::release_retired() {
   retired_.clear();
 }
 
-// DP_NEXT_HOP_RESOLVED is cleared while the MAC addresses change, so that no reader sends to a half-written address.
-void NextHopTable::write(std::uint16_t index, const netlink::Mac& mac, bool resolved, bool failed) {
+// `mac` null: not resolved, and the address that was there stays, for readers that have just seen it resolved.
+void NextHopTable::write(std::uint16_t index, const netlink::Mac* mac, bool failed) {
   dp_next_hop& hop = hops_[index];
   const EgressFacts& facts = egress_[keys_[index].port];
   std::uint16_t flags = 0;
-  if (resolved) flags |= DP_NEXT_HOP_RESOLVED;
+  if (mac != nullptr) flags |= DP_NEXT_HOP_RESOLVED;
   if (failed) flags |= DP_NEXT_HOP_FAILED;
   if (facts.up) flags |= DP_NEXT_HOP_UP;
   if (!facts.takes_redirects) flags |= DP_NEXT_HOP_SOCKET;
-  const bool same_bytes = std::memcmp(hop.destination_mac, mac.data(), mac.size()) == 0 &&
-                          std::memcmp(hop.source_mac, facts.mac.data(), facts.mac.size()) == 0;
-  if (!same_bytes) {
-    store_flags(hop, static_cast<std::uint16_t>(flags & ~DP_NEXT_HOP_RESOLVED));
-    std::memcpy(hop.destination_mac, mac.data(), mac.size());
-    std::memcpy(hop.source_mac, facts.mac.data(), facts.mac.size());
-  }
+  store_macs(hop, mac != nullptr ? *mac : destination_of(hop), facts.mac);
   hop.port = keys_[index].port;
   hop.device = facts.device;
   hop.mtu = facts.mtu;

@@ -75,7 +75,7 @@ class NextHopTable {
  private:
   void read_back();
   void sort_rest();
-  void write(std::uint16_t index, const netlink::Mac& mac, bool resolved, bool failed);
+  void write(std::uint16_t index, const netlink::Mac* mac, bool failed);
   [[nodiscard]] Status forget(std::uint16_t index);
 
   std::span<dp_next_hop> hops_;
