@@ -110,6 +110,7 @@ DP_INLINE int dp_may_fragment(const struct dp_packet *packet)
 DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 index)
 {
 	const struct dp_next_hop *hop;
+	__u16 flags;
 
 	if (!ctx)
 		return DP_INTERNAL;
@@ -117,14 +118,14 @@ DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 
 	hop = index ? dp_env_next_hop(env, index) : 0;
 	if (!hop)
 		return DP_STEER_NEIGHBOUR;
-	if (!(hop->flags & DP_NEXT_HOP_UP))
+	flags = DP_LOAD(&hop->flags); /* once: all questions see the same */
+	if (!(flags & DP_NEXT_HOP_UP))
 		return DP_EGRESS_DOWN;
-	if (ctx->packet.l3_bytes > hop->mtu &&
-	    ((hop->flags & DP_NEXT_HOP_RESOLVED) || !dp_may_fragment(&ctx->packet)))
+	if (ctx->packet.l3_bytes > hop->mtu && ((flags & DP_NEXT_HOP_RESOLVED) || !dp_may_fragment(&ctx->packet)))
 		return DP_STEER_TOO_BIG;
-	if (!(hop->flags & DP_NEXT_HOP_RESOLVED))
+	if (!(flags & DP_NEXT_HOP_RESOLVED))
 		return DP_STEER_NEIGHBOUR;
-	if (hop->flags & DP_NEXT_HOP_SOCKET)
+	if (flags & DP_NEXT_HOP_SOCKET)
 		return DP_STEER_EGRESS_SOCKET;
 	return DP_NONE;
 }
