@@ -1,4 +1,4 @@
-/* maps.bpf.h - the tables, as maps. Who writes which: the README of this folder.
+/* maps.bpf.h - the tables, as maps. Who writes which: bpf/README.md.
  *
  * Sizes marked "set at load" depend on the configuration; user space changes them before loading.
  * Every map is pinned in the instance's directory and shared by all hooks, but for `scratch` and `programs`,

@@ -108,7 +108,7 @@ DP_INLINE void leave_found(const struct dp_hit *hit)
  * unchanged, for the stages to come. */
 #define NOT_PLAIN(verdict) (-1 - (int)(verdict))
 
-/* A plain hit: the program's result. One straight line for each family, in registers. */
+/* A plain hit: the program's result. Each family has its own code, in registers. */
 DP_INLINE int take_hit4(struct shell_frame *frame, __u32 number, const struct dp_port *port)
 {
 	__u8 *data = shell_data(frame), *end = shell_end(frame);

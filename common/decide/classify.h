@@ -3,7 +3,7 @@
  * First match wins: the zone pair names a run of compiled rules in the operator's order, walked from the front. Another
  * classifier (a tree) may take the place of the walk; what dp_classify promises stays.
  *
- * Who asks  judge(), for the first packet of a flow and for flows of an older generation; `packet` is the flow's
+ * Who asks  dp_judge, for the first packet of a flow and for flows of an older generation; `packet` is the flow's
  *           original direction. Fragments and packets without a zone never come here.
  * Order     rules hold ports in host order, so the packet's are turned once, not once per rule.
  * ICMP      a rule with a narrow type range always has protocol 1 or 58 (config/expansion.cpp); to all others the type

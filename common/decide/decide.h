@@ -11,15 +11,16 @@
  *          | can such addresses be?                         | dp_look_addresses        |
  *          | destination translation                        | dp_translate_destination |
  *          | where is the destination?                      | dp_route_find            |
- *          | the host's, or to be forwarded?                | dp_to_host, or ...       |
+ *          | the host's, or to be forwarded?                | dp_to_host, or           |
+ *          |                                                |   dp_look_forward:       |
  *          | does the source fit the port?                  | dp_source_valid          |
  *          | may it pass? route, TTL, TCP's SYN, rules      | dp_judge                 |
  *          | source translation                             | dp_translate_source      |
  *          | can the next hop take it now?                  | dp_next_hop_ready        |
  *
  *          A fragment or an ICMP error to an own address that no translation claims (dp_address_claimed) is the host's.
- * Halves   look.h reads the tables and says what the packet changes; commit.h changes it.
- * Stages   stages.h runs the two in pieces that the kernel datapath has a program for each; here is the loop of all.
+ * Parts    look.h reads the tables and says what the packet changes; commit.h changes it.
+ * Stages   stages.h splits the two into stages, each a program of the kernel datapath; dp_decide runs them all in a loop.
  * Sides    The kernel and the engine ask with the same facts and tables and get the same answer; the side only says what
  *          the caller can finish (sender.h). The kernel installs a pair when it can send the packet by itself, the engine
  *          also when the packet must wait or visit it.

@@ -16,7 +16,7 @@
 #include "hit4.h"
 #include "hit6.h"
 
-/* Of either family. The caller that writes takes dp_hit4 and dp_hit6 apart, one straight line each. */
+/* Of either family. A caller that writes calls dp_hit4 and dp_hit6 each by itself. */
 DP_INLINE enum dp_hit_verdict dp_hit(struct dp_env *env, const struct dp_settings *settings,
 				     const __u8 *frame, const __u8 *end, __u32 frame_bytes,
 				     const struct dp_port *port, struct dp_hit *hit)

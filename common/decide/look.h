@@ -5,6 +5,7 @@
  *          would change is in ctx->operation. So who only wants to know (explain, the check of one packet in N, captures, the
  *          dry run) asks here.
  * Result   the reason, if the operation succeeds: decide.h says what reasons mean. commit.h carries the operation out.
+ * Today    only tests look without a commit: explain, the check, captures and the dry run of a packet are not built yet.
  */
 #ifndef DP_LOOK_H
 #define DP_LOOK_H

@@ -3,8 +3,8 @@
  * Two steps, because not everybody who translates may write checks:
  *   dp_translate_edits  hands out the edits of a packet of a flow: new values, where they belong, deltas for the checks
  *   dp_translate_apply  writes them into the packet and adds the deltas to its checks (XDP, the engine)
- * A tc program takes the edits alone: the check of a segment that the device is to finish covers the pseudo header only,
- * so address_delta goes to bpf_l4_csum_replace with BPF_F_PSEUDO_HDR and port_delta without it.
+ * A tc program would use the edits alone: while the device has still to complete a segment's checksum, that covers only the
+ * pseudo header, so address_delta goes to bpf_l4_csum_replace with BPF_F_PSEUDO_HDR and port_delta without it.
  *
  * Offsets  Edits count from the IP header and from the transport header, wherever in the frame these are: the packet that
  *          an ICMP error quotes and the packet inside a tunnel are translated by the same two steps.

@@ -1,7 +1,7 @@
 /* control.h - control and link words of the flow table, and the rules that decide by them.
  *
- * Pure functions over words already read: what may be believed, who wins, when a pair is too old. They touch no table,
- * so each can be tried in full, and a test may replace one to show that the others do not make up for it.
+ * Pure functions over words already read: whether a copy is valid, which of two duplicates wins, when a pair has expired. They
+ * touch no table, so a test can try all their inputs, or replace one to show that the others do not make up for it.
  * Words    model/flow.h.   Protocol  flow/table.h.   Reasons  docs/flow-table.md.
  */
 #ifndef DP_FLOW_CONTROL_H

@@ -1,7 +1,7 @@
 /* hash.h - the keyed hash of everything that must not be predictable from outside.
  *
  * One multiplication per word and one at the end: measured, it spread as well as jhash at a third of its cost. It
- * is not cryptographic; who does not know the seed cannot aim, who knows it can.
+ * is not cryptographic: somebody who knows the seed can make keys that collide.
  * Use      hash = seed; hash = dp_hash_add(hash, word) for each word; result = dp_hash_end(hash).
  * Bits     all 64 of the result are usable; take ranges by dp_hash_range, not by a remainder (BPF has no fast division).
  */

@@ -1,6 +1,6 @@
-/* notes.h - what a view does not show of a half: its partner's flags and zone, and what lies beside the table.
+/* notes.h - what a view of an entry does not have: the flags and zone of its partner, and its fields in the cold array.
  *
- * All take a view of a live half. When its entry has been recycled since, the version tells, and the result is 0.
+ * All take a view of a live entry. When another flow has been given the slot since, its version differs and the result is 0.
  */
 #ifndef DP_FLOW_NOTES_H
 #define DP_FLOW_NOTES_H

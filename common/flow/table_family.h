@@ -180,7 +180,7 @@ DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_cou
 
 /* Looks for a key in all ways of both of its sets: slot | control word << 32, 0 when it is not there. Then the flow may
  * be about to begin: the line in which its answers would lie without NAT is prefetched as well, and the decision meanwhile
- * hides the wait. Called, not inlined: so the straight line of a plain hit, which is found at home, stays short. */
+ * hides the wait. Called, not inlined: so the code of a plain hit, which is found at home, stays short. */
 DP_VERB __u64 DP_F(search_sets)(struct dp_env *env, const struct DP_F(words) *words, __u64 hash)
 {
 	const struct dp_settings *settings = dp_env_settings(env);

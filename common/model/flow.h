@@ -11,8 +11,8 @@
  *          entry              64     128
  *          cold               16      16
  *          a pair            336     592   two slots, in a table that is half full at max_pairs
- * Writers  The kernel datapath on every CPU and the engine, with the protocol of flow/table.h. The expiry scan
- *          deletes. Everybody else maps the tables read-only.
+ * Writers  With the protocol of flow/table.h: the kernel datapath on every CPU, the engine, and of the control plane expiry,
+ *          recovery after a crash, and deletion by REST and by a reload (userspace/flows).
  * Order    addresses, ports and checksum deltas: network. The rest: host.
  * Units    seen, created: ticks (settings.h). Traffic: whole frames, as received.
  *

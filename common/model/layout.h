@@ -3,8 +3,9 @@
  * Raised     the version of a group, whenever a struct in one of its maps changes, or what a value of it means.
  * Pinned     as the map `layout`, beside the maps of the groups. User space alone reads and writes it.
  * Adoption   (userspace/kernel/tables.hpp) FLOWS of another version is refused: flows cannot be made anew. COUNTERS is thrown
- *            away and begins at zero. FIB is made anew by each daemon. The others are thrown away together and written anew from the configuration and from
- *            Linux, so that the programs that still run keep a consistent set of their own until they are replaced.
+ *            away and begins at zero. FIB is made anew by each daemon. The others are thrown away together and written anew
+ *            from the configuration and from Linux, so that the programs that still run keep a consistent set of their own
+ *            until they are replaced.
  */
 #ifndef DP_LAYOUT_H
 #define DP_LAYOUT_H

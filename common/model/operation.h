@@ -1,8 +1,8 @@
 /* operation.h - what the decision on one packet changes, as data.
  *
  * Made     by a look (decide/look.h), which writes nothing else. Carried out by a commit (decide/commit.h).
- * Without  a commit it is an answer to "what would this packet do": explain, the check of one packet in N, captures, the
- *          dry run.
+ * Without  a commit it says what the packet would change. Today only tests use it so; explain, the check of one packet in
+ *          N, captures and the dry run of a packet are not built yet.
  * Subject  the pair that ctx->view shows; the pair in ctx->forward and ctx->reverse for INSTALL.
  */
 #ifndef DP_OPERATION_H

@@ -1,6 +1,6 @@
-/* settings.h - the one word of truth about what is in force; read once per packet.
+/* settings.h - the settings in force: the stamp, the banks, timeouts, budgets. Each packet reads each field once.
  *
- * Writers  control plane; `heartbeat` and `tick_*` too.
+ * Writers  control plane; `heartbeat` by a thread of its own (userspace/control/life/heartbeat.hpp).
  * Units    ticks: the kernel's jiffies, lower 32 bits. `ticks_per_second` is CONFIG_HZ, measured at start.
  */
 #ifndef DP_SETTINGS_H

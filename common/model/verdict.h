@@ -28,8 +28,8 @@ DP_INLINE enum dp_verdict dp_reason_verdict(enum dp_reason reason)
 /* What the plain hit (decide/hit.h) says of a packet. */
 enum dp_hit_verdict {
 	DP_HIT_NOT = 0,
-	DP_HIT_FORWARD = 1, /* with all that forwarding needs */
-	DP_HIT_USER = 2,    /* place: user. The engine asks for the next hop and counts */
+	DP_HIT_FORWARD = 1, /* struct dp_hit has all that forwarding needs */
+	DP_HIT_USER = 2,    /* place: user. The engine reads the next hop and counts the packet */
 	DP_HIT_ABSENT = 3,  /* as DP_HIT_NOT, and no live flow has the packet's key */
 	DP_HIT_ODD = 4,     /* a frame that is not read here */
 	DP_HIT_FOUND = 5, /* as DP_HIT_NOT, and the packet's half of a live flow is known: slot and control word */

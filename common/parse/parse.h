@@ -1,7 +1,7 @@
 /* parse.h - from the bytes of a frame to the facts of struct dp_packet.
  *
  * Two entrances that agree on every fact:
- *   dp_parse_plain  the straight line for what nearly all traffic is. 1: all facts are set. 0: not that simple, or not
+ *   dp_parse_plain  the fast path, for what nearly all traffic is. 1: all facts are set. 0: not that simple, or not
  *                   good; the facts are then unspecified, ask dp_parse.
  *   dp_parse        everything. DP_NONE: the facts are whole. Otherwise the first reason against the frame, headers
  *                   from the outside in, inside a header in the order of the functions below; the facts found before
@@ -12,7 +12,7 @@
  *          other buffers (bpf_xdp_get_buff_len). Headers must lie before `end`. `mac`: the ingress port's address.
  * Meaning  Only what the bytes say is judged here. What needs tables, and what only the border may decide (foreign MAC,
  *          source routes, martians, unknown EtherTypes), is flagged or left: ARP, 802.3 and the like are DP_NONE
- *          without DP_PACKET_IP. The packet quoted in an ICMP error: parse_quote.h.
+ *          without DP_PACKET_IP. The packet quoted in an ICMP error: quote.h.
  * Later fragments have the protocol of the fragment header, no ports, and l4_offset 0. Other packets have the l4_offset
  * of their transport header, or of the first unknown header.
  *

@@ -1,4 +1,4 @@
-/* plain.h - the straight line through what nearly all traffic is; see parse.h for its contract. */
+/* plain.h - the fast path of parsing, for what nearly all traffic is; see parse.h for its contract. */
 #ifndef DP_PARSE_PLAIN_H
 #define DP_PARSE_PLAIN_H
 

@@ -4,7 +4,7 @@
 //          in four steps, and no packet for the old neighbour is sent to the new one:
 //   1. retire_unwanted() removes neighbours from the map: no lookup finds their indices any more.
 //   2. The caller raises the route epoch. A flow entry that holds a retired index has an older stamp, so its next
-//      packet looks up the route again before the index is used; so has an entry that the slow program installs
+//      packet looks up the route again before the index is used; so has an entry that a slow-path program installs
 //      meanwhile.
 //   3. The caller waits until no program and no engine uses what it read before (Publisher::wait_for_readers).
 //   4. release_retired() makes the indices free.

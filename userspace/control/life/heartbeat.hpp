@@ -1,8 +1,8 @@
 // heartbeat.hpp - a thread that writes dp_settings.heartbeat four times a second: the daemon is alive.
 //
-// Why      When the heartbeat is older than three seconds, the datapaths act as without a daemon: the kernel replaces
-//          expired entries itself, and no longer hands over flows through the engine. A reload or a queue that stays
-//          busy can occupy the control thread for longer than that.
+// Why      When the heartbeat is older than three seconds, the datapaths act as without a daemon: the kernel evicts
+//          expired pairs itself, and no longer steers packets of held flows to the engine. The control thread can be busy
+//          for longer than that, with a reload for example, so it does not send the heartbeat itself.
 // Limit    The heartbeat stands for the control thread, which expires flows and follows Linux. It pauses when the
 //          control thread has not called control_lives() for 30 s (`silence_limit`). The control thread calls it each
 //          second and at the steps of a reload.

@@ -1,5 +1,5 @@
-// start_plan.hpp - what a start is refused for without any change to the host: the journal of an earlier daemon, the tables
-// of the document, the devices. A reload has the same in publish/reload_plan.hpp.
+// start_plan.hpp - everything that can refuse a start before the host is changed: the journal of an earlier daemon, the
+// compilation of the document, the survey of the devices. Of a reload: publish/reload_plan.hpp.
 //
 // Adoption  When a datapath of the same name is forwarding already, the start goes on with its pins and its journal: the
 //           journal says which zone, port and rule each number in the tables means, and which changes to the host have to

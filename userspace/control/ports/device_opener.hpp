@@ -1,4 +1,4 @@
-// device_opener.hpp - opens a device for its ports, and closes it: AF_XDP sockets, offloads, the way out, XDP.
+// device_opener.hpp - opens a device for its ports, and closes it: AF_XDP sockets, offloads, its entry in tx_devices, XDP.
 //
 // Order    prepare() · enter() each port's frames · attach(): XDP is last, so that the first packet that it sees finds
 //          its port complete. close(): XDP first, then tables and sockets. The caller restores the offloads from the
@@ -27,7 +27,7 @@ class DeviceOpener {
 
   DeviceOpener(Tables& tables, XdpHook& hook, CallEngine call_engine, NoteOffloads note_offloads);
 
-  // Opens the sockets of `queues` queues, fixes the offloads, and makes the device a way out.
+  // Opens the sockets of `queues` queues, fixes the offloads, and enters the device in tx_devices.
   [[nodiscard]] Status prepare(Device& device, const PortConfig& config, std::uint32_t queues);
   // `port`: what frames without a tag belong to.
   [[nodiscard]] Status enter(const Device& device, std::uint16_t port);

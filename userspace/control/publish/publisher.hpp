@@ -20,7 +20,7 @@ namespace twinpath {
 
 class Publisher {
  public:
-  // `wait_for_engines` returns when every engine has passed a quiet point.
+  // `wait_for_engines` returns when every engine has finished the burst it was working on.
   Publisher(Tables& tables, SettingsWriter& settings, GracePeriod grace, std::function<void()> wait_for_engines);
 
   // An error leaves the tables in force as they were. Raises the generation.

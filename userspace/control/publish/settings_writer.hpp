@@ -1,10 +1,10 @@
-// settings_writer.hpp - the only writer of the pinned dp_settings, which the datapaths read for every packet.
+// settings_writer.hpp - the only writer of the pinned dp_settings, which the datapaths read for every packet. On an upgrade a
+// new map has been filled with the head of the former one before (carry_settings_over in kernel/tables.cpp).
 //
 // Stores   Atomic, field by field: a reader sees the old or the new value of each field. Fields that must change
 //          together are one word (stamp); the others may be read for a moment as one old and one new.
-// Order    The bank word first, then the stamp, both sequentially consistent; a datapath reads the stamp first. So a
-//          decision by the new bank can carry the old stamp, and is made again; a decision by the old bank never
-//          carries the new stamp.
+// Order    Write the bank, then the stamp; read the stamp, then the bank. So a decision by the old bank always carries an
+//          old stamp and is made again. Both stores are sequentially consistent.
 // Threads  set_heartbeat(): the heartbeat's. Everything else: the control thread's.
 #pragma once
 
