@@ -64,7 +64,7 @@ TEST_CASE_FIXTURE(Fixture, "a good document is ok without any gateway") {
   const std::string path = document(good_document);
   const Ran ran = run("check -c " + path);
   CHECK(ran.status == 0);
-  CHECK(ran.out == path + ": ok: gateway \"edge1\", 1 ports, 2 zones, 0 rules\n");
+  CHECK(ran.out == path + ": ok: gateway \"edge1\", 1 port, 2 zones, 0 rules\n");
   CHECK(ran.err.empty());
 }
 

@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/format.hpp"
 #include "cli/output.hpp"
 #include "config/document.hpp"
 
@@ -23,8 +24,9 @@ int check(const Global& global, const CheckOptions& options) {
   if (global.json) return check_json(options);
   const std::optional<Config> config = load_document(options.file);
   if (!config) return exit_failed;
-  say(fmt::format("{}: ok: gateway \"{}\", {} ports, {} zones, {} rules\n", options.file, config->name,
-                  config->ports.size(), config->zones.size(), config->rules.size()));
+  say(fmt::format("{}: ok: gateway \"{}\", {}, {}, {}\n", options.file, config->name,
+                  counted(config->ports.size(), "port"), counted(config->zones.size(), "zone"),
+                  counted(config->rules.size(), "rule")));
   return exit_done;
 }
 

@@ -12,6 +12,8 @@ using nlohmann::json;
 
 // 1234567 as "1,234,567".
 [[nodiscard]] std::string grouped(std::uint64_t number);
+// "1 port", "1,234 ports".
+[[nodiscard]] std::string counted(std::uint64_t number, std::string_view thing);
 // "512 B", "1.5 kB", "20 GB": decimal units, as link rates use.
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
 // "7 s", "3 min 5 s", "2 h 10 min", "4 d 3 h".
