@@ -18,14 +18,21 @@ EventRing::~EventRing() { ring_buffer__free(ring_); }
 
 int EventRing::fd() const { return ring_buffer__epoll_fd(ring_); }
 
-void EventRing::consume() { ring_buffer__consume(ring_); }
+// libbpf goes on until it has caught up with the writers, unless the callback returns a negative number: the event is
+// taken then, and the next one is where it goes on.
+void EventRing::consume() {
+  taken_ = 0;
+  ring_buffer__consume(ring_);
+}
 
-int EventRing::on_event(void* ring, void* data, std::size_t bytes) {
+int EventRing::on_event(void* context, void* data, std::size_t bytes) {
+  EventRing& ring = *static_cast<EventRing*>(context);
   dp_event event;
-  if (bytes < sizeof(event)) return 0;
-  std::memcpy(&event, data, sizeof(event));
-  static_cast<EventRing*>(ring)->handler_(event);
-  return 0;
+  if (bytes >= sizeof(event)) {
+    std::memcpy(&event, data, sizeof(event));
+    ring.handler_(event);
+  }
+  return ++ring.taken_ < kEventBatch ? 0 : -EAGAIN;
 }
 
 }  // namespace twinpath

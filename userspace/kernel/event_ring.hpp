@@ -1,8 +1,11 @@
 // event_ring.hpp - the reading end of the kernel datapath's ring buffer of events.
 //
-// Thread   one. fd() is readable when events wait; consume() takes them all and never blocks.
+// Thread   one. fd() is readable as long as events wait; consume() never blocks.
+// Batch    consume() returns after kEventBatch events even when more are there: the kernel may write events faster than
+//          they are handled, and the thread has other work. The caller comes again as long as fd() is readable.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -12,6 +15,8 @@
 struct ring_buffer;
 
 namespace twinpath {
+
+inline constexpr std::uint32_t kEventBatch = 256;
 
 class EventRing {
  public:
@@ -28,9 +33,10 @@ class EventRing {
 
  private:
   explicit EventRing(Handler handler) : handler_(std::move(handler)) {}
-  static int on_event(void* ring, void* data, std::size_t bytes);
+  static int on_event(void* context, void* data, std::size_t bytes);
 
   Handler handler_;
+  std::uint32_t taken_ = 0;  // by the consume() that is running
   ring_buffer* ring_ = nullptr;
 };
 

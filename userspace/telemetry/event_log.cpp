@@ -50,10 +50,9 @@ EventLog::EventLog(boost::asio::io_context& io, std::unique_ptr<EventRing> ring)
     : ring_(std::move(ring)), readable_(io, ring_->fd()) {}
 
 // The descriptor is borrowed from the ring, which closes it.
-void EventLog::stop() {
-  if (readable_.is_open()) readable_.release();
-}
+EventLog::~EventLog() { readable_.release(); }
 
+// The wait looks at the ring anew, so what a batch has left in it ends the wait at once.
 void EventLog::wait() {
   readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& error) {

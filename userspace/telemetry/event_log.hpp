@@ -2,6 +2,7 @@
 //
 // Thread   the io_context's. Lines look like
 //          rule web-out: forwarded tcp 10.1.0.2:40000 > 10.2.0.2:80 in lan, 74 bytes
+// Batch    at most kEventBatch lines in a row; timers and requests have their turn before the next ones.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -24,7 +25,9 @@ class EventLog {
   [[nodiscard]] static Result<std::unique_ptr<EventLog>> open(boost::asio::io_context& io, int map,
                                                               const TableImage& image,
                                                               std::function<void(const std::string&)> write);
-  void stop();
+  ~EventLog();
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
 
  private:
   EventLog(boost::asio::io_context& io, std::unique_ptr<EventRing> ring);
