@@ -36,6 +36,16 @@ struct Pair {
   std::string features() { return here.run("ethtool -k lan0") + there.run("ethtool -k eth0"); }
 };
 
+// Plans and applies, and what stayed as it was is a problem too.
+Result<OffloadPlan> fix_offloads(const std::string& device, bool generic = false) {
+  auto plan = plan_offloads(device, generic);
+  if (!plan) return plan;
+  auto stayed = apply_offloads(*plan);
+  if (!stayed) return pass_on(std::move(stayed.error()));
+  plan->problems.insert(plan->problems.end(), stayed->begin(), stayed->end());
+  return plan;
+}
+
 bool is_on(const TestNamespace& space, const std::string& device, const std::string& feature) {
   return space.run("ethtool -k " + device).find(feature + ": on") != std::string::npos;
 }
@@ -91,7 +101,7 @@ TEST_CASE("fixing offloads prepares both ends of a veth, and restoring leaves no
   if (!require_root()) return;
   Pair pair;
   std::string before = pair.features();
-  OffloadFix fix;
+  OffloadPlan fix;
   pair.here.inside([&] { fix = must(fix_offloads("lan0")); });
   CHECK(fix.has_peer);
   CHECK(fix.peer_reached);
@@ -115,6 +125,36 @@ TEST_CASE("fixing offloads prepares both ends of a veth, and restoring leaves no
   CHECK(pair.features() == before);
 }
 
+TEST_CASE("a plan changes nothing, and restoring what was planned only, or done in part, leaves no trace") {
+  if (!require_root()) return;
+  Pair pair;
+  const std::string before = pair.features();
+  OffloadPlan plan;
+  pair.here.inside([&] { plan = must(plan_offloads("lan0")); });
+  CHECK(pair.features() == before);
+  CHECK(plan.targets.size() == 2);
+  SUBCASE("nothing was done") {}
+  SUBCASE("the device was changed, its peer was not") {
+    OffloadPlan first = plan;
+    first.targets.pop_back();
+    CHECK(must(apply_offloads(first)).empty());
+    CHECK(pair.features() != before);
+  }
+  CHECK(restore_offloads(plan.changes));
+  CHECK(pair.features() == before);
+}
+
+TEST_CASE("a change that fails is undone with those before it") {
+  if (!require_root()) return;
+  Pair pair;
+  const std::string before = pair.features();
+  OffloadPlan plan;
+  pair.here.inside([&] { plan = must(plan_offloads("lan0")); });
+  plan.targets.back().needed.push_back({"no-such-feature", true});
+  CHECK_FALSE(apply_offloads(plan));
+  CHECK(pair.features() == before);
+}
+
 TEST_CASE("a second fix finds nothing to do, so its journal cannot undo the first one's") {
   if (!require_root()) return;
   Pair pair;
@@ -128,7 +168,7 @@ TEST_CASE("generic attach also needs whole segments cut before they arrive") {
   if (!require_root()) return;
   Pair pair;
   std::string before = pair.features();
-  OffloadFix fix;
+  OffloadPlan fix;
   pair.here.inside([&] { fix = must(fix_offloads("lan0", true)); });
   CHECK_FALSE(is_on(pair.there, "eth0", "tcp-segmentation-offload"));
   CHECK_FALSE(is_on(pair.there, "eth0", "generic-segmentation-offload"));
@@ -138,7 +178,7 @@ TEST_CASE("generic attach also needs whole segments cut before they arrive") {
 
 TEST_CASE("restoring passes over devices and namespaces that are gone") {
   if (!require_root()) return;
-  OffloadFix fix;
+  OffloadPlan fix;
   {
     Pair pair;
     pair.here.inside([&] { fix = must(fix_offloads("lan0")); });

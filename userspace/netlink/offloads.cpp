@@ -1,11 +1,11 @@
 #include "netlink/offloads.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
 #include "netlink/device.hpp"
-#include "netlink/ethtool.hpp"
 
 namespace twinpath::netlink {
 namespace {
@@ -61,42 +61,55 @@ Requests needed(const Features& features, const Requests& wanted) {
 
 using Wanted = Requests (*)(bool generic, const Features& features);
 
-// Changes one device of the calling thread's namespace.
-Status change(const std::string& device, std::uint32_t ifindex, NetnsInode netns, Wanted wanted_of, bool generic,
-              OffloadFix& fix) {
-  auto before = read_features(device);
-  if (!before) return pass_on(before.error());
-  Requests wanted = wanted_of(generic, *before);
-  Requests requests = needed(*before, wanted);
-  if (!requests.empty()) {
-    if (Status written = write_features(device, requests); !written) return written;
-    for (const FeatureRequest& request : requests)
-      fix.changes.push_back({device, ifindex, netns, request.feature, before->at(request.feature).wanted});
-  }
-  auto after = read_features(device);
-  if (!after) return pass_on(after.error());
-  for (const FeatureRequest& request : wanted) {
-    auto found = after->find(request.feature);
-    if (found == after->end() || found->second.active == request.on) continue;
-    fix.problems.push_back(fmt::format("device {}: {} stays {}", device, request.feature, request.on ? "off" : "on"));
-  }
+// Plans for one device of the calling thread's namespace.
+Status plan_device(OffloadTarget target, Wanted wanted_of, bool generic, OffloadPlan& plan) {
+  auto features = read_features(target.device);
+  if (!features) return pass_on(features.error());
+  target.wanted = wanted_of(generic, *features);
+  target.needed = needed(*features, target.wanted);
+  for (const FeatureRequest& request : target.needed)
+    plan.changes.push_back(
+        {target.device, target.ifindex, target.netns, request.feature, features->at(request.feature).wanted});
+  plan.targets.push_back(std::move(target));
   return {};
 }
 
-Status change_peer(const Link& link, bool generic, OffloadFix& fix) {
+Status plan_peer(const Link& link, bool generic, OffloadPlan& plan) {
   auto peer = find_peer(link);
   if (!peer) return pass_on(peer.error());
   auto netns = *peer ? find_netns((*peer)->netns) : std::nullopt;
   if (!netns) {
-    fix.problems.push_back(
+    plan.problems.push_back(
         fmt::format("device {}: the other end of the veth is in a namespace that cannot be reached; there, run: "
                     "ethtool -K DEVICE tx off txvlan off rxvlan off gro on",
                     link.name));
     return {};
   }
-  fix.peer_reached = true;
-  return run_in_netns(
-      *netns, [&] { return change((*peer)->name, (*peer)->ifindex, (*peer)->netns, wanted_of_peer, generic, fix); });
+  plan.peer_reached = true;
+  return run_in_netns(*netns, [&] {
+    return plan_device({(*peer)->name, (*peer)->ifindex, (*peer)->netns, {}, {}}, wanted_of_peer, generic, plan);
+  });
+}
+
+// Changes one device of the calling thread's namespace.
+Status apply_here(const OffloadTarget& target, std::vector<std::string>& problems) {
+  if (!target.needed.empty())
+    if (Status written = write_features(target.device, target.needed); !written) return written;
+  auto after = read_features(target.device);
+  if (!after) return pass_on(after.error());
+  for (const FeatureRequest& request : target.wanted) {
+    auto found = after->find(request.feature);
+    if (found == after->end() || found->second.active == request.on) continue;
+    problems.push_back(
+        fmt::format("device {}: {} stays {}", target.device, request.feature, request.on ? "off" : "on"));
+  }
+  return {};
+}
+
+Status apply_target(const OffloadTarget& target, std::vector<std::string>& problems) {
+  auto netns = find_netns(target.netns);
+  if (!netns) return fail(ENODEV, "find the network namespace of {}", target.device);
+  return run_in_netns(*netns, [&] { return apply_here(target, problems); });
 }
 
 // The device may have been renamed since.
@@ -112,19 +125,29 @@ bool means_gone(const Error& error) { return error.code == ENODEV; }
 
 }  // namespace
 
-Result<OffloadFix> fix_offloads(const std::string& device, bool generic) {
+Result<OffloadPlan> plan_offloads(const std::string& device, bool generic) {
   auto link = find_device(device);
   if (!link) return pass_on(link.error());
   auto own = own_netns();
   if (!own) return pass_on(own.error());
-  OffloadFix fix;
-  fix.has_peer = link->kind == "veth";
-  Status changed = change(link->name, link->ifindex, *own, wanted_of_device, generic, fix);
-  if (changed && fix.has_peer) changed = change_peer(*link, generic, fix);
-  for (OffloadChange& made : fix.changes) made.done_for = link->name;
-  if (changed) return fix;
-  (void)restore_offloads(fix.changes);  // the first fault is the one to tell
-  return pass_on(Error{changed.error()}.in(fmt::format("fix offloads of {}", device)));
+  OffloadPlan plan;
+  plan.has_peer = link->kind == "veth";
+  Status planned = plan_device({link->name, link->ifindex, *own, {}, {}}, wanted_of_device, generic, plan);
+  if (planned && plan.has_peer) planned = plan_peer(*link, generic, plan);
+  if (!planned) return pass_on(Error{planned.error()}.in(fmt::format("plan offloads of {}", device)));
+  for (OffloadChange& change : plan.changes) change.done_for = link->name;
+  return plan;
+}
+
+Result<std::vector<std::string>> apply_offloads(const OffloadPlan& plan) {
+  std::vector<std::string> problems;
+  for (const OffloadTarget& target : plan.targets) {
+    Status applied = apply_target(target, problems);
+    if (applied) continue;
+    (void)restore_offloads(plan.changes);  // the first fault is the one to tell
+    return pass_on(Error{applied.error()}.in(fmt::format("fix offloads of {}", plan.targets.front().device)));
+  }
+  return problems;
 }
 
 std::vector<OffloadChange> take_changes_for(std::vector<OffloadChange>& changes, const std::string& device,

@@ -1,8 +1,8 @@
 // journal.hpp - the facts that a later process needs to adopt or undo a gateway: one JSON file, replaced as a whole.
 //
 // Path     journal_path() of base/paths.hpp. The CLI reads `socket` and `netns` from it.
-// Written  before a change to the host where possible, else directly after it: a kill -9 leaves at most one unrecorded
-//          change.
+// Written  before a change to the host: a kill -9 leaves no unrecorded change. What it names may not have been done yet;
+//          to undo that changes nothing.
 // Thread   the control thread's.
 #pragma once
 

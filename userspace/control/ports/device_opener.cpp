@@ -64,12 +64,16 @@ Result<afxdp::SocketReport> DeviceOpener::open_socket(const Device& device, afxd
 
 Status DeviceOpener::fix_offloads(Device& device, const PortConfig& config) {
   if (config.offloads == Offloads::keep) return {};
-  auto fixed = netlink::fix_offloads(config.device, config.attach == Attach::generic);
-  if (!fixed) return pass_on(std::move(fixed.error()));
-  device.has_peer = fixed->has_peer;
-  device.peer_reached = fixed->peer_reached;
-  device.problems = std::move(fixed->problems);
-  return note_offloads_(fixed->changes);
+  auto plan = netlink::plan_offloads(config.device, config.attach == Attach::generic);
+  if (!plan) return pass_on(std::move(plan.error()));
+  device.has_peer = plan->has_peer;
+  device.peer_reached = plan->peer_reached;
+  device.problems = plan->problems;
+  if (auto noted = note_offloads_(plan->changes); !noted) return noted;
+  auto stayed = netlink::apply_offloads(*plan);
+  if (!stayed) return pass_on(std::move(stayed.error()));
+  device.problems.insert(device.problems.end(), stayed->begin(), stayed->end());
+  return {};
 }
 
 Status DeviceOpener::write_device(const Device& device) {

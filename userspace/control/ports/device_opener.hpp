@@ -22,7 +22,7 @@ class DeviceOpener {
  public:
   // Engine::call(). Control's also keeps the heartbeat alive.
   using CallEngine = std::function<EngineReply(const EngineCommand&)>;
-  // Called with the changes to a device before XDP is attached to it, so that the journal has them first.
+  // Called with the changes to a device before the first of them is made, so that the journal has them first.
   using NoteOffloads = std::function<Status(const std::vector<netlink::OffloadChange>&)>;
 
   DeviceOpener(Tables& tables, XdpHook& hook, CallEngine call_engine, NoteOffloads note_offloads);

@@ -4,7 +4,7 @@
 // Steps    open() · PortSet::replace() · restrict_trust() · publish the tables · Publisher::wait_for_readers() ·
 //          apply_trust() · close() each removed port. Before the publication, undo_open() closes the added ports again.
 // Journal  The number of a port is saved before the port is written to the tables, and each change to a device before
-//          XDP is attached to it. The record of a change is deleted after the change is undone. So after a kill -9 at
+//          it is made. The record of a change is deleted after the change is undone. So after a kill -9 at
 //          any moment, `down` or the next start can undo everything.
 // Thread   the control thread's.
 #pragma once
