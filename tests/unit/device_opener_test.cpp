@@ -66,6 +66,24 @@ Device lan0() {
   return device;
 }
 
+// What Linux says: "xdp", "xdpgeneric", or nothing.
+std::string mode_of_lan0(const Lab& lab) {
+  const std::string link = lab.gateway.run("ip link show lan0");
+  if (link.find(" xdpgeneric") != std::string::npos) return "xdpgeneric";
+  return link.find(" xdp") != std::string::npos ? "xdp" : "";
+}
+
+// Attaches as a daemon does that starts with this setting. Its status says the same as Linux.
+Device start(Lab& lab, Attach attach) {
+  Device device;
+  lab.gateway.inside([&] {
+    device = lan0();
+    CHECK(lab.opener->attach(device, Lab::config(attach)));
+  });
+  CHECK(mode_of_lan0(lab) == (device.attach == AttachMode::generic ? "xdpgeneric" : "xdp"));
+  return device;
+}
+
 }  // namespace
 
 TEST_CASE("the journal has the changes to a device before the first of them is made") {
@@ -99,4 +117,45 @@ TEST_CASE("a device is not changed when the journal cannot be written") {
     CHECK_FALSE(lab.opener->prepare(device, Lab::config(), 0));
   });
   CHECK(lab.features() == before);
+}
+
+TEST_CASE("an adopted device is in the mode of the new configuration") {
+  if (!require_root()) return;
+  Lab lab;
+  CHECK(start(lab, Attach::generic).attach == AttachMode::generic);
+  lab.load();
+  CHECK(start(lab, Attach::native).attach == AttachMode::native);
+  lab.load();
+  CHECK(start(lab, Attach::automatic).attach == AttachMode::native);
+  lab.load();
+  CHECK(start(lab, Attach::generic).attach == AttachMode::generic);
+}
+
+TEST_CASE("a device that was adopted in generic mode says so, as one does that fell back to it") {
+  if (!require_root()) return;
+  Lab lab;
+  const std::string warning = "attached in generic mode, which is slower";
+  lab.gateway.run("ip link set lan0 mtu 9000");
+  lab.far.run("ip link set eth0 mtu 9000");  // too much for native mode of a veth
+  for (int round = 0; round < 2; ++round) {
+    const Device device = start(lab, Attach::automatic);
+    CHECK(device.attach == AttachMode::generic);
+    REQUIRE(device.problems.size() == 1);
+    CHECK(device.problems[0].find(warning) != std::string::npos);
+    lab.load();
+  }
+}
+
+TEST_CASE("a device that cannot be attached in the mode of the new configuration goes on in its former one") {
+  if (!require_root()) return;
+  Lab lab;
+  lab.gateway.run("ip link set lan0 mtu 9000");
+  lab.far.run("ip link set eth0 mtu 9000");
+  start(lab, Attach::generic);
+  lab.load();
+  lab.gateway.inside([&] {
+    Device device = lan0();
+    CHECK_FALSE(lab.opener->attach(device, Lab::config(Attach::native)));
+  });
+  CHECK(mode_of_lan0(lab) == "xdpgeneric");
 }

@@ -25,6 +25,11 @@ std::uint32_t program_on(int ifindex) {
   return 0;
 }
 
+bool runs_generic(int ifindex) {
+  LIBBPF_OPTS(bpf_xdp_query_opts, query);
+  return bpf_xdp_query(ifindex, 0, &query) == 0 && query.attach_mode == XDP_ATTACHED_SKB;
+}
+
 std::string name_of_program(std::uint32_t id) {
   if (id == 0) return "a program that cannot be named";
   bpf_prog_info info{};
@@ -126,15 +131,29 @@ Status XdpHook::pin_programs() {
 
 int XdpHook::entry_program() const { return bpf_program__fd(skeleton_->progs.twinpath_hit); }
 
+std::optional<AttachMode> XdpHook::mode_of(const std::string& device, int ifindex) const {
+  if (!holds_hook(UniqueFd{bpf_obj_get(link_pin(pins_, device).c_str())}, ifindex)) return std::nullopt;
+  return runs_generic(ifindex) ? AttachMode::generic : AttachMode::native;
+}
+
 Status XdpHook::attach(const std::string& device, int ifindex, AttachMode mode) {
+  const auto before = mode_of(device, ifindex);
+  if (before == mode && update_link(device)) return {};
+  detach(device);  // what is pinned: a link in another mode, or of a device that is gone
+  auto created = create_link(device, ifindex, mode);
+  if (!created && before && *before != mode) (void)create_link(device, ifindex, *before);
+  return created;
+}
+
+bool XdpHook::update_link(const std::string& device) {
+  const UniqueFd link{bpf_obj_get(link_pin(pins_, device).c_str())};
+  const bool updated = link && bpf_link_update(link.get(), entry_program(), nullptr) == 0;
+  attached_ |= updated;
+  return updated;
+}
+
+Status XdpHook::create_link(const std::string& device, int ifindex, AttachMode mode) {
   const std::string pin = link_pin(pins_, device);
-  if (UniqueFd pinned{bpf_obj_get(pin.c_str())}; pinned) {
-    if (holds_hook(pinned, ifindex) && bpf_link_update(pinned.get(), entry_program(), nullptr) == 0) {
-      attached_ = true;
-      return {};
-    }
-    detach(device);  // the device it belonged to is gone, or another one
-  }
   LIBBPF_OPTS(bpf_link_create_opts, options,
               .flags = mode == AttachMode::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
   UniqueFd link{bpf_link_create(entry_program(), ifindex, BPF_XDP, &options)};

@@ -4,7 +4,8 @@
 //           and is pinned as programs_<map id>, since the kernel empties a prog array that no process and no pin holds;
 //           another load has its own, so that stages of two versions never call each other. release_others() unpins the
 //           arrays of earlier loads, once no link runs their programs.
-// Links     pinned as link_<device>. A link of an earlier load is given the new program without a gap.
+// Links     pinned as link_<device>. A link of an earlier load is given the new program without a gap, unless it is to be
+//           in another mode: then it is taken off and the device attached anew.
 // Owner     the daemon's control thread. Destruction closes descriptors; attached programs go on.
 // Errors    a hook held by somebody else's program is refused, with the holder's name.
 #pragma once
@@ -37,7 +38,10 @@ class XdpHook {
   XdpHook& operator=(XdpHook&&) noexcept;
   ~XdpHook();
 
-  // Attaches to a device by a pinned link, or gives the link that is pinned for it this load's program.
+  // The mode of the link that is pinned for a device and sits on it, of this load or of an earlier one; absent: none.
+  [[nodiscard]] std::optional<AttachMode> mode_of(const std::string& device, int ifindex) const;
+  // Attaches to a device by a pinned link, or gives the link that is pinned for it this load's program. When a link in
+  // another mode had to go and the attachment fails, the device has this load's program in its former mode.
   [[nodiscard]] Status attach(const std::string& device, int ifindex, AttachMode mode);
   // Detaches and forgets the link of a device.
   void detach(const std::string& device);
@@ -55,6 +59,8 @@ class XdpHook {
   [[nodiscard]] Status fill_programs();
   [[nodiscard]] Status pin_programs();
   [[nodiscard]] int entry_program() const;
+  [[nodiscard]] bool update_link(const std::string& device);
+  [[nodiscard]] Status create_link(const std::string& device, int ifindex, AttachMode mode);
 
   struct Destroy {
     void operator()(gateway_bpf* skeleton) const noexcept;

@@ -92,13 +92,22 @@ Status DeviceOpener::enter(const Device& device, std::uint16_t port) {
 }
 
 Status DeviceOpener::attach(Device& device, const PortConfig& config) {
+  if (config.attach == Attach::automatic) return attach_automatic(device, config);
+  device.attach = config.attach == Attach::generic ? AttachMode::generic : AttachMode::native;
+  return hook_.attach(config.device, static_cast<int>(device.link.ifindex), device.attach);
+}
+
+// A device that an earlier daemon left in generic mode stays in it: to try native mode would take it off the hook.
+Status DeviceOpener::attach_automatic(Device& device, const PortConfig& config) {
   const auto ifindex = static_cast<int>(device.link.ifindex);
-  if (config.attach != Attach::generic) {
+  std::string reason = fmt::format("device {} was in generic mode already, until \"down\"", config.device);
+  if (hook_.mode_of(config.device, ifindex) != AttachMode::generic) {
     device.attach = AttachMode::native;
     auto native = hook_.attach(config.device, ifindex, AttachMode::native);
-    if (native || config.attach == Attach::native) return native;
-    device.problems.push_back(native.error().text + ": attached in generic mode, which is slower");
+    if (native) return {};
+    reason = native.error().text;
   }
+  device.problems.push_back(reason + ": attached in generic mode, which is slower");
   device.attach = AttachMode::generic;
   return hook_.attach(config.device, ifindex, AttachMode::generic);
 }

@@ -42,6 +42,7 @@ class DeviceOpener {
   [[nodiscard]] Result<afxdp::SocketReport> open_socket(const Device& device, afxdp::SocketWish wish,
                                                         std::uint16_t queue);
   [[nodiscard]] Status fix_offloads(Device& device, const PortConfig& config);
+  [[nodiscard]] Status attach_automatic(Device& device, const PortConfig& config);
   [[nodiscard]] Status write_device(const Device& device);
 
   Tables& tables_;
