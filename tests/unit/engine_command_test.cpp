@@ -16,16 +16,18 @@ namespace {
 class NotedSockets final : public afxdp::Sockets {
  public:
   Result<afxdp::SocketReport> add_socket(const afxdp::SocketRequest& request) override {
+    executed.push_back(fmt::format("open {}", request.device));
     requests.push_back(request);
     if (busy) return fail(EBUSY, "bind a socket to queue {}", request.queue);
     return afxdp::SocketReport{42, afxdp::SocketMode::copy, "no zero-copy here"};
   }
-  void remove_device(std::uint16_t device) override { removed.push_back(device); }
-  void set_redirects(std::uint16_t device, bool takes) noexcept override { redirects[device] = takes; }
+  void remove_device(std::uint16_t device) override { executed.push_back(fmt::format("close {}", device)); }
+  void set_redirects(std::uint16_t device, bool takes) noexcept override {
+    executed.push_back(fmt::format("redirects {} {}", device, takes));
+  }
 
   std::vector<afxdp::SocketRequest> requests;
-  std::vector<std::uint16_t> removed;
-  std::array<bool, DP_DEVICES_MAX> redirects{};
+  std::vector<std::string> executed;  // in the order in which the engine did it
   bool busy = false;
 };
 
@@ -86,25 +88,34 @@ TEST_CASE("a ring between two threads loses no value and keeps their order") {
 TEST_CASE("a running engine executes commands in the order in which they were posted") {
   RunningEngine running;
   Engine& engine = running.engine;
-  const std::uint64_t first = engine.post(command::set_redirects(3, true));
-  engine.post(command::clear_port(3));
-  const EngineReply reply = engine.call(command::quiet_point());
-  CHECK(reply.sequence == first + 2);
-  CHECK(reply.status == 0);
-  CHECK(running.sockets.redirects[3]);
+  engine.post(command::set_redirects(3, true));
+  engine.post(command::open_socket(5, 17, 2, afxdp::SocketWish::copy));
+  engine.post(command::close_sockets(3));
+  engine.post(command::set_redirects(3, false));
+  CHECK(engine.call(command::quiet_point()).status == 0);
+  CHECK(running.sockets.executed ==
+        std::vector<std::string>{"redirects 3 true", "open 5", "close 3", "redirects 3 false"});
 }
 
 TEST_CASE("more commands than the ring holds are all executed") {
   RunningEngine running;
-  for (int i = 0; i < 2000; ++i) running.engine.post(command::forget_rule(static_cast<std::uint32_t>(i % 100)));
-  CHECK(running.engine.call(command::quiet_point()).sequence == 2001);
+  std::vector<std::string> posted;
+  for (int i = 0; i < 2000; ++i) {
+    const auto device = static_cast<std::uint16_t>(i % 100);
+    running.engine.post(command::close_sockets(device));
+    posted.push_back(fmt::format("close {}", device));
+  }
+  running.engine.call(command::quiet_point());
+  CHECK(running.sockets.executed == posted);
 }
 
 TEST_CASE("without a thread the caller executes its commands itself, however many") {
   EngineUnderTest test;
-  const std::uint64_t before = test.engine->call(command::quiet_point()).sequence;
-  for (int i = 0; i < 2000; ++i) test.engine->post(command::forget_rule(7));
-  CHECK(test.engine->call(command::quiet_point()).sequence == before + 2001);
+  NotedSockets sockets;
+  Engine engine{test.io, test.tables.env, test.clock, test.requests, {}, std::make_shared<EngineCounters>(), &sockets};
+  for (int i = 0; i < 2000; ++i) engine.post(command::close_sockets(7));
+  engine.call(command::quiet_point());
+  CHECK(sockets.executed == std::vector<std::string>(2000, "close 7"));
 }
 
 TEST_CASE("commands open and close sockets") {
@@ -122,7 +133,7 @@ TEST_CASE("commands open and close sockets") {
   CHECK(request.wish == afxdp::SocketWish::zerocopy);
   CHECK(request.bind_timeout == std::chrono::milliseconds{0});
   CHECK(running.engine.call(command::close_sockets(5)).status == 0);
-  CHECK(running.sockets.removed == std::vector<std::uint16_t>{5});
+  CHECK(running.sockets.executed.back() == "close 5");
 }
 
 TEST_CASE("the reply for a socket that cannot be opened has errno and text") {
