@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <functional>
+#include <vector>
+
 #include "harness/namespace.hpp"
 #include "kernel/pins.hpp"
 
@@ -43,7 +46,7 @@ class Fixture {
     writer_->begin();
     auto grace = GracePeriod::create();
     REQUIRE(grace);
-    publisher = std::make_unique<Publisher>(*tables_, *writer_, std::move(*grace), [this] { ++waits; });
+    publisher = std::make_unique<Publisher>(*tables_, *writer_, std::move(*grace), [this] { on_wait(); });
   }
   ~Fixture() { remove_pins(pins_); }
   Fixture(const Fixture&) = delete;
@@ -61,8 +64,24 @@ class Fixture {
     return tables_->memory().route_rules[std::size_t{bank} * 2 * DP_ROUTE_RULES_MAX + rank];
   }
 
+  // Everything that a publication writes: both banks of both kinds, and the settings.
+  [[nodiscard]] std::vector<std::uint8_t> memory() const {
+    std::vector<std::uint8_t> bytes;
+    const auto add = [&](const auto& values) {
+      const auto* first = reinterpret_cast<const std::uint8_t*>(values.data());
+      bytes.insert(bytes.end(), first, first + values.size_bytes());
+    };
+    add(tables_->memory().zone_pairs.values());
+    add(tables_->memory().rules.values());
+    add(tables_->memory().route_rules.values());
+    add(tables_->memory().settings.values());
+    return bytes;
+  }
+  // What a daemon leaves that is killed between the store of a bank word and that of the stamp.
+  void flip_policy_bank_only() { tables_->memory().settings[0].policy_bank ^= 1U; }
+
   std::unique_ptr<Publisher> publisher;
-  int waits = 0;
+  std::function<void()> on_wait = [] {};  // called when a publication waits for the engines
 
  private:
   std::string pins_;
@@ -115,11 +134,38 @@ TEST_CASE("the first publication writes the rules to both banks and leaves the b
   for (std::uint32_t bank = 0; bank < DP_BANKS; ++bank) CHECK(gateway.rule(bank, 0).root == 7);
 }
 
-TEST_CASE("the idle bank is not written before its readers are gone") {
+TEST_CASE("no bank is written before the readers of the idle one are gone") {
   if (!require_root()) return;
   Fixture gateway;
-  REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW)));
-  CHECK(gateway.waits == 1);
+  const std::function<Status()> publications[] = {
+      [&] { return gateway.publisher->publish(image_with(DP_ACTION_ALLOW)); },
+      [&] { return gateway.publisher->publish_routes(ask_tree(7)); },
+      [&] { return gateway.publisher->publish(image_with(DP_ACTION_REJECT), ask_tree(9)); },
+      [&] { return gateway.publisher->publish_first(image_with(DP_ACTION_ALLOW), ask_tree(11)); }};
+  for (const auto& publish : publications) {
+    const std::vector<std::uint8_t> before = gateway.memory();
+    int waits = 0;
+    bool untouched = true;
+    gateway.on_wait = [&] {
+      ++waits;
+      untouched = untouched && gateway.memory() == before;
+    };
+    REQUIRE(publish());
+    CHECK(waits == 1);
+    CHECK(untouched);
+    CHECK(gateway.memory() != before);
+  }
+}
+
+TEST_CASE("after a kill between bank and stamp, the next start ends what was decided under that stamp") {
+  if (!require_root()) return;
+  Fixture gateway;
   REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_ALLOW), ask_tree(7)));
-  CHECK(gateway.waits == 2);
+  REQUIRE(gateway.publisher->publish(image_with(DP_ACTION_REJECT)));
+  const dp_settings before = gateway.settings();
+  gateway.flip_policy_bank_only();
+  REQUIRE(gateway.publisher->publish_first(image_with(DP_ACTION_DROP), ask_tree(9)));
+  CHECK(gateway.settings().stamp == before.stamp + (1U << 16) + 1);
+  CHECK(gateway.default_action() == DP_ACTION_DROP);
+  CHECK(gateway.tree() == 9);
 }

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 using namespace twinpath;
 
 TEST_CASE("settings are fresh until a daemon has configured them") {
@@ -77,4 +80,27 @@ TEST_CASE("policy and routes are put in force separately, each with its own half
   CHECK(settings.policy_bank == 1);
   CHECK(settings.route_bank == 1);
   CHECK(settings.stamp == (5U << 16 | 9));
+}
+
+// The numbers of banks are not those of any table here: they only have to grow, so that a reader can tell the earlier from
+// the later one.
+TEST_CASE("a reader that sees a new stamp sees its bank too") {
+  constexpr std::uint16_t kFlips = 60'000;
+  dp_settings settings{};
+  SettingsWriter writer{settings};
+  const std::atomic_ref<std::uint32_t> stamp{settings.stamp};
+  const auto run = [&](const std::atomic_ref<std::uint32_t>& bank, int shift, const auto& put) {
+    std::uint32_t late = 0;
+    std::thread reader([&] {
+      for (std::uint32_t seen = 0; seen < kFlips;) {
+        seen = (stamp.load() >> shift) & 0xffffU;
+        if (bank.load() < seen) ++late;
+      }
+    });
+    for (std::uint16_t i = 1; i <= kFlips; ++i) put(i);
+    reader.join();
+    CHECK(late == 0);
+  };
+  run(std::atomic_ref{settings.policy_bank}, 16, [&](std::uint16_t i) { writer.put_policy_in_force(i, i); });
+  run(std::atomic_ref{settings.route_bank}, 0, [&](std::uint16_t i) { writer.put_routes_in_force(i, i); });
 }
