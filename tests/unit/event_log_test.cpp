@@ -4,25 +4,22 @@
 #include <bpf/bpf.h>
 #include <doctest/doctest.h>
 #include <linux/bpf.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
-#include <cerrno>
 #include <chrono>
 #include <vector>
 
 #include "base/fd.hpp"
+#include "harness/double_close.hpp"
 #include "harness/namespace.hpp"
 
 using namespace twinpath;
+using twinpath::test::double_closes;
 using twinpath::test::require_root;
 
 namespace {
-
-int closed_twice = 0;
 
 // Writes one event of zeros for every run. Instruction by instruction, since it belongs to no object of the gateway.
 class EventWriter {
@@ -56,13 +53,6 @@ class EventWriter {
 };
 
 }  // namespace
-
-// Every close of this program comes by here.
-extern "C" int close(int fd) {
-  const auto status = static_cast<int>(::syscall(SYS_close, fd));
-  if (status != 0 && errno == EBADF) ++closed_twice;
-  return status;
-}
 
 TEST_CASE("events that come faster than they are logged leave the thread time for other work") {
   if (!require_root()) return;
@@ -100,10 +90,10 @@ TEST_CASE("the log closes no descriptor twice") {
   const EventWriter writer;
   boost::asio::io_context io;
   const TableImage image;
-  closed_twice = 0;
+  double_closes = 0;
   {
     auto log = EventLog::open(io, writer.map(), image, [](const std::string&) {});
     REQUIRE(log);
   }
-  CHECK(closed_twice == 0);
+  CHECK(double_closes == 0);
 }

@@ -52,6 +52,8 @@ Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver
       routes_timer_(parts.io),
       upkeep_timer_(parts.io) {}
 
+Follower::~Follower() { stop(); }
+
 // The descriptors are borrowed: the mirror, the resolver and the request queue close them.
 void Follower::stop() {
   routes_timer_.cancel();
@@ -307,6 +309,7 @@ void Follower::reclaim_next_hops() {
 // The source address of ICMP errors is the port's first usable address of each family that is not link-local.
 void Follower::tell_addresses() {
   std::map<std::uint16_t, PortAddresses> found;
+  for (const Port& port : parts_.ports.ports()) found[port.number];  // one that has lost its addresses has none now
   for (const auto& [key, address] : mirror_.addresses()) {
     const std::uint16_t port = parts_.ports.number_of(address.ifindex);
     const auto family = address.address.family;

@@ -43,6 +43,9 @@ class Follower {
   // Opens its sockets in the network namespace of the calling thread. `complain` gets one line for each later error.
   [[nodiscard]] static Result<std::unique_ptr<Follower>> open(const Parts& parts,
                                                               std::function<void(const std::string&)> complain);
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
 
   // Puts a policy in force together with all routes that Linux has now, planned for the ports there are now. An error
   // leaves the tables in force as they were.
