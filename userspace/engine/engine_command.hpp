@@ -1,6 +1,6 @@
 // engine_command.hpp - the commands of the control thread to an engine and its I/O driver, and the replies.
 //
-// Values   numbers and file descriptors; no pointers and no functions, so a command could come from another process.
+// Values   numbers and file descriptors; no pointers and no functions: a ring copies them byte by byte.
 // Order    commands are executed in the order in which they were posted, between two bursts. Each gets one reply.
 #pragma once
 

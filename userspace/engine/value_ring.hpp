@@ -1,7 +1,7 @@
-// value_ring.hpp - a lock-free queue of plain values from one thread to another. It has no pointers, so it can lie in
-// memory that two processes share.
+// value_ring.hpp - a lock-free queue of plain values from one thread to another of the same process.
 //
-// Threads  one calls push(), one calls pop() and wait().
+// Threads  one calls push(), one calls pop() and wait(). wait() sleeps by std::atomic::wait, whose sleepers the process keeps:
+//          between two processes it would not be woken.
 // Order    what the pushing thread wrote before push() is visible to the popping thread after pop() (release, acquire).
 #pragma once
 
