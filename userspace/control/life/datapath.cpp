@@ -147,6 +147,8 @@ Status Datapath::open_ports() {
     return opened;
   }
   ports().retire_others(*tables_, *hook_);
+  // A packet may still be in a program of an earlier load, whose tail calls need its prog array.
+  if (auto waited = publisher_->wait_for_readers(); !waited) return waited;
   hook_->release_others();
   changer_->restore_others();
   return {};
