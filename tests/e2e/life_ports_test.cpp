@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "harness/host_state.hpp"
 #include "harness/stream.hpp"
@@ -13,6 +14,9 @@ using namespace twinpath::test;
 using nlohmann::json;
 
 namespace {
+
+std::string journal_file(const GatewayLab& lab) { return "/run/twinpath/" + lab.name() + ".json"; }
+json journal_of(const GatewayLab& lab) { return json::parse(std::ifstream(journal_file(lab))); }
 
 json rule(const char* name, const char* from, const char* to, const char* protocol, int port, const char* place) {
   return {{"name", name},      {"from", from},   {"to", to},    {"protocol", protocol}, {"destination_port", port},
@@ -251,6 +255,47 @@ TEST_CASE("a zone that gets the number of an earlier one does not get its flows"
   UdpStream stream{lab, 7000};
   CHECK(stream.flows());
   CHECK(lab.policies("zone=new").size() == 1);
+}
+
+TEST_CASE("a daemon that was killed before it had deleted the flows of an earlier zone leaves that to the next one") {
+  if (!require_root()) return;
+  GatewayLab lab{"portskill"};
+  CAPTURE(lab.log());
+  lab.start(base(lab));
+  {
+    UdpStream stream{lab, 7000};
+    REQUIRE(stream.flows());
+  }
+  REQUIRE(lab.policies("zone=inside").size() == 1);
+  lab.end_daemon(SIGKILL);
+  const auto zone = journal_of(lab)["numbers"]["zones"]["inside"].get<std::uint8_t>();
+  json journal = journal_of(lab);
+  journal["reassigned_zones"] = {zone};
+  std::ofstream(journal_file(lab)) << journal;
+
+  lab.start(base(lab));
+  CHECK(lab.policies().empty());
+  CHECK(journal_of(lab)["reassigned_zones"].empty());
+}
+
+TEST_CASE("no table is changed before the journal has the new numbers") {
+  if (!require_root()) return;
+  GatewayLab lab{"portsnote"};
+  CAPTURE(lab.log());
+  lab.start(base(lab));
+  const json numbers = journal_of(lab)["numbers"];
+  const json generation = lab.get("/v1/status")["generation"];
+  json other = base(lab);
+  other["zones"]["new"] = json::object();
+  std::filesystem::create_directory(journal_file(lab) + ".new");  // so that the journal cannot be written
+  const rest::Reply refused = lab.request("PUT", "/v1/config", other.dump());
+  std::filesystem::remove(journal_file(lab) + ".new");
+  CHECK(refused.status == 500);
+  CHECK(lab.get("/v1/status")["generation"] == generation);
+  CHECK(journal_of(lab)["numbers"] == numbers);
+  reload(lab, other);
+  CHECK(lab.get("/v1/status")["generation"] != generation);
+  CHECK(journal_of(lab)["numbers"]["zones"].contains("new"));
 }
 
 TEST_CASE("a reload with one good new port and one bad device changes nothing") {

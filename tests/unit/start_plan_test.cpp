@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <string_view>
+#include <vector>
+
 using namespace twinpath;
 
 namespace {
@@ -53,6 +56,20 @@ TEST_CASE("when nothing forwards any more, nothing is confirmed, but changes to 
   CHECK(journal->offloads.size() == 1);
   CHECK(journal->confirmed.is_null());
   CHECK(journal->netns == "lab");
+}
+
+TEST_CASE("zones whose flows are still to be deleted stay noted while their flows are there") {
+  Journal journal = earlier("lab");
+  for (int i = 0; i < 30; ++i) REQUIRE(journal.numbers.zones.restore("z" + std::to_string(i), 2U + i));
+  NumberAllocation next = journal.numbers;
+  REQUIRE(next.zones.assign(std::vector<std::string_view>{"new"}));
+  const auto reassigned = static_cast<std::uint8_t>(next.zones.find("new"));
+  journal.assign(next);
+  journal.assign(next);
+  CHECK(journal.numbers.zones.find("new") == reassigned);
+  CHECK(journal.reassigned_zones == std::vector<std::uint8_t>{reassigned});
+  CHECK(continue_journal(journal, true, edge(), "lab")->reassigned_zones == journal.reassigned_zones);
+  CHECK(continue_journal(journal, false, edge(), "lab")->reassigned_zones.empty());
 }
 
 TEST_CASE("a datapath without a journal, or of another network namespace, is not adopted") {

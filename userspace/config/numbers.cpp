@@ -23,6 +23,13 @@ Status restore_all(const json& saved, const char* key, Numbers& numbers) {
   return {};
 }
 
+// Number → name.
+std::map<std::uint32_t, std::string> owners(const Numbers& numbers) {
+  std::map<std::uint32_t, std::string> by_number;
+  for (const auto& [name, number] : numbers.all()) by_number[number] = name;
+  return by_number;
+}
+
 }  // namespace
 
 Status Numbers::assign(std::span<const std::string_view> names) {
@@ -104,6 +111,16 @@ Result<NumberAllocation> number_allocation_from_json(const json& saved) {
   if (Status status = restore_all(saved, "devices", allocation.devices); !status)
     return pass_on(std::move(status.error()));
   return allocation;
+}
+
+std::vector<std::uint8_t> find_reassigned_zones(const NumberAllocation& before, const NumberAllocation& after) {
+  std::vector<std::uint8_t> numbers;
+  const auto old_owners = owners(before.zones);
+  for (const auto& [name, number] : after.zones.all()) {
+    const auto old = old_owners.find(number);
+    if (old != old_owners.end() && old->second != name) numbers.push_back(static_cast<std::uint8_t>(number));
+  }
+  return numbers;
 }
 
 }  // namespace twinpath

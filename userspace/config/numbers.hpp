@@ -56,6 +56,10 @@ struct NumberAllocation {
   Numbers rules;    // from 1
 };
 
+// Numbers of zones that `before` had assigned to another zone: flows of that zone may still be in the flow table.
+[[nodiscard]] std::vector<std::uint8_t> find_reassigned_zones(const NumberAllocation& before,
+                                                              const NumberAllocation& after);
+
 [[nodiscard]] nlohmann::json to_json(const NumberAllocation& allocation);
 [[nodiscard]] Result<NumberAllocation> number_allocation_from_json(const nlohmann::json& saved);
 

@@ -42,7 +42,6 @@ Control::Control(boost::asio::io_context& io, StartPlan plan, ControlOptions opt
     : io_(io),
       options_(std::move(options)),
       running_(std::move(plan.running)),
-      reassigned_zones_(std::move(plan.reassigned_zones)),
       adopting_(plan.adopting),
       datapath_(std::make_unique<Datapath>(io, running_,
                                            Datapath::Origin{std::move(plan.ports), std::move(plan.pins), plan.adopting},
@@ -56,7 +55,7 @@ Status Control::begin() {
   if (!log) return pass_on(std::move(log.error()));
   event_log_ = std::move(*log);
   compose();
-  if (auto published = datapath_->publish(reassigned_zones_); !published) return published;
+  if (auto published = datapath_->publish(); !published) return published;
   if (auto opened = datapath_->open_ports(); !opened) return opened;
   datapath_->run();
   expiry_->begin();

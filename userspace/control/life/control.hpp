@@ -82,7 +82,6 @@ class Control final : public rest::Gateway {
   boost::asio::io_context& io_;
   ControlOptions options_;
   Running running_;
-  std::vector<std::uint8_t> reassigned_zones_;
   bool adopting_;
   bool detach_ = false;  // shut_down(true)
   bool ended_ = false;

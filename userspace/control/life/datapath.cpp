@@ -126,7 +126,7 @@ Status Datapath::open_follower() {
   return {};
 }
 
-Status Datapath::publish(const std::vector<std::uint8_t>& reassigned_zones) {
+Status Datapath::publish() {
   const TableImage& image = running_.image;
   if (auto zeroed = zero_fresh_rules(image, *tables_, *engine_); !zeroed) return zeroed;
   const std::span<const dp_port> written = tables_->memory().ports.values();
@@ -137,7 +137,7 @@ Status Datapath::publish(const std::vector<std::uint8_t>& reassigned_zones) {
   for (std::uint16_t number = 1; !published && number < DP_PORTS_MAX; ++number)
     set_trust(*tables_, number, {before[number].zone, before[number].source_check});
   if (published && origin_.adopting) published = publisher_->wait_for_readers();
-  if (published) delete_flows_of_zones(reassigned_zones);
+  if (published) delete_flows_of_reassigned_zones();
   return published;
 }
 
@@ -180,7 +180,8 @@ EngineReply Datapath::call_engine(const EngineCommand& command) {
   return engine_->call(command);
 }
 
-void Datapath::delete_flows_of_zones(const std::vector<std::uint8_t>& zones) {
+void Datapath::delete_flows_of_reassigned_zones() {
+  std::vector<std::uint8_t>& zones = running_.journal.reassigned_zones;
   if (zones.empty()) return;
   const auto listed = [&](std::uint8_t zone) { return std::ranges::find(zones, zone) != zones.end(); };
   for (const std::uint8_t family : kFlowFamilies) {
@@ -189,6 +190,8 @@ void Datapath::delete_flows_of_zones(const std::vector<std::uint8_t>& zones) {
       if (listed(flow.forward.zone) || listed(flow.reverse.zone)) (void)delete_flow(view, flow.id);
     });
   }
+  zones.clear();
+  if (auto saved = save_journal(running_.journal); !saved) complain_(saved.error().text);
 }
 
 }  // namespace twinpath

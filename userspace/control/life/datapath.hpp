@@ -49,8 +49,8 @@ class Datapath {
   // Makes or adopts the tables, loads the programs, and makes driver, engine and follower. The first change to the host.
   [[nodiscard]] Status load();
   // Puts the running configuration and Linux's routes in force. Until open_ports(), adopted ports that change zone
-  // forward nothing. Flows of `reassigned_zones` are deleted.
-  [[nodiscard]] Status publish(const std::vector<std::uint8_t>& reassigned_zones);
+  // forward nothing.
+  [[nodiscard]] Status publish();
   // Opens and attaches all ports, and removes those of an earlier daemon that are not configured any more.
   [[nodiscard]] Status open_ports();
   // Starts the engine's thread and follows Linux.
@@ -63,7 +63,9 @@ class Datapath {
   EngineReply call_engine(const EngineCommand& command);
   // Connections that existed before, by another path or through a port in its old zone, are picked up for a while.
   void begin_pickup_grace();
-  void delete_flows_of_zones(const std::vector<std::uint8_t>& zones);
+  // Deletes the flows of earlier zones whose numbers mean another zone now, and their record in the journal. When the
+  // daemon is killed meanwhile, the next one begins again. No datapath may still decide by the earlier numbers.
+  void delete_flows_of_reassigned_zones();
 
   [[nodiscard]] const std::string& pins() const { return origin_.pins; }
   [[nodiscard]] PortSet& ports() { return origin_.ports; }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -31,11 +32,18 @@ nlohmann::json to_json(const Journal& journal) {
           {"socket", journal.socket},
           {"pid", journal.pid},
           {"numbers", to_json(journal.numbers)},
+          {"reassigned_zones", journal.reassigned_zones},
           {"offloads", offloads},
           {"confirmed", journal.confirmed}};
 }
 
 }  // namespace
+
+void Journal::assign(const NumberAllocation& next) {
+  for (const std::uint8_t zone : find_reassigned_zones(numbers, next))
+    if (std::ranges::find(reassigned_zones, zone) == reassigned_zones.end()) reassigned_zones.push_back(zone);
+  numbers = next;
+}
 
 Status save_journal(const Journal& journal) {
   std::error_code error;
@@ -68,6 +76,7 @@ Result<std::optional<Journal>> load_journal(const std::string& name) {
     auto numbers = number_allocation_from_json(saved.at("numbers"));
     if (!numbers) return pass_on(std::move(numbers.error()).in(journal_path(name)));
     journal.numbers = std::move(*numbers);
+    journal.reassigned_zones = saved.value("reassigned_zones", journal.reassigned_zones);
     journal.confirmed = saved.value("confirmed", nlohmann::json());
     for (const auto& change : saved.at("offloads")) journal.offloads.push_back(offload_from(change));
     return std::optional<Journal>{std::move(journal)};

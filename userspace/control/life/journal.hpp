@@ -6,6 +6,7 @@
 // Thread   the control thread's.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -23,9 +24,15 @@ struct Journal {
   std::string netns;   // of --netns; empty: the network namespace that twinpath was started in
   std::string socket;  // of the REST server
   int pid = 0;
-  NumberAllocation numbers;
+  NumberAllocation numbers;  // saved before they are in force
+  // Zone numbers that mean another zone than they did: flows of the earlier zone may still be in the flow table. Saved
+  // with the new numbers, and emptied when those flows are deleted.
+  std::vector<std::uint8_t> reassigned_zones;
   std::vector<netlink::OffloadChange> offloads;
   nlohmann::json confirmed;  // the last document that was confirmed or did not have to be; null: none
+
+  // The numbers of another configuration, which is to be in force; adds to `reassigned_zones`.
+  void assign(const NumberAllocation& next);
 };
 
 [[nodiscard]] Status save_journal(const Journal& journal);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "config/document.hpp"
-#include "control/ports/port_plan.hpp"
 #include "control/publish/rule_counters.hpp"
 
 namespace twinpath {
@@ -37,26 +36,41 @@ tl::expected<void, Fault> Reloader::apply(ReloadPlan plan) {
   datapath_.heartbeat().control_lives();
   const bool ports_change = plan.touches_ports(running_.config);
   if (ports_change) datapath_.follower().catch_up();
-  if (auto opened = changer.open(plan, numbers); !opened) return opened;
+  if (auto noted = note_numbers(plan.image.numbers); !noted) return tl::unexpected(Fault{"", noted.error().text});
+  if (auto opened = changer.open(plan, numbers); !opened) {
+    take_numbers_back();
+    return opened;
+  }
   const PortSet before = ports;
   ports.replace(changer.after(plan));
   if (auto published = publish(plan.image, ports_change); !published) {
     ports = before;
     if (ports_change) changer.apply_trust(running_.image);
     if (ports_change) datapath_.follower().take_over_links();
-    changer.undo_open(plan, numbers);
+    changer.undo_open(plan);
+    take_numbers_back();
     return tl::unexpected(Fault{"", published.error().text});
   }
-  const std::vector<std::uint8_t> reassigned_zones = find_reassigned_zones(numbers, plan.image.numbers);
   const bool starts_pickup_grace = !plan.added.empty() || std::ranges::any_of(plan.ports.kept, &PortPlan::Kept::moves);
   running_.config = std::move(plan.next);
   running_.image = std::move(plan.image);
   datapath_.settings().configure(running_.config, datapath_.clock().per_second());
   if (starts_pickup_grace) datapath_.begin_pickup_grace();
-  if (ports_change || !reassigned_zones.empty()) finish_ports(before, reassigned_zones);
-  running_.journal.numbers = running_.image.numbers;
-  if (auto saved = save_journal(running_.journal); !saved) complain_(saved.error().text);
+  if (ports_change || !running_.journal.reassigned_zones.empty()) finish_ports(before);
   return {};
+}
+
+Status Reloader::note_numbers(const NumberAllocation& next) {
+  running_.journal.assign(next);
+  auto saved = save_journal(running_.journal);
+  if (!saved) take_numbers_back();
+  return saved;
+}
+
+void Reloader::take_numbers_back() {
+  running_.journal.numbers = running_.image.numbers;
+  running_.journal.reassigned_zones.clear();
+  if (auto saved = save_journal(running_.journal); !saved) complain_(saved.error().text);
 }
 
 // On failure the tables in force are as they were.
@@ -71,9 +85,9 @@ Status Reloader::publish(const TableImage& image, bool ports_change) {
 }
 
 // The new tables are in force: an error here is logged and does not undo the reload.
-void Reloader::finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones) {
+void Reloader::finish_ports(const PortSet& before) {
   if (auto waited = datapath_.publisher().wait_for_readers(); !waited) complain_(waited.error().text);
-  datapath_.delete_flows_of_zones(reassigned_zones);
+  datapath_.delete_flows_of_reassigned_zones();
   datapath_.follower().take_over_neighbours();
   datapath_.changer().apply_trust(running_.image);
   const std::vector<Port>& kept = datapath_.ports().ports();

@@ -8,7 +8,9 @@
 // Undo      Before the flip every step can be undone, and the fault names the failed one. After the flip the reload
 //           cannot fail: later errors are logged.
 // Numbers   Flow entries hold numbers of zones: when a number is reassigned to another zone, the flows of the earlier
-//           zone are deleted before a port is in the new one. They also hold numbers of rules (rule_counters.hpp) and
+//           zone are deleted before a port is in the new one. The journal has the new numbers before the first of them is
+//           in a table, and what is still to be deleted until it is done: after a kill -9 at any moment the next start
+//           knows both. Flow entries also hold numbers of rules (rule_counters.hpp) and
 //           next hops, which are not used under another generation. Numbers of ports: port_plan.hpp.
 // Driver    Belongs to the engine's thread, which opens and closes sockets between two bursts. Meanwhile steered
 //           packets of other ports wait in their rings, and the kernel forwards the rest.
@@ -48,8 +50,10 @@ class Reloader {
 
  private:
   [[nodiscard]] ReloadBase base() const;
+  [[nodiscard]] Status note_numbers(const NumberAllocation& next);
+  void take_numbers_back();
   [[nodiscard]] Status publish(const TableImage& image, bool ports_change);
-  void finish_ports(const PortSet& before, const std::vector<std::uint8_t>& reassigned_zones);
+  void finish_ports(const PortSet& before);
 
   Running& running_;
   Datapath& datapath_;

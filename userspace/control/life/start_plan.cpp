@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "base/paths.hpp"
-#include "control/ports/port_plan.hpp"
 #include "kernel/pins.hpp"
 
 namespace twinpath {
@@ -19,7 +18,10 @@ Result<Journal> continue_journal(std::optional<Journal> saved, bool adopting, co
         "\"twinpath -n {} down\" first",
         saved->netns, netns, config.name);
   Journal journal = saved ? std::move(*saved) : Journal{};
-  if (!adopting) journal.confirmed = nullptr;  // no longer in force, so nothing can be rolled back to it
+  if (!adopting) {
+    journal.confirmed = nullptr;       // no longer in force, so nothing can be rolled back to it
+    journal.reassigned_zones.clear();  // its flows are gone
+  }
   journal.name = config.name;
   journal.netns = netns;
   journal.socket = config.api.unix_path;
@@ -37,8 +39,7 @@ Result<StartPlan> plan_start(const Config& config, const std::string& netns) {
   if (!journal) return pass_on(std::move(journal.error()));
   auto image = compile(config, journal->numbers);
   if (!image) return pass_on(std::move(image.error()));
-  plan.reassigned_zones = find_reassigned_zones(journal->numbers, image->numbers);
-  journal->numbers = image->numbers;
+  journal->assign(image->numbers);
   auto ports = PortSet::survey(config, *image, plan.pins);
   if (!ports) return pass_on(std::move(ports.error()));
   plan.ports = std::move(*ports);

@@ -7,10 +7,8 @@
 // Thread    the control thread's, in the gateway's network namespace.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "control/life/running.hpp"
 #include "control/ports/port_set.hpp"
@@ -21,8 +19,7 @@ struct StartPlan {
   Running running;
   PortSet ports;  // surveyed; none is open
   std::string pins;
-  bool adopting = false;                       // pins of this name hold links: a datapath is forwarding
-  std::vector<std::uint8_t> reassigned_zones;  // zone numbers that mean another zone in the adopted tables
+  bool adopting = false;  // pins of this name hold links: a datapath is forwarding
 };
 
 [[nodiscard]] Result<StartPlan> plan_start(const Config& config, const std::string& netns);

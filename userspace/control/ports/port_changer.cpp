@@ -25,8 +25,6 @@ void PortChanger::save() {
 
 tl::expected<void, Fault> PortChanger::open(ReloadPlan& plan, const NumberAllocation& running) {
   if (plan.added.empty()) return {};
-  parts_.journal.numbers = plan.image.numbers;
-  if (auto saved = save_journal(parts_.journal); !saved) return tl::unexpected(Fault{"", saved.error().text});
   zero_counters(fresh_ports(plan.ports, plan.next, running));
   for (std::size_t i = 0; i < plan.added.size(); ++i) {
     auto opened = opener_.open(plan.added[i], kNoZone);
@@ -34,17 +32,15 @@ tl::expected<void, Fault> PortChanger::open(ReloadPlan& plan, const NumberAlloca
     Fault fault{element_path("ports", plan.ports.added[i]),
                 fmt::format("port {}: {}", plan.added[i].config.name, opened.error().text)};
     plan.added.resize(i + 1);  // the ports after it were not opened
-    undo_open(plan, running);
+    undo_open(plan);
     return tl::unexpected(std::move(fault));
   }
   for (Port& port : plan.added) opener_.query_redirects(port);
   return {};
 }
 
-void PortChanger::undo_open(const ReloadPlan& plan, const NumberAllocation& running) {
+void PortChanger::undo_open(const ReloadPlan& plan) {
   for (auto port = plan.added.rbegin(); port != plan.added.rend(); ++port) close(*port);
-  parts_.journal.numbers = running;
-  save();
 }
 
 std::vector<Port> PortChanger::after(const ReloadPlan& plan) const {

@@ -3,8 +3,7 @@
 //
 // Steps    open() · PortSet::replace() · restrict_trust() · publish the tables · Publisher::wait_for_readers() ·
 //          apply_trust() · close() each removed port. Before the publication, undo_open() closes the added ports again.
-// Journal  The number of a port is saved before the port is written to the tables, and each change to a device before
-//          it is made. The record of a change is deleted after the change is undone. So after a kill -9 at
+// Journal  The caller saves the numbers of ports before open(). Each change to a device is saved before it is made. The record of a change is deleted after the change is undone. So after a kill -9 at
 //          any moment, `down` or the next start can undo everything.
 // Thread   the control thread's.
 #pragma once
@@ -42,7 +41,7 @@ class PortChanger {
   // Opens the added ports without a zone. On failure all of them are closed again, and the fault names the port.
   [[nodiscard]] tl::expected<void, Fault> open(ReloadPlan& plan, const NumberAllocation& running);
   // Closes the ports that open() opened. No table in force refers to them yet.
-  void undo_open(const ReloadPlan& plan, const NumberAllocation& running);
+  void undo_open(const ReloadPlan& plan);
   // The ports after the reload, in the order of the document.
   [[nodiscard]] std::vector<Port> after(const ReloadPlan& plan) const;
 

@@ -30,13 +30,6 @@ void match(const Config& running, const Config& next, PortPlan& plan) {
     if (find_named(next.ports, &PortConfig::device, running.ports[i].device) == nullptr) plan.removed.push_back(i);
 }
 
-// Number → name.
-std::map<std::uint16_t, std::string> owners(const Numbers& numbers) {
-  std::map<std::uint16_t, std::string> by_number;
-  for (const auto& [name, number] : numbers.all()) by_number[number] = name;
-  return by_number;
-}
-
 std::string_view action_word(dp_action action) { return word_of(kActions, action); }
 
 json lists(const json& added, const json& removed, const json& changed) {
@@ -85,16 +78,6 @@ Result<PortPlan> plan_ports(const Config& running, const Config& next, const Num
   for (const std::size_t index : plan.added) devices.push_back(next.ports[index].device);
   if (auto assigned = plan.numbers.devices.assign(devices); !assigned) return pass_on(std::move(assigned.error()));
   return plan;
-}
-
-std::vector<std::uint8_t> find_reassigned_zones(const NumberAllocation& before, const NumberAllocation& after) {
-  std::vector<std::uint8_t> numbers;
-  const auto old_owners = owners(before.zones);
-  for (const auto& [name, number] : after.zones.all()) {
-    const auto old = old_owners.find(number);
-    if (old != old_owners.end() && old->second != name) numbers.push_back(static_cast<std::uint8_t>(number));
-  }
-  return numbers;
 }
 
 std::vector<std::uint16_t> fresh_ports(const PortPlan& plan, const Config& next, const NumberAllocation& before) {

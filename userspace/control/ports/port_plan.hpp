@@ -37,9 +37,6 @@ struct PortPlan {
 [[nodiscard]] Result<PortPlan> plan_ports(const Config& running, const Config& next,
                                           const NumberAllocation& allocation);
 
-// Numbers that `before` had assigned to another zone: flows of that zone may still be in the flow table.
-[[nodiscard]] std::vector<std::uint8_t> find_reassigned_zones(const NumberAllocation& before,
-                                                              const NumberAllocation& after);
 // Numbers of added ports that `before` had not assigned to the same name: their counters have to start at zero.
 [[nodiscard]] std::vector<std::uint16_t> fresh_ports(const PortPlan& plan, const Config& next,
                                                      const NumberAllocation& before);
