@@ -2,9 +2,13 @@
 #include "control/publish/settings_writer.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include <atomic>
-#include <thread>
+#include <cstddef>
+#include <new>
+#include <optional>
 
 using namespace twinpath;
 
@@ -82,25 +86,69 @@ TEST_CASE("policy and routes are put in force separately, each with its own half
   CHECK(settings.stamp == (5U << 16 | 9));
 }
 
-// The numbers of banks are not those of any table here: they only have to grow, so that a reader can tell the earlier from
-// the later one.
-TEST_CASE("a reader that sees a new stamp sees its bank too") {
-  constexpr std::uint16_t kFlips = 60'000;
-  dp_settings settings{};
-  SettingsWriter writer{settings};
-  const std::atomic_ref<std::uint32_t> stamp{settings.stamp};
-  const auto run = [&](const std::atomic_ref<std::uint32_t>& bank, int shift, const auto& put) {
-    std::uint32_t late = 0;
-    std::thread reader([&] {
-      for (std::uint32_t seen = 0; seen < kFlips;) {
-        seen = (stamp.load() >> shift) & 0xffffU;
-        if (bank.load() < seen) ++late;
-      }
-    });
-    for (std::uint16_t i = 1; i <= kFlips; ++i) put(i);
-    reader.join();
-    CHECK(late == 0);
-  };
-  run(std::atomic_ref{settings.policy_bank}, 16, [&](std::uint16_t i) { writer.put_policy_in_force(i, i); });
-  run(std::atomic_ref{settings.route_bank}, 0, [&](std::uint16_t i) { writer.put_routes_in_force(i, i); });
+namespace {
+
+// Settings with the bank words on a page that is read-only until the first store to it, which notes the stamp of that
+// moment.
+class WatchedSettings {
+ public:
+  WatchedSettings()
+      : page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
+        pages_(static_cast<std::uint8_t*>(
+            ::mmap(nullptr, 2 * page_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+    REQUIRE(static_cast<void*>(pages_) != MAP_FAILED);
+    settings_ = new (pages_ + page_bytes_ - offsetof(dp_settings, policy_bank)) dp_settings{};
+    watched_ = this;
+    struct sigaction action {};
+    action.sa_handler = [](int) { watched_->on_store(); };
+    ::sigaction(SIGSEGV, &action, &before_);
+  }
+  ~WatchedSettings() {
+    ::sigaction(SIGSEGV, &before_, nullptr);
+    ::munmap(pages_, 2 * page_bytes_);
+  }
+  WatchedSettings(const WatchedSettings&) = delete;
+  WatchedSettings& operator=(const WatchedSettings&) = delete;
+
+  [[nodiscard]] dp_settings& get() { return *settings_; }
+  void watch() {
+    stamp_at_store.reset();
+    ::mprotect(pages_ + page_bytes_, page_bytes_, PROT_READ);
+  }
+
+  std::optional<std::uint32_t> stamp_at_store;
+
+ private:
+  void on_store() {
+    stamp_at_store = settings_->stamp;
+    ::mprotect(pages_ + page_bytes_, page_bytes_, PROT_READ | PROT_WRITE);
+  }
+
+  std::size_t page_bytes_;
+  std::uint8_t* pages_;
+  dp_settings* settings_ = nullptr;
+  struct sigaction before_ {};
+  inline static WatchedSettings* watched_ = nullptr;  // for the handler
+};
+
+}  // namespace
+
+TEST_CASE("the bank is in force before the stamp is") {
+  static_assert(offsetof(dp_settings, stamp) < offsetof(dp_settings, policy_bank));
+  static_assert(offsetof(dp_settings, policy_bank) < offsetof(dp_settings, route_bank));
+  WatchedSettings settings;
+  SettingsWriter writer{settings.get()};
+  writer.begin();
+  for (const bool policy : {true, false}) {
+    const std::uint32_t before = settings.get().stamp;
+    settings.watch();
+    if (policy)
+      writer.put_policy_in_force(1, 7);
+    else
+      writer.put_routes_in_force(1, 9);
+    CHECK(settings.stamp_at_store == before);
+    CHECK(settings.get().stamp != before);
+  }
+  CHECK(settings.get().policy_bank == 1);
+  CHECK(settings.get().route_bank == 1);
 }
