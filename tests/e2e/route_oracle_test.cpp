@@ -263,9 +263,9 @@ std::uint32_t questions_each() {
 
 TEST_CASE("after each of 300 random changes of routes and rules packets go where Linux sends them") {
   if (!require_root()) return;
+  // The same changes in every run; another seed is another 300.
   const char* wanted = std::getenv("TWINPATH_SEED");
-  const std::uint32_t seed =
-      wanted != nullptr ? static_cast<std::uint32_t>(std::stoul(wanted)) : std::random_device{}();
+  const std::uint32_t seed = wanted != nullptr ? static_cast<std::uint32_t>(std::stoul(wanted)) : 1128;
   MESSAGE("seed " << seed);
   Lab lab;
   RandomChange change{seed};
