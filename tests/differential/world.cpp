@@ -1,5 +1,7 @@
 #include "differential/world.hpp"
 
+#include "common/wire/ipv4.h"
+
 #include <linux/if_xdp.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -259,7 +261,37 @@ void World::fill_next_hops(Random& random) {
       }
 }
 
+// Every selector and every action of policy routing, each for a small part of the flows.
+std::vector<dp_route_rule> World::route_rules(std::uint8_t family) {
+  const auto rule = [](dp_route_action action, std::uint8_t protocol, std::uint16_t low, std::uint16_t high) {
+    dp_route_rule out{};
+    out.action = static_cast<__u8>(action);
+    out.protocol = protocol;
+    out.source_port_low = low;
+    out.source_port_high = high;
+    return out;
+  };
+  std::vector<dp_route_rule> rules{rule(DP_ROUTE_ASK_PROHIBIT, DP_PROTOCOL_UDP, 64000, 65535),
+                                   rule(DP_ROUTE_ASK_BLACKHOLE, DP_PROTOCOL_TCP, 62500, 63999),
+                                   rule(DP_ROUTE_ASK_PROHIBIT, 0, 0, 0),
+                                   rule(DP_ROUTE_ASK_UNREACHABLE, 0, 50000, 60000),
+                                   rule(DP_ROUTE_ASK_JUMP, 0, 0, 0),
+                                   rule(DP_ROUTE_ASK_TREE, 0, 1024, 20000),
+                                   rule(DP_ROUTE_ASK_BLACKHOLE, 0, 1024, 20000)};
+  rules[2].destination_port_low = 61000;  // of answers: what the source check asks
+  rules[2].destination_port_high = 61500;
+  const Network& inside = kNetworks[0];
+  rules[3].source = family == DP_FAMILY_V4 ? address_of(host4(inside, 8)) : address_of(host6(inside, 8));
+  rules[3].source_mask = mask_of(family == DP_FAMILY_V4 ? 29 : 125);
+  rules[4].port = kWorkload;  // all others jump over the two rules for its packets
+  rules[4].invert = 1;
+  rules[4].target = 7;
+  rules[5].bits_at_least = family == DP_FAMILY_V4 ? 24 : 64;
+  return rules;
+}
+
 void World::fill_routes(std::uint32_t bank) {
+  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) routes_.ask_first(bank, family, route_rules(family));
   const std::uint32_t first = bank * 32;
   const NetworkNumber behind = kNetBehind;
   constexpr std::uint32_t kVia[kPathsInternet] = {1, 1, 4, 1};  // networks of the gateways: outside, tagged
@@ -299,6 +331,8 @@ void World::fill_routes(std::uint32_t bank) {
   routes_.add(bank, "2001:db8:dead::", 48, {DP_ROUTE_BLACKHOLE, 0, 0, 0, 0, 0});
   routes_.add(bank, "2001:db8:beef::", 48, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0, 0});
   routes_.add(bank, "2001:db8:face::", 48, {DP_ROUTE_NOT_A_PORT, 0, 0, 0, 0, 0});
+  routes_.add(bank, "1.0.6.0", 24, {DP_ROUTE_THROW, 0, 0, 0, 0, 0});
+  routes_.add(bank, "1.0.7.0", 24, {DP_ROUTE_PROHIBITED, 0, 0, 0, 0, 0});
   if (bank == 0) return;
   // longer prefixes that lead some live flows into another zone when this bank comes into force
   const dp_route moved{DP_ROUTE_ON_LINK, 0, kWorkload, 0, 0, 0};

@@ -117,6 +117,7 @@ class World {
   void fill_device(std::uint32_t number);
   void fill_next_hops(Random& random);
   void fill_routes(std::uint32_t bank);
+  [[nodiscard]] static std::vector<dp_route_rule> route_rules(std::uint8_t family);
   void fill_rules(std::uint32_t bank, Random& random);
   void fill_sockets();
   void set_neighbour(std::uint32_t network, std::uint32_t host, std::uint8_t family, bool known);

@@ -1,12 +1,16 @@
-// route_fixture.hpp - routes for the datapaths' tables, written by hand: one table of each family in each bank.
+// route_fixture.hpp - routes for the datapaths' tables, written by hand: one table of each family in each bank, and rules that
+// are asked before it.
 #pragma once
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/prefix.hpp"
 #include "common/model/fib.h"
@@ -34,6 +38,12 @@ class RouteFixture {
     (void)tree_of(bank, prefix.base.family).put(prefix, static_cast<std::uint16_t>(next_++));
     commit(bank, prefix.base.family);
   }
+  // Rules that are asked, in this order, before the one that asks the table for every packet. Those that ask a table ask
+  // the same one.
+  void ask_first(std::uint32_t bank, std::uint8_t family, std::vector<dp_route_rule> rules) {
+    first_.at(rank(bank, family)) = std::move(rules);
+    commit(bank, family);
+  }
   void clear() {
     for (std::uint32_t bank = 0; bank < DP_BANKS; ++bank)
       for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
@@ -51,9 +61,12 @@ class RouteFixture {
     auto done = tree_of(bank, family).commit(arena_, words_);
     if (!done) throw std::runtime_error(done.error().text);
     for (const Run& run : done->replaced) arena_.give_back(run);
-    dp_route_rule& rule = rules_[rank(bank, family) * DP_ROUTE_RULES_MAX];
-    rule.action = DP_ROUTE_ASK_TREE;
-    rule.root = done->root;
+    std::vector<dp_route_rule> rules = first_.at(rank(bank, family));
+    rules.push_back({});
+    rules.back().action = DP_ROUTE_ASK_TREE;
+    for (dp_route_rule& rule : rules)
+      if (rule.action == DP_ROUTE_ASK_TREE) rule.root = done->root;
+    std::copy(rules.begin(), rules.end(), rules_.subspan(rank(bank, family) * DP_ROUTE_RULES_MAX).begin());
   }
 
   std::span<dp_route_rule> rules_;
@@ -61,6 +74,7 @@ class RouteFixture {
   std::span<std::uint32_t> words_;
   Arena arena_;
   std::array<FibTree, std::size_t{DP_BANKS} * 2> trees_;
+  std::array<std::vector<dp_route_rule>, std::size_t{DP_BANKS} * 2> first_;
   std::size_t next_ = 1;
 };
 
