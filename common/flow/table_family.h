@@ -8,7 +8,8 @@
  *   dp_flow_same_key4 dp_flow_same_key6                         dp_flow_copy4 dp_flow_copy6
  *   dp_flow_found4 dp_flow_found6                               dp_flow_holds4 dp_flow_holds6
  *   dp_flow_search_home4 dp_flow_search_home6                   dp_flow_search4 dp_flow_search6
- *   dp_flow_usable4 dp_flow_usable6                             dp_flow_prefetch_sets4 dp_flow_prefetch_sets6
+ *   dp_flow_usable4 dp_flow_usable6                             dp_flow_prefetch_slot4 dp_flow_prefetch_slot6
+ *   dp_flow_prefetch_sets4 dp_flow_prefetch_sets6
  *   dp_flow_search_sets4 dp_flow_search_sets6                   dp_flow_found_at4 dp_flow_found_at6
  *   dp_flow_locate4 dp_flow_locate6
  *   dp_flow_find4 dp_flow_find6                                 dp_flow_view_slot4 dp_flow_view_slot6
@@ -128,19 +129,15 @@ DP_INLINE int DP_F(search_home)(struct dp_env *env, __u32 set, __u32 home, __u32
 	return DP_F(holds)(bucket, lane, wanted_word, wanted, found);
 }
 
-/* The same in all ways of a set. `home`: prefetched, as above. */
-DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 home, __u32 wanted_word,
+/* The same in all ways of a set. */
+DP_INLINE int DP_F(search)(struct dp_env *env, __u32 set, __u32 wanted_word,
 			   const struct DP_F(words) *wanted, struct DP_F(found) *found)
 {
 	DP_BUCKET *bucket = DP_ENV_BUCKET(env, set >> 1);
 	__u32 first = (set & 1) * DP_FLOW_WAYS;
-	__u32 lane = first | home;
 
 	if (!bucket)
 		return 0;
-	DP_LAUNDER(lane);
-	lane &= DP_FLOW_LANES - 1;
-	dp_flow_prefetch(&bucket->entry[lane].link);
 	DP_UNROLL
 	for (__u32 way = 0; way < DP_FLOW_WAYS; way++) {
 		found->slot = set * DP_FLOW_WAYS + way;
@@ -162,43 +159,54 @@ DP_INLINE int DP_F(usable)(struct dp_env *env, const struct dp_flow_view *view)
 	return forward && dp_flow_forward_is_live(DP_LOAD(forward), view->link);
 }
 
-/* Prefetches the lines that a search or an installation under this hash needs: control words of both sets, and the entry
- * at home in the first. */
+/* Prefetches what an installation writes in a slot: the entry, of two lines in IPv6, and the element of the cold array. Its first locked
+ * operation waits for every store before it, so these misses would all be waited for there. */
+DP_INLINE void DP_F(prefetch_slot)(struct dp_env *env, __u32 slot)
+{
+	const DP_ENTRY *entry = DP_F(entry)(env, slot);
+	const struct dp_flow_cold *cold = DP_ENV_COLD(env, slot);
+
+	if (!entry || !cold)
+		return;
+	dp_flow_prefetch(&entry->link);
+	dp_flow_prefetch(&entry->partner);
+	dp_flow_prefetch(&cold->rule_word);
+}
+
+/* Prefetches the lines that an installation under this hash needs: control words of both sets, and the slot at home in the
+ * first. */
 DP_INLINE void DP_F(prefetch_sets)(struct dp_env *env, __u64 hash, __u32 set_count)
 {
 	__u32 set = dp_flow_first_set(hash, set_count);
 	const __u32 *first = DP_F(control)(env, set * DP_FLOW_WAYS);
 	const __u32 *second = DP_F(control)(env, dp_flow_second_set(hash, set_count) * DP_FLOW_WAYS);
-	const DP_ENTRY *home = DP_F(entry)(env, set * DP_FLOW_WAYS + dp_flow_home_way(hash));
 
-	if (!first || !second || !home)
+	if (!first || !second)
 		return;
 	dp_flow_prefetch(first);
 	dp_flow_prefetch(second);
-	dp_flow_prefetch(&home->link);
+	DP_F(prefetch_slot)(env, set * DP_FLOW_WAYS + dp_flow_home_way(hash));
 }
 
 /* Looks for a key in all ways of both of its sets: slot | control word << 32, 0 when it is not there. Then the flow may
- * be about to begin: the line in which its answers would lie without NAT is prefetched as well, and the decision meanwhile
- * hides the wait. Called, not inlined: so the code of a plain hit, which is found at home, stays short. */
+ * be about to begin: its slot at home, and the one where its answers would lie without NAT, are prefetched, and the decision
+ * meanwhile hides the wait. Called, not inlined: so the code of a plain hit, which is found at home, stays short. */
 DP_VERB __u64 DP_F(search_sets)(struct dp_env *env, const struct DP_F(words) *words, __u64 hash)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
 	__u32 wanted = dp_flow_tag(hash) | DP_FLOW_LIVE, home = dp_flow_home_way(hash), set_count, first;
 	struct DP_F(found) found;
-	const DP_ENTRY *answers;
 
 	DP_LAUNDER(env);
 	if (!settings || !words)
 		return 0;
 	set_count = DP_F(shape)(settings)->set_count;
 	first = dp_flow_first_set(hash, set_count);
-	if (DP_F(search)(env, first, home, wanted, words, &found) ||
-	    DP_F(search)(env, dp_flow_second_set(hash, set_count), home, wanted, words, &found))
+	if (DP_F(search)(env, first, wanted, words, &found) ||
+	    DP_F(search)(env, dp_flow_second_set(hash, set_count), wanted, words, &found))
 		return found.slot | (__u64)found.control << 32;
-	answers = DP_F(entry)(env, (first ^ 1) * DP_FLOW_WAYS + home);
-	if (answers)
-		dp_flow_prefetch(&answers->link);
+	DP_F(prefetch_slot)(env, first * DP_FLOW_WAYS + home);
+	DP_F(prefetch_slot)(env, (first ^ 1) * DP_FLOW_WAYS + home);
 	return 0;
 }
 
