@@ -130,6 +130,9 @@ DP_VERB int DP_F(evict)(struct dp_env *env, __u32 slot, const struct dp_flow_cla
 	eviction_score = DP_F(eviction_score)(env, slot, control, claim);
 	if (!eviction_score || !DP_F(pair_at)(env, slot, control, &pair))
 		return 0;
+	/* the pair to come will write here */
+	DP_F(prefetch_slot)(env, pair.forward);
+	DP_F(prefetch_slot)(env, pair.reverse);
 	if (!DP_F(change_forward_state)(env, &pair, eviction_score & DP_FLOW_EVICTABLE_EXPIRED ? 0 : DP_FLOW_HALF_OPEN, DP_FLOW_DYING)) {
 		DP_F(mirror)(env, &pair); /* the reverse entry may lag behind a forward entry that is assured by now */
 		return 0;
