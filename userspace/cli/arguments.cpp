@@ -20,14 +20,24 @@ struct CommandLine {
   DropsOptions drops;
   PoliciesOptions policies;
   std::function<int()> command;
+  bool changes = false;  // the gateway
 };
 
 template <class Command>
-CLI::App* add_command(CLI::App& app, CommandLine& line, const char* name, const char* help, Command command) {
+CLI::App* add_command(CLI::App& app, CommandLine& line, const char* name, const char* help, Command command,
+                      bool changes = false) {
   CLI::App* sub = app.add_subcommand(name, help);
   sub->fallthrough();  // the options of every command may stand after its name
-  sub->callback([&line, command] { line.command = command; });
+  sub->callback([&line, command, changes] {
+    line.command = command;
+    line.changes = changes;
+  });
   return sub;
+}
+
+template <class Command>
+CLI::App* add_change(CLI::App& app, CommandLine& line, const char* name, const char* help, Command command) {
+  return add_command(app, line, name, help, std::move(command), true);
 }
 
 void add_file(CLI::App* sub, std::string& file) {
@@ -42,25 +52,25 @@ void add_global(CLI::App& app, Global& global) {
 }
 
 void add_lifecycle(CLI::App& app, CommandLine& line) {
-  CLI::App* up_app = add_command(app, line, "up", "start a gateway", [&line] { return up(line.global, line.up); });
+  CLI::App* up_app = add_change(app, line, "up", "start a gateway", [&line] { return up(line.global, line.up); });
   add_file(up_app, line.up.file);
   up_app->add_flag("--foreground", line.up.foreground, "stay, and log to standard error");
   up_app->add_option("--confirm-within", line.up.confirm_within_s, "undo everything unless confirmed in time; 0: off")
       ->type_name("SECONDS")
       ->check(CLI::Range(0U, kConfirmMax_s));
-  add_command(app, line, "down", "stop a gateway and take away its programs", [&line] { return down(line.global); });
+  add_change(app, line, "down", "stop a gateway and take away its programs", [&line] { return down(line.global); });
 }
 
 void add_configuration(CLI::App& app, CommandLine& line) {
   add_file(add_command(app, line, "check", "check a configuration file; needs no privilege",
                        [&line] { return check(line.global, line.check); }),
            line.check.file);
-  CLI::App* reload_app = add_command(app, line, "reload", "replace the configuration of a running gateway",
-                                     [&line] { return reload(line.global, line.reload); });
+  CLI::App* reload_app = add_change(app, line, "reload", "replace the configuration of a running gateway",
+                                    [&line] { return reload(line.global, line.reload); });
   add_file(reload_app, line.reload.file);
   reload_app->add_flag("--dry-run", line.reload.dry_run, "only say what would change");
-  add_command(app, line, "confirm", "keep a configuration that waits to be confirmed",
-              [&line] { return confirm(line.global); });
+  add_change(app, line, "confirm", "keep a configuration that waits to be confirmed",
+             [&line] { return confirm(line.global); });
 }
 
 void add_views(CLI::App& app, CommandLine& line) {
@@ -112,9 +122,9 @@ int run(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_done : exit_usage;
+    return finish(app.exit(error) == 0 ? exit_done : exit_usage, false);
   }
-  return line.command();
+  return finish(line.command(), line.changes);
 }
 
 }  // namespace twinpath::cli

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/log_file.hpp"
 #include "cli/output.hpp"
 
 namespace twinpath::cli {
@@ -22,6 +23,8 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view daemon_name = "twinpathd";
 constexpr std::size_t line_bytes_max = 4096;
+// To load and verify programs, which nothing interrupts, and to undo.
+constexpr std::chrono::seconds interrupt_timeout{120};
 
 std::uint64_t ms_since(Clock::time_point start) {
   return static_cast<std::uint64_t>(
@@ -81,6 +84,7 @@ std::string last_line_of(const std::string& path) {
 [[noreturn]] void become_daemon(const std::string& program, const std::vector<std::string>& arguments, int log,
                                 int pipe) {
   ::setsid();
+  reset_signals();
   const int nowhere = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   // When the descriptor has this number already, dup2 does nothing and leaves it close-on-exec.
   if (pipe == ready_fd) ::fcntl(pipe, F_SETFD, 0);
@@ -125,35 +129,54 @@ Result<int> run_daemon(const std::string& program, const std::vector<std::string
 
 Result<BackgroundDaemon> BackgroundDaemon::start(const std::string& program, const std::vector<std::string>& arguments,
                                                  const std::string& log) {
-  const UniqueFd log_file{::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640)};
-  if (!log_file) return fail(errno, "open {}", log);
+  const auto log_file = open_log_file(log);
+  if (!log_file) return pass_on(log_file.error());
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "make a pipe");
   UniqueFd ours{ends[0]};
   const UniqueFd theirs{ends[1]};
   const pid_t pid = ::fork();
   if (pid < 0) return fail(errno, "fork");
-  if (pid == 0) become_daemon(program, arguments, log_file.get(), theirs.get());
+  if (pid == 0) become_daemon(program, arguments, log_file->get(), theirs.get());
   return BackgroundDaemon{pid, std::move(ours), log};
 }
 
-// One line without its newline; empty when the daemon closed its end and wrote nothing.
-Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::chrono::seconds timeout) {
-  Progress progress("starting " + name);
+Result<std::string> BackgroundDaemon::read_line(const std::string& name, std::chrono::seconds timeout,
+                                                const SignalFd* interrupts) {
+  Progress progress((interrupts != nullptr ? "starting " : "stopping ") + name);
   const auto start = Clock::now();
   std::string line;
   while (line.find('\n') == line.npos && line.size() < line_bytes_max) {
-    pollfd poll{ready_.get(), POLLIN, 0};
-    const int ready = ::poll(&poll, 1, 200);
+    pollfd polled[]{{ready_.get(), POLLIN, 0}, {interrupts != nullptr ? interrupts->fd() : -1, POLLIN, 0}};
+    ::poll(polled, 2, 200);
     progress.tick(ms_since(start));
     if (Clock::now() - start > timeout) return refuse("not ready after {} s; see {}", timeout.count(), log_);
-    if (ready <= 0) continue;
+    if (polled[0].revents == 0 && polled[1].revents != 0)
+      if (const auto signal = interrupts->take()) return refuse("{}", interrupt(name, *signal));
+    if (polled[0].revents == 0) continue;
     char piece[512];
     const ssize_t got = ::read(ready_.get(), piece, sizeof(piece));
     if (got <= 0) break;
     line.append(piece, static_cast<std::size_t>(got));
   }
   return line.substr(0, line.find('\n'));
+}
+
+// The daemon undoes what it has begun, which it says instead of "ready".
+std::string BackgroundDaemon::interrupt(const std::string& name, int signal) {
+  ::kill(pid_, SIGTERM);
+  const Result<std::string> line = read_line(name, interrupt_timeout, nullptr);
+  const int status = end_process(pid_);
+  const std::string by = fmt::format("interrupted by {}", signal_name(signal));
+  if (line && *line == "ready")
+    return fmt::format("{}: {} worked already, and its daemon has ended as by SIGTERM: safety.on_exit says what stays",
+                       by, name);
+  if (line && !line->empty()) return fmt::format("{}; {} is taken down: {}", by, name, *line);
+  if (!line)
+    return fmt::format("{}, but {} did not end and was killed; \"twinpath -n {} down\" undoes what it left", by, name,
+                       name);
+  return fmt::format("{}; the daemon of {} has ended{}", by, name,
+                     WIFSIGNALED(status) ? " before it changed anything" : "");
 }
 
 std::string BackgroundDaemon::ending() {
@@ -164,8 +187,9 @@ std::string BackgroundDaemon::ending() {
   return fmt::format("{} {} before it was ready; see {}{}{}", daemon_name, how, log_, last.empty() ? "" : ": ", last);
 }
 
-Status BackgroundDaemon::wait_until_ready(const std::string& name, std::chrono::seconds timeout) {
-  const Result<std::string> line = read_line(name, timeout);
+Status BackgroundDaemon::wait_until_ready(const std::string& name, std::chrono::seconds timeout,
+                                          const SignalFd& interrupts) {
+  const Result<std::string> line = read_line(name, timeout, &interrupts);
   if (line && *line == "ready") return {};
   if (line && line->empty()) return refuse("{}", ending());
   end_process(pid_);

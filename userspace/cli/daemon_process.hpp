@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/signal_fd.hpp"
 
 namespace twinpath::cli {
 
@@ -34,15 +35,20 @@ class BackgroundDaemon {
                                                       const std::vector<std::string>& arguments,
                                                       const std::string& log);
 
-  // Until it is ready. An Error has the daemon's own line, or says how it ended; the process is then gone.
-  [[nodiscard]] Status wait_until_ready(const std::string& name, std::chrono::seconds timeout);
+  // Until it is ready. An Error has the daemon's own line, or says how it ended; the process is then gone. A signal of
+  // `interrupts` takes the daemon down again.
+  [[nodiscard]] Status wait_until_ready(const std::string& name, std::chrono::seconds timeout,
+                                        const SignalFd& interrupts);
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
   BackgroundDaemon(pid_t pid, UniqueFd ready, std::string log)
       : pid_(pid), ready_(std::move(ready)), log_(std::move(log)) {}
-  [[nodiscard]] Result<std::string> read_line(const std::string& name, std::chrono::seconds timeout);
+  // One line without its newline; empty when the daemon closed its end and wrote nothing.
+  [[nodiscard]] Result<std::string> read_line(const std::string& name, std::chrono::seconds timeout,
+                                              const SignalFd* interrupts);
   [[nodiscard]] std::string ending();
+  [[nodiscard]] std::string interrupt(const std::string& name, int signal);
 
   pid_t pid_;
   UniqueFd ready_;

@@ -1,16 +1,15 @@
 // main.cpp - twinpath, the launcher and the daemon's client.
-#include <cstdio>
 #include <exception>
 
+#include "base/standard_streams.hpp"
 #include "cli/arguments.hpp"
 #include "cli/output.hpp"
 
 int main(int argc, char** argv) {
-  using namespace twinpath::cli;
+  twinpath::open_standard_streams();
   try {
-    const int status = run(argc, argv);
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? status : failed("cannot write to standard output");
+    return twinpath::cli::run(argc, argv);
   } catch (const std::exception& error) {
-    return failed(error.what());
+    return twinpath::cli::failed(error.what());
   }
 }

@@ -30,6 +30,12 @@ int failed(std::string_view text) {
 
 int failed(const Error& error) { return failed(error.text); }
 
+int finish(int status, bool changes) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  const int unsaid = failed("cannot write to standard output");
+  return changes ? status : unsaid;
+}
+
 Progress::Progress(std::string_view what) : what_(what), terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {

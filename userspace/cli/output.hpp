@@ -20,6 +20,10 @@ void say_json(const nlohmann::json& value);
 int failed(std::string_view text);
 int failed(const Error& error);
 
+// The exit status after everything has been said. Whether an answer could be written is part of a question's success;
+// a command that `changes` the gateway has done that or not, whoever reads of it.
+[[nodiscard]] int finish(int status, bool changes);
+
 // A line on standard error about something that takes longer than a second; removed when it is over.
 class Progress {
  public:

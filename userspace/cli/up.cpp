@@ -35,10 +35,12 @@ Status make_run_folder() {
 int up_in_background(const Global& global, const std::string& program, std::vector<std::string> arguments,
                      const std::string& name, bool asks_confirmation) {
   if (Status folder = make_run_folder(); !folder) return failed(folder.error());
-  arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd)});
+  arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd), "--log", log_path(name)});
+  const Result<SignalFd> interrupts = SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
+  if (!interrupts) return failed(interrupts.error());
   Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, arguments, log_path(name));
   if (!daemon) return failed(daemon.error());
-  if (Status ready = daemon->wait_until_ready(name, start_timeout); !ready) return failed(ready.error());
+  if (Status ready = daemon->wait_until_ready(name, start_timeout, *interrupts); !ready) return failed(ready.error());
   const json waiting = asks_confirmation ? find_waiting(global, name) : json();
   json answer = {{"name", name}, {"pid", daemon->pid()}};
   if (!waiting.is_null()) answer["confirm"] = waiting;

@@ -1,27 +1,29 @@
 // twinpathd - runs one gateway. Started by `twinpath up`; see `twinpath --help` for what users type.
 //
-//   twinpathd --config FILE [--name NAME] [--netns NAME] [--confirm-within S] [--ready-fd N]
+//   twinpathd --config FILE [--name NAME] [--netns NAME] [--confirm-within S] [--ready-fd N] [--log FILE]
 //   twinpathd --clean --name NAME [--netns NAME]
 //
 // Readiness  "ready\n" on the given fd, or one line that says why not. Exit status 0 done, 1 failed, 2 usage.
+// Log        on standard error; with --log, standard output and error are that file (log_sink.hpp).
+// Signals    daemon/signals.hpp.
 
 #include <fcntl.h>
 #include <sched.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "base/standard_streams.hpp"
 #include "config/document.hpp"
 #include "control/life/clean_up.hpp"
 #include "control/life/control.hpp"
 #include "control/life/instance_lock.hpp"
+#include "daemon/log_sink.hpp"
+#include "daemon/signals.hpp"
 #include "kernel/host.hpp"
 #include "rest/server.hpp"
 
@@ -34,6 +36,7 @@ struct Options {
   std::string netns;
   std::optional<std::uint32_t> confirm_within_s;
   int ready_fd = -1;
+  std::string log;
   bool clean = false;
 };
 
@@ -76,50 +79,66 @@ void tell(int ready_fd, const std::string& line) {
   ::close(ready_fd);
 }
 
+ControlOptions control_options(const Options& options, Signals& signals) {
+  ControlOptions control;
+  control.netns = options.netns;
+  control.named = !options.name.empty();
+  control.confirm_within_s = options.confirm_within_s;
+  control.interrupted = [&signals]() -> std::optional<std::string> {
+    if (const auto signal = signals.end_asked()) return signal_name(*signal);
+    return std::nullopt;
+  };
+  control.complain = [](const std::string& line) { spdlog::warn("{}", line); };
+  control.note = [](const std::string& line) { spdlog::info("{}", line); };
+  return control;
+}
+
+rest::ServerOptions server_options(const Config& config, std::string token) {
+  rest::ServerOptions server;
+  server.unix_path = config.api.unix_path;
+  if (config.api.http) server.http = to_string(*config.api.http);
+  server.token = std::move(token);
+  return server;
+}
+
 // From start to end; what of it stays on the host is in the journal.
-Status run_gateway(const Options& options, const Config& config) {
+Status run_gateway(const Options& options, const Config& config, boost::asio::io_context& io, Signals& signals) {
   auto token = read_token(config.api.token_file);
   if (!token) return pass_on(std::move(token.error()));
-
-  boost::asio::io_context io{1};
-  // Before anything is touched: an early signal waits until what was begun can be ended in order.
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (!error) io.stop();
-  });
-  ControlOptions control_options;
-  control_options.netns = options.netns;
-  control_options.named = !options.name.empty();
-  control_options.confirm_within_s = options.confirm_within_s;
-  control_options.complain = [](const std::string& line) { spdlog::warn("{}", line); };
-  control_options.note = [](const std::string& line) { spdlog::info("{}", line); };
-  auto control = Control::start(io, config, std::move(control_options));
+  auto control = Control::start(io, config, control_options(options, signals));
   if (!control) return pass_on(std::move(control.error()));
-  rest::ServerOptions server_options;
-  server_options.unix_path = config.api.unix_path;
-  if (config.api.http) server_options.http = to_string(*config.api.http);
-  server_options.token = *token;
-  auto server = rest::Server::open(io, **control, server_options);
-  if (!server) {
+  auto server = rest::Server::open(io, **control, server_options(config, std::move(*token)));
+  Status works = server ? (*control)->go_on() : pass_on(std::move(server.error()));
+  if (!works) {
     (*control)->abort_start();
-    return pass_on(std::move(server.error()));
+    return works;
   }
   spdlog::info("{} is up", config.name);
   tell(options.ready_fd, "ready");
+  signals.watch([&io](int signal) {
+    spdlog::info("{}: the daemon ends", signal_name(signal));
+    io.stop();
+  });
   io.run();
   server->reset();
   (*control)->stop();
   return {};
 }
 
-Status serve(const Options& options) {
+Status serve(const Options& options, LogSink& log) {
+  boost::asio::io_context io{1};
+  const auto reopen_log = [&log] {
+    if (auto opened = log.reopen(); !opened) spdlog::warn("{}", opened.error().text);
+  };
+  auto signals = Signals::take(io, options.log.empty() ? std::function<void()>{} : reopen_log);
+  if (!signals) return pass_on(std::move(signals.error()));
   if (auto host = check_host(); !host) return host;
   auto config = read_config(options);
   if (!config) return pass_on(std::move(config.error()));
   if (auto entered = enter_netns(options.netns); !entered) return entered;
   auto lock = InstanceLock::take(config->name);
   if (!lock) return pass_on(std::move(lock.error()));
-  Status ran = run_gateway(options, *config);
+  Status ran = run_gateway(options, *config, io, **signals);
   if (!std::filesystem::exists(journal_path(config->name))) lock->remove_file();
   return ran;
 }
@@ -135,9 +154,10 @@ Status clean(const Options& options) {
 }
 
 // What libraries throw ends here.
-Status guarded(const Options& options) {
+Status guarded(const Options& options, LogSink& log) {
   try {
-    return options.clean ? clean(options) : serve(options);
+    if (auto opened = log.reopen(); !opened) return opened;
+    return options.clean ? clean(options) : serve(options, log);
   } catch (const std::exception& error) {
     return refuse("{}", error.what());
   }
@@ -152,6 +172,7 @@ int run(int argc, char** argv) {
   app.add_option("--confirm-within", options.confirm_within_s, "seconds; replaces the document's safety.confirm_s")
       ->check(CLI::Range(0U, kConfirmMax_s));
   app.add_option("--ready-fd", options.ready_fd, "write \"ready\" or the error here");
+  app.add_option("--log", options.log, "the file that standard output and error are; opened anew at SIGHUP");
   app.add_flag("--clean", options.clean, "undo what a dead daemon left");
   try {
     app.parse(argc, argv);
@@ -162,9 +183,9 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "twinpathd: {} is required\n", options.clean ? "--name" : "--config");
     return 2;
   }
-  ::signal(SIGPIPE, SIG_IGN);  // whoever waited for "ready" may have gone
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("twinpathd"));
-  const Status status = guarded(options);
+  const auto log = std::make_shared<LogSink>(options.log);
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("twinpathd", log));
+  const Status status = guarded(options, *log);
   if (status) return 0;
   tell(options.ready_fd, status.error().text);
   if (options.ready_fd < 0) fmt::print(stderr, "twinpathd: {}\n", status.error().text);
@@ -174,4 +195,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace twinpath
 
-int main(int argc, char** argv) { return twinpath::run(argc, argv); }
+int main(int argc, char** argv) {
+  twinpath::open_standard_streams();
+  return twinpath::run(argc, argv);
+}

@@ -55,12 +55,22 @@ Status Control::begin() {
   if (!log) return pass_on(std::move(log.error()));
   event_log_ = std::move(*log);
   compose();
+  if (auto on = go_on(); !on) return on;
   if (auto published = datapath_->publish(); !published) return published;
+  if (auto on = go_on(); !on) return on;
   if (auto opened = datapath_->open_ports(); !opened) return opened;
   datapath_->run();
   expiry_->begin();
   confirm_->await_start(options_.confirm_within_s);
   return {};
+}
+
+Status Control::go_on() const {
+  const auto by = options_.interrupted();
+  if (!by) return {};
+  return refuse(
+      "interrupted by {} while it started: {}", *by,
+      adopting_ ? "the datapath that was there before goes on forwarding" : "what had been changed is undone");
 }
 
 void Control::compose() {

@@ -34,6 +34,8 @@ struct ControlOptions {
   std::string netns;                              // name, for the journal and status; the process is in it already
   bool named = false;                             // the command line gave the name: it replaces that of every document
   std::optional<std::uint32_t> confirm_within_s;  // of the command line: for the start, instead of safety.confirm_s
+  // The name of what has asked the daemon to end, while it starts; absent: nothing has.
+  std::function<std::optional<std::string>()> interrupted = [] { return std::nullopt; };
   std::function<void(const std::string&)> complain;  // one line for each error that does not end the gateway
   std::function<void(const std::string&)> note;  // one line for a packet whose rule has log, and for each confirmation
 };
@@ -44,6 +46,8 @@ class Control final : public rest::Gateway {
                                                               ControlOptions options);
   ~Control() override;
 
+  // May the start go on? An error when it has been interrupted: the caller then calls abort_start().
+  [[nodiscard]] Status go_on() const;
   // Undoes a change that waits to be confirmed, then ends everything as `safety.on_exit` or the last shut_down() said.
   void stop();
   // Undoes a start that cannot be completed; an adopted datapath stays.
