@@ -16,7 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds kIdle{100};    // longest sleep: commands and stop() end it earlier
 constexpr std::chrono::milliseconds kWaiting{10};  // with packets held
 constexpr std::uint32_t kRetriesPerSecond = 20;    // of held packets, without a neighbours_changed command
-constexpr std::size_t kDepartingMax = 65536;
+constexpr std::uint32_t kDepartingMax = 65536;
 constexpr std::uint32_t kHandOverSeconds = 1;  // longer than any transmit ring takes
 constexpr std::uint32_t kBurstsPerFlush = 4;
 constexpr std::uint32_t kTallyFlushesPerSecond = 50;
@@ -45,10 +45,10 @@ Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, Neighbou
              {.hold_total = std::min(limits.hold_total, io.engine_frames() / 2),
               .hold_per_neighbour = limits.hold_per_neighbour,
               .reassembly = {.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}}),
+      departing_(kDepartingMax),
       tally_(env) {
   burst_.reserve(afxdp::kBurstMax);
   again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
-  departing_.reserve(kDepartingMax);
 }
 
 Engine::~Engine() = default;
@@ -262,11 +262,11 @@ void Engine::account(const Item& item, std::uint32_t now) noexcept {
   const dp_context& context = item.context;
   if (item.related) return;
   tally_.count(context.packet.family, context.view, context.packet.frame_bytes, now);
-  if ((context.view.link & DP_FLOW_HELD) == 0 || departing_.size() >= kDepartingMax) return;
+  if ((context.view.link & DP_FLOW_HELD) == 0) return;
   const std::uint16_t device = item.egress_device;
   const std::uint16_t queue = egress_queue(env_, device, item.frame.queue);
-  departing_.push_back({io_.sent(device, queue).queued, now, context.view.slot, context.view.control, device, queue,
-                        context.packet.family});
+  (void)departing_.push({io_.sent(device, queue).queued, now, context.view.slot, context.view.control, device, queue,
+                         context.packet.family});
 }
 
 void Engine::drop(const Item& item) noexcept {
@@ -284,10 +284,9 @@ void Engine::flush_counts(std::uint32_t now) noexcept {
 void Engine::hand_over(std::uint32_t now, bool drained) noexcept {
   if (departing_.empty()) return;
   const std::uint32_t limit = kHandOverSeconds * clock_.per_second();
-  std::erase_if(departing_, [&](const Departing& flow) {
+  departing_.visit([&](const DepartingFlow& flow) {
     const bool overdue = now - flow.since > limit;
-    const bool gone = io_.sent(flow.device, flow.queue).completed >= flow.until;
-    if (!overdue && !(gone && drained)) return false;
+    if (!overdue && !(drained && io_.sent(flow.device, flow.queue).completed >= flow.until)) return false;
     const HoldQueue& held = chain_.hold().queue();
     if (!held.empty() && held.waits_for_flow(flow.family, flow.slot))
       return true;  // the held packet hands the flow over when it is sent

@@ -22,6 +22,7 @@
 #include "afxdp/frame_io.hpp"
 #include "base/tick_clock.hpp"
 #include "engine/counters.hpp"
+#include "engine/departing_flows.hpp"
 #include "engine/engine_command.hpp"
 #include "engine/flow_tally.hpp"
 #include "engine/stage_chain.hpp"
@@ -66,17 +67,6 @@ class Engine {
  private:
   static constexpr std::uint32_t kCommandsMax = 256;
 
-  // A flow whose packet waits in a TX ring: handed over when that socket has completed `until` frames.
-  struct Departing {
-    std::uint64_t until;
-    std::uint32_t since;
-    std::uint32_t slot;
-    std::uint32_t control;
-    std::uint16_t device;
-    std::uint16_t queue;
-    std::uint8_t family;
-  };
-
   void serve_commands() noexcept;
   [[nodiscard]] EngineReply execute(const EngineCommand& command) noexcept;
   [[nodiscard]] EngineReply open_socket(const EngineCommand& command) noexcept;
@@ -103,7 +93,7 @@ class Engine {
   StageChain chain_;
   std::vector<Item> burst_;
   std::vector<Item> again_;
-  std::vector<Departing> departing_;
+  DepartingFlows departing_;
   FlowTally tally_;
   std::uint32_t last_retry_ = 0;
   std::uint32_t last_flush_ = 0;
