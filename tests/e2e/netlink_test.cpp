@@ -134,6 +134,29 @@ TEST_CASE("each kind of route arrives as it is, and goes again") {
   }
 }
 
+TEST_CASE("of IPv6 routes of one metric the preference decides, then the order, as in Linux") {
+  if (!require_root()) return;
+  Gateway gateway;
+  const char* preferences[] = {"low", "medium", "high"};
+  for (const char* first : preferences)
+    for (const char* second : preferences) {
+      INFO(first << ", then " << second);
+      gateway.space.run(
+          fmt::format("ip -6 route add 2001:db8:77::/64 dev v0 metric 50 pref {} && "
+                      "ip -6 route append 2001:db8:77::/64 dev v1 metric 50 pref {}",
+                      first, second));
+      (void)gateway.process();
+      const std::string got = gateway.space.run("ip -6 route get 2001:db8:77::1");
+      const auto best = gateway.best("2001:db8:77::", 64);
+      REQUIRE(best);
+      REQUIRE(best->paths.size() == 1);
+      const Link* link = gateway.mirror->find_link(got.find(" dev v0 ") != std::string::npos ? "v0" : "v1");
+      CHECK_MESSAGE(best->paths[0].ifindex == link->ifindex, got);
+      gateway.space.run("ip -6 route flush 2001:db8:77::/64");
+      (void)gateway.process();
+    }
+}
+
 TEST_CASE("details of a route survive the way: weights, gateway of another family, onlink, mtu, source") {
   if (!require_root()) return;
   Gateway gateway;

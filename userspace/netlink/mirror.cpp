@@ -351,20 +351,23 @@ Route Mirror::resolved(const Route& route) const {
 }
 
 // Linux passes over a route whose every path is dead (fib_select_default, fib6_select_path), not over one that goes
-// nowhere on purpose.
+// nowhere on purpose. Among IPv6 routes of one metric the router's preference decides (net/ipv6/route.c, rt6_score_route;
+// RFC 4191 section 3.2), then the order. Whether a router answers does not: a host asks that, a router does not.
 std::optional<Route> Mirror::best_route(const RouteStore::Key& key) const {
   const RouteStore::List* list = state_.routes.find(key);
   return list == nullptr ? std::nullopt : best_of(*list);
 }
 
 std::optional<Route> Mirror::best_of(const RouteStore::List& list) const {
+  std::optional<Route> best;
   for (const Route& stored : list) {
-    if (stored.tos != 0) continue;
+    if (best && stored.metric != best->metric) break;
+    if (stored.tos != 0 || (best && stored.preference <= best->preference)) continue;
     Route route = resolved(stored);
     auto dead = [](const Path& path) { return path.dead; };
-    if (route.paths.empty() || !std::all_of(route.paths.begin(), route.paths.end(), dead)) return route;
+    if (route.paths.empty() || !std::all_of(route.paths.begin(), route.paths.end(), dead)) best = std::move(route);
   }
-  return {};
+  return best;
 }
 
 }  // namespace twinpath::netlink

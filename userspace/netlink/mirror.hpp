@@ -77,7 +77,7 @@ class Mirror {
     for (const auto& [key, list] : state_.routes.lists())
       for (const Route& route : list) visit(static_cast<const Route&>(route.nexthop_id == 0 ? route : resolved(route)));
   }
-  // Visits the one that packets use of each table and prefix: lowest metric, first of equals, tos 0, some path alive.
+  // Visits the one that packets use of each table and prefix: lowest metric, of equals the highest preference, then the first; tos 0, some path alive.
   template <class Visit>
   void for_each_best_route(Visit&& visit) const {
     for (const auto& [key, list] : state_.routes.lists())

@@ -1,6 +1,7 @@
 #include "netlink/parse.hpp"
 
 #include <linux/fib_rules.h>
+#include <linux/icmpv6.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -206,6 +207,12 @@ RuleAction rule_action_of(std::uint8_t action) {
   }
 }
 
+// ICMPV6_ROUTER_PREF_* (include/uapi/linux/icmpv6.h): the two bits of a router advertisement.
+int preference_of(std::uint8_t preference) {
+  if (preference == ICMPV6_ROUTER_PREF_HIGH) return 1;
+  return preference == ICMPV6_ROUTER_PREF_LOW ? -1 : 0;
+}
+
 RouteRule::PortRange port_range(const fib_rule_port_range& range) { return {range.start, range.end}; }
 
 template <class Header>
@@ -279,6 +286,8 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.source = ip_address(family, attributes.get(RTA_PREFSRC));
   Attributes<RTAX_MAX> metrics{attributes.get(RTA_METRICS)};
   route.mtu = metrics.number<std::uint32_t>(RTAX_MTU);
+  route.mtu_locked = (metrics.number<std::uint32_t>(RTAX_LOCK) & 1U << RTAX_MTU) != 0;
+  route.preference = preference_of(attributes.number<std::uint8_t>(RTA_PREF));
   if (!goes_nowhere(route.kind)) route.paths = read_paths(head, family, attributes);
   return route;
 }

@@ -103,6 +103,8 @@ struct Route {
   std::uint8_t scope = 0;        // RT_SCOPE_*
   std::uint32_t nexthop_id = 0;  // nexthop object that supplies the paths; 0 for none
   std::uint32_t mtu = 0;         // of the route, bytes; 0 when it names none
+  bool mtu_locked = false;       // "mtu lock": IPv6 forwards by the route's MTU only then
+  int preference = 0;            // IPv6, of a router (RFC 4191): -1 low, 0 medium, 1 high
   IpAddress source;              // preferred source address; family NONE when it names none
   std::vector<Path> paths;       // empty for kinds that go nowhere (blackhole, unreachable, prohibit, throw)
 
