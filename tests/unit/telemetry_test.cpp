@@ -3,6 +3,7 @@
 
 #include "harness/text.hpp"
 #include "telemetry/json.hpp"
+#include "telemetry/policy_json.hpp"
 #include "telemetry/prometheus.hpp"
 
 using namespace twinpath;
@@ -163,4 +164,18 @@ TEST_CASE("metrics are Prometheus text: a head for each metric, a line for each 
     CHECK(has(text, line));
   }
   CHECK(text.back() == '\n');
+}
+
+TEST_CASE("a next hop that is not resolved has no MAC address to be shown") {
+  std::vector<dp_next_hop> hops(2);
+  hops[1].port = 1;
+  hops[1].destination_mac[5] = 9;
+  FlowSnapshot flow;
+  flow.family = DP_FAMILY_V4;
+  flow.forward.next_hop = 1;
+  const std::vector<std::string> ports{"", "wan"};
+  const PolicyNames names{{}, ports, {}, hops, 0, 1};
+  CHECK(policy_json(flow, names)["forward"]["next_hop"] == nlohmann::json{{"port", "wan"}, {"mac", nullptr}});
+  hops[1].flags = DP_NEXT_HOP_RESOLVED;
+  CHECK(policy_json(flow, names)["forward"]["next_hop"]["mac"] == "00:00:00:00:00:09");
 }

@@ -16,8 +16,10 @@ nlohmann::json next_hop_json(const FlowHalfSnapshot& half, const PolicyNames& na
   if (half.next_hop == 0 || half.next_hop >= names.next_hops.size()) return nullptr;
   const dp_next_hop& hop = names.next_hops[half.next_hop];
   if (hop.port == 0) return nullptr;  // given back: the next packet looks its route up
-  return {{"port", name_at(names.ports, hop.port)},
-          {"mac", fmt::format("{:02x}", fmt::join(hop.destination_mac, hop.destination_mac + 6, ":"))}};
+  nlohmann::json out = {{"port", name_at(names.ports, hop.port)}, {"mac", nullptr}};
+  if ((hop.flags & DP_NEXT_HOP_RESOLVED) != 0)
+    out["mac"] = fmt::format("{:02x}", fmt::join(hop.destination_mac, hop.destination_mac + 6, ":"));
+  return out;
 }
 
 nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half, const PolicyNames& names) {
