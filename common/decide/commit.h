@@ -1,7 +1,8 @@
 /* commit.h - carries out what a look found: the only writer of the flow tables and of budgets on behalf of a packet.
  *
  * Race     Everything a look read may have changed by now. An operation on a pair that is gone changes nothing; an
- *          installation that another CPU or the engine was faster with answers DP_LOOK_AGAIN.
+ *          installation that another CPU or the engine was faster with answers DP_LOOK_AGAIN; so does a pair that was moved,
+ *          and the packet is looked at along the pair that was installed.
  */
 #ifndef DP_COMMIT_H
 #define DP_COMMIT_H
@@ -9,7 +10,7 @@
 #include "../flow/notes.h"
 #include "look.h"
 
-/* Answer of a commit beside reasons: another writer was faster, look the flow up again. */
+/* Answer of a commit beside reasons: look the flow up again. */
 enum { DP_LOOK_AGAIN = DP_LOOK_NEW + 1 };
 
 /* The state that the pair goes to: FINs of both directions close it. Asked when the own FIN has been written. */
@@ -86,15 +87,18 @@ DP_INLINE int dp_commit_install(struct dp_env *env, const struct dp_settings *se
 	return DP_NONE;
 }
 
-/* What the packet does to the pair of ctx->view. */
-DP_INLINE void dp_commit_pair(struct dp_env *env, struct dp_context *ctx)
+/* What the packet does to the pair of ctx->view. 0: it was to be deleted, and another writer was faster. */
+DP_INLINE int dp_commit_pair(struct dp_env *env, struct dp_context *ctx)
 {
+	int done = 1;
+
 	if (ctx->operation.kinds & DP_OPERATION_DELETE)
-		dp_flow_delete(env, ctx->packet.family, &ctx->view);
+		done = dp_flow_delete(env, ctx->packet.family, &ctx->view);
 	if (ctx->operation.kinds & DP_OPERATION_REFRESH)
 		dp_commit_refresh(env, ctx);
 	if (ctx->operation.kinds & DP_OPERATION_TRACK)
 		dp_commit_track(env, ctx);
+	return done;
 }
 
 /* The flow tables' part of the operation: `reason`, or why it cannot be that. Not for an operation on a pair alone that a
@@ -106,11 +110,17 @@ DP_INLINE int dp_commit_flow(struct dp_env *env, struct dp_context *ctx, int rea
 
 	if (!settings)
 		return DP_INTERNAL;
-	dp_commit_pair(env, ctx);
+	if (!dp_commit_pair(env, ctx) && (ctx->operation.kinds & DP_OPERATION_MOVE))
+		return DP_LOOK_AGAIN; /* another writer moved it */
 	if (!(ctx->operation.kinds & DP_OPERATION_INSTALL))
 		return reason;
 	failed = dp_commit_install(env, settings, ctx);
-	return failed ? failed : reason;
+	if (failed || !(ctx->operation.kinds & DP_OPERATION_MOVE))
+		return failed ? failed : reason;
+	/* between the deletion and this moment packets of the pair found no flow */
+	if (ctx->operation.state > DP_FLOW_HALF_OPEN)
+		dp_flow_set_state(env, ctx->packet.family, &ctx->view, ctx->operation.state);
+	return DP_LOOK_AGAIN;
 }
 
 /* Pays for the packet: `reason`, or that the budget is used up. */

@@ -130,10 +130,10 @@ DP_VERB int dp_next_hop_ready(struct dp_env *env, struct dp_context *ctx, __u32 
 	return DP_NONE;
 }
 
-DP_INLINE void dp_half_of_packet(const struct dp_context *ctx, struct dp_flow_half *half)
+/* The half that `packet` is in the direction of. */
+DP_INLINE void dp_half_of_packet(const struct dp_context *ctx, const struct dp_packet *packet,
+				 struct dp_flow_half *half)
 {
-	const struct dp_packet *packet = &ctx->packet;
-
 	half->source = packet->source;
 	half->destination = packet->destination;
 	half->source_port = packet->source_port;
@@ -177,8 +177,8 @@ DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, st
 	half->next_hop = 0;
 }
 
-/* Fills the forward half. A route whose neighbour Linux does not know yet gets stamp 0: the next packet asks again. */
-DP_INLINE void dp_plan_forward(struct dp_context *ctx)
+/* What the rule of ctx->match makes of both halves: enum dp_flow_flag. */
+DP_INLINE __u32 dp_rule_flags(const struct dp_context *ctx)
 {
 	__u32 flags = 0;
 
@@ -186,9 +186,24 @@ DP_INLINE void dp_plan_forward(struct dp_context *ctx)
 		flags |= DP_FLOW_USER;
 	if (ctx->match.flags & DP_RULE_LOG)
 		flags |= DP_FLOW_LOG;
-	dp_half_of_packet(ctx, &ctx->forward);
-	ctx->forward.flags = flags;
+	return flags;
+}
+
+/* Fills the forward half. */
+DP_INLINE void dp_plan_forward(struct dp_context *ctx)
+{
+	dp_half_of_packet(ctx, &ctx->packet, &ctx->forward);
+	ctx->forward.flags = dp_rule_flags(ctx);
 	ctx->forward.next_hop = ctx->there.next_hop;
+}
+
+/* A route whose neighbour Linux does not know yet gets stamp 0: the next packet asks again. */
+DP_INLINE void dp_plan_stamps(struct dp_context *ctx)
+{
+	if (!ctx->reverse.next_hop)
+		ctx->reverse.stamp = 0;
+	if (!ctx->forward.next_hop)
+		ctx->forward.stamp = 0;
 }
 
 /* Fills the reverse half from the forward one, and what only the forward one has. Its packets come in where those of the
@@ -198,10 +213,7 @@ DP_INLINE void dp_plan_reverse(struct dp_context *ctx, __u8 to_zone)
 	dp_half_reverse(&ctx->forward, to_zone, &ctx->reverse);
 	ctx->reverse.next_hop = ctx->back.next_hop;
 	ctx->reverse.port = ctx->there.port;
-	if (!ctx->back.next_hop)
-		ctx->reverse.stamp = 0;
-	if (!ctx->forward.next_hop)
-		ctx->forward.stamp = 0;
+	dp_plan_stamps(ctx);
 	if (ctx->packet.protocol == DP_PROTOCOL_TCP && !(ctx->packet.tcp_flags & DP_TCP_SYN))
 		ctx->forward.flags |= DP_FLOW_PICKUP;
 }
@@ -259,13 +271,11 @@ DP_INLINE enum dp_reason dp_policy(struct dp_env *env, struct dp_context *ctx, _
 	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;
 }
 
-/* Judges ctx->packet, which is unicast, belongs to no live flow and is not for the host; ctx->there is the answer for its
- * destination. DP_NONE, or a steer reason under which the pair may be installed (place: user, neighbour, egress
- * socket): both halves are filled. Anything else: nothing may be installed. */
-DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx)
+/* May ctx->packet, which is unicast and not for the host, come from where it comes from, and can it go where it goes?
+ * ctx->there is the answer for its destination; fills ctx->back. DP_NONE: it leads to a port. */
+DP_VERB int dp_judge_way(struct dp_env *env, struct dp_context *ctx)
 {
 	const struct dp_settings *settings = dp_env_settings(env);
-	const struct dp_port *egress;
 	int reason;
 
 	if (!ctx || !settings)
@@ -280,9 +290,23 @@ DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx)
 		return reason;
 	if (ctx->packet.ttl <= 1)
 		return DP_STEER_TTL;
+	return dp_route_egress(env, &ctx->there) ? DP_NONE : DP_EGRESS_NOT_A_PORT;
+}
+
+/* Judges ctx->packet, whose way is in order and which belongs to no live flow. DP_NONE, or a steer reason under which the
+ * pair may be installed (place: user, neighbour, egress socket): both halves are filled. Anything else: nothing may be
+ * installed. */
+DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	const struct dp_port *egress;
+	int reason;
+
+	if (!ctx || !settings)
+		return DP_INTERNAL;
 	egress = dp_route_egress(env, &ctx->there);
 	if (!egress)
-		return DP_EGRESS_NOT_A_PORT;
+		return DP_INTERNAL;
 	reason = dp_may_start(settings, ctx);
 	if (reason)
 		return reason;

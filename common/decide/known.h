@@ -9,8 +9,11 @@
 #include "../flow/notes.h"
 #include "sender.h"
 
-/* Answer of the looks in this file beside reasons: the pair is over, and the packet begins another flow. */
-enum { DP_LOOK_NEW = DP_REASONS };
+/* Answers of the looks in this file beside reasons. */
+enum {
+	DP_LOOK_NEW = DP_REASONS,       /* the pair is over, and the packet begins another flow */
+	DP_LOOK_MOVED = DP_REASONS + 2, /* the route leads into another zone than the pair's (move.h) */
+};
 
 /* Fills ctx->original: the packet as it would look in the original direction, which is what rules speak about. */
 DP_INLINE void dp_original_direction(struct dp_env *env, struct dp_context *ctx)
@@ -63,6 +66,7 @@ DP_VERB int dp_reroute(struct dp_env *env, struct dp_context *ctx)
 	const struct dp_settings *settings = dp_env_settings(env);
 	const struct dp_port *egress;
 	struct dp_route_query *query;
+	__u8 zone;
 	int reason;
 
 	if (!ctx || !settings)
@@ -70,13 +74,17 @@ DP_VERB int dp_reroute(struct dp_env *env, struct dp_context *ctx)
 	query = &ctx->there;
 	dp_route_query_forward(settings, ctx, query);
 	query->address = ctx->view.new_destination;
-	dp_route_find(env, query);
+	if (dp_route_find(env, query) == DP_ROUTE_LOCAL)
+		return DP_LOOK_NEW; /* an address that has become the host's own */
 	reason = dp_route_forwards(query->kind);
 	if (reason)
 		return reason;
 	egress = dp_route_egress(env, query);
-	if (!egress || egress->zone != dp_flow_partner_zone(env, ctx->packet.family, &ctx->view))
-		return DP_LOOK_NEW; /* leads into another zone: the pair's keys and rule speak of the old one */
+	zone = dp_flow_partner_zone(env, ctx->packet.family, &ctx->view);
+	if (!egress || zone == DP_ZONE_NONE)
+		return DP_LOOK_NEW;
+	if (egress->zone != zone) /* a translation belongs to the zone that it was made for */
+		return ctx->view.link & DP_FLOW_REWRITE ? DP_LOOK_NEW : DP_LOOK_MOVED;
 	ctx->operation.next_hop = query->next_hop;
 	return DP_NONE;
 }
@@ -123,7 +131,7 @@ DP_INLINE int dp_flow_dispatch(struct dp_env *env, struct dp_context *ctx, __u32
 }
 
 /* Where does a packet go that travels along the flow of ctx->view, whether it is one of its packets or an ICMP error
- * about it? DP_LOOK_NEW: nowhere, the pair is over. */
+ * about it? DP_LOOK_NEW: nowhere, the pair is over. DP_LOOK_MOVED: not along this pair. */
 DP_INLINE int dp_look_along(struct dp_env *env, struct dp_context *ctx)
 {
 	__u32 next_hop = ctx->view.next_hop;
@@ -148,6 +156,10 @@ DP_INLINE int dp_look_known(struct dp_env *env, struct dp_context *ctx)
 	if (!ctx)
 		return DP_INTERNAL;
 	reason = dp_look_along(env, ctx);
+	if (reason == DP_LOOK_MOVED) {
+		ctx->move = DP_MOVE_ALONG;
+		return DP_LOOK_NEW;
+	}
 	if (reason == DP_LOOK_NEW || !dp_sends(ctx, reason))
 		return reason;
 	if (dp_track(env, ctx) == DP_TRACK_ANEW) {

@@ -13,6 +13,7 @@
 #include "border.h"
 #include "budget.h"
 #include "known.h"
+#include "move.h"
 
 /* A fragment belongs to the flow of its datagram's first fragment, an ICMP error to the flow that it quotes: the engine
  * finds both, and shows this file a whole datagram in place of fragments. */
@@ -46,7 +47,14 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx)
 		return DP_MARTIAN_SOURCE;
 	if (dp_is_part(&ctx->packet))
 		return dp_steer_part(&ctx->packet);
+	reason = dp_judge_way(env, ctx);
+	if (reason)
+		return reason;
+	if (ctx->move == DP_MOVE_ALONG)
+		return dp_move(env, ctx);
 	reason = dp_judge(env, ctx);
+	if (dp_may_be_moved(ctx, reason) && dp_move_find(env, ctx))
+		return dp_move(env, ctx);
 	if (dp_may_install(ctx, reason))
 		ctx->operation.kinds |= DP_OPERATION_INSTALL;
 	return reason;
@@ -111,6 +119,7 @@ DP_INLINE void dp_look_begin(const struct dp_settings *settings, struct dp_conte
 	ctx->known = 0;
 	ctx->to_host = 0;
 	ctx->next_hop = 0;
+	ctx->move = DP_MOVE_NONE;
 	ctx->match.rule = 0;
 	ctx->match.flags = 0;
 	dp_operation_clear(&ctx->operation);

@@ -52,7 +52,7 @@ DP_INLINE int dp_stage_new(struct dp_env *env, struct dp_context *ctx)
 }
 
 /* Carries the operation out. A loser's second look finds the winner's pair, or a winner that has yet to go live and waits
- * for it. */
+ * for it; the look behind a move finds the pair that was moved. */
 DP_INLINE int dp_stage_install(struct dp_env *env, struct dp_context *ctx)
 {
 	int reason;

@@ -23,6 +23,13 @@ enum dp_searched {
 	DP_SEARCHED_FOUND = 2,  /* slot and control word of its half are in the view */
 };
 
+/* A live pair whose zones may have to change (decide/move.h): which of its halves is in the view. */
+enum dp_move {
+	DP_MOVE_NONE = 0,
+	DP_MOVE_ALONG = 1,   /* the packet's */
+	DP_MOVE_AGAINST = 2, /* the one of the opposite direction */
+};
+
 struct dp_context {
 	struct dp_packet packet;
 	__u32 now; /* ticks */
@@ -46,7 +53,8 @@ struct dp_context {
 	struct dp_install install;
 	struct dp_operation operation; /* what the packet changes in the tables */
 	struct dp_packet original; /* of a flow that is judged again: the packet in the flow's original direction */
-	__u32 pad;
+	__u8 move;                 /* enum dp_move */
+	__u8 pad[3];
 };
 DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 2 * 56 + 64 + 8 + 2 * 96 + 128 + 40 + 76 + 4,
 		 "no hidden padding");

@@ -17,6 +17,7 @@ enum dp_operation_kind {
 	DP_OPERATION_REFRESH = 1 << 1, /* stamp, next hop and rule of the packet's entry */
 	DP_OPERATION_TRACK = 1 << 2, /* flags of either entry, state of the pair, the note of a sequence number */
 	DP_OPERATION_INSTALL = 1 << 3, /* a new pair */
+	DP_OPERATION_MOVE = 1 << 4, /* with DELETE and INSTALL: it is the deleted one in other zones, in `state` */
 };
 
 /* The note of the responder's first sequence number + 1 (flow/notes.h). */
@@ -30,7 +31,7 @@ enum { DP_BUDGET_NONE = 0xff };
 struct dp_operation {
 	__u8 kinds;    /* enum dp_operation_kind */
 	__u8 budget;   /* one packet is taken from it: enum dp_budget_kind, or DP_BUDGET_NONE */
-	__u8 state;    /* TRACK: enum dp_flow_state; 0: stays */
+	__u8 state;    /* TRACK, MOVE: enum dp_flow_state; 0: stays */
 	__u8 sequence; /* TRACK: enum dp_sequence_note */
 	__u32 sequence_number; /* to store; host order */
 	__u32 own_set;         /* TRACK: enum dp_flow_flag of the packet's entry */

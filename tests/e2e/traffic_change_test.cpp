@@ -2,6 +2,7 @@
 //
 // TWINPATH_TEST_CHANGE_S  seconds of each long case, default 5.
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -42,18 +43,39 @@ class Conversation {
     say();
   }
   // Throws when the answer does not come within the timeout of talk.hpp.
-  void say() {
-    Bytes word{++count_, 2, 3, 4}, heard(4);
-    send_all(client_.get(), word);
-    receive_all(server_.get(), heard);
-    CHECK(heard == word);
-    send_all(server_.get(), heard);
-    receive_all(client_.get(), heard);
-    CHECK(heard == word);
+  void say(bool server_first = false) {
+    const int first = server_first ? server_.get() : client_.get();
+    const int second = server_first ? client_.get() : server_.get();
+    begin(first);
+    hear(second);
+    send_all(second, word());
+    hear(first);
+  }
+  // A word of the client, on its way; and its arrival.
+  void begin() { begin(client_.get()); }
+  void end() const { hear(server_.get()); }
+  // What the client says is answered by a RST before long: a change of routes takes a moment.
+  [[nodiscard]] bool is_reset() {
+    return eventually([this] {
+      begin();
+      pollfd error{client_.get(), 0, 0};
+      return ::poll(&error, 1, 200) == 1 && (error.revents & POLLERR) != 0;
+    });
   }
   [[nodiscard]] bool carries(long mb) { return noise_arrives(client_.get(), server_.get(), mb); }
 
  private:
+  [[nodiscard]] Bytes word() const { return {count_, 2, 3, 4}; }
+  void begin(int socket) {
+    ++count_;
+    send_all(socket, word());
+  }
+  void hear(int socket) const {
+    Bytes heard(4);
+    receive_all(socket, heard);
+    CHECK(heard == word());
+  }
+
   UniqueFd listening_, client_, server_;
   std::uint8_t count_ = 0;
 };
@@ -137,6 +159,74 @@ TEST_CASE("live TCP connections follow a replaced route") {
   }
   for (const auto& one : all) CHECK(one->carries(5));
   CHECK(lab.policies("protocol=tcp").size() == all.size());
+}
+
+TEST_CASE("live TCP connections follow a route into another zone while the rules allow it") {
+  if (!require_root()) return;
+  GatewayLab lab{"rezone"};
+  CAPTURE(lab.log());
+  make_second_wire(lab);
+  route_far_by(lab, "2");
+  const char* rules = R"([
+    {"name": "inspected", "from": "inside", "to": "outside", "protocol": "tcp", "destination_port": [5301], "action": "allow", "place": "user"},
+    {"name": "out", "from": "inside", "to": "outside", "protocol": "tcp", "action": "allow"},
+    {"name": "backup_inspected", "from": "inside", "to": "backup", "protocol": "tcp", "destination_port": [5301], "action": "allow", "place": "user"},
+    {"name": "backup", "from": "inside", "to": "backup", "protocol": "tcp", "action": "allow"}])";
+  nlohmann::json document = lab.config(rules);
+  document["zones"]["backup"] = {{"default", "drop"}};
+  document["ports"].push_back({{"name", "wan2"}, {"device", "wan1"}, {"zone", "backup"}});
+  lab.start(document);
+  auto all = conversations(lab, kFar);
+  const auto answers_by = [&](const char* wire) {
+    lab.server.run(std::string("ip route replace default via 10.") + wire +
+                   ".0.1 && ip -6 route replace default via 2001:db8:" + wire + "::1");
+  };
+  for (const bool server_first : {false, true})
+    for (const char* wire : {"4", "2"}) {
+      route_far_by(lab, wire);
+      answers_by(wire);
+      for (const auto& one : all) one->say(server_first);
+      CHECK(lab.policies("protocol=tcp").size() == all.size());
+    }
+  document["rules"].erase(3);
+  document["rules"].erase(2);
+  REQUIRE(lab.request("PUT", "/v1/config", document.dump()).status == 200);
+  route_far_by(lab, "4");
+  answers_by("4");
+  const std::uint64_t before = lab.drops("zone_default");
+  for (const auto& one : all) one->begin();
+  CHECK(eventually([&] { return lab.drops("zone_default") >= before + all.size(); }));
+  route_far_by(lab, "2");
+  answers_by("2");
+  for (const auto& one : all) one->end();
+  for (const auto& one : all) one->say();
+  CHECK(lab.policies("protocol=tcp").size() == all.size());
+}
+
+// As with an address that a router takes over from another one (VRRP).
+TEST_CASE("an address that becomes the gateway's own is the host's at once, and forwarded again when it is gone") {
+  if (!require_root()) return;
+  GatewayLab lab{"own"};
+  CAPTURE(lab.log());
+  make_second_wire(lab);
+  route_far_by(lab, "2");
+  lab.start(lab.config(kRules));
+  for (int round = 0; round < 2; ++round) {
+    auto all = conversations(lab, kFar);
+    lab.gateway.run("ip address add 10.9.0.9/32 dev lo && ip address add 2001:db8:9::9/128 dev lo nodad");
+    for (const auto& one : all) CHECK(one->is_reset());
+    const std::size_t count = all.size();
+    all.clear();
+    lab.gateway.run("ip address delete 10.9.0.9/32 dev lo && ip address delete 2001:db8:9::9/128 dev lo");
+    // the host answers until the change is published
+    CHECK(eventually([&] {
+      try {
+        return conversations(lab, kFar).size() == count;
+      } catch (const std::runtime_error&) {
+        return false;
+      }
+    }));
+  }
 }
 
 TEST_CASE("live TCP connections follow a neighbour that has changed its MAC address") {

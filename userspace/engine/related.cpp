@@ -34,8 +34,8 @@ int follow(dp_env& env, dp_context& reply) noexcept {
   if ((reply.view.link & DP_FLOW_REWRITE) != 0) return DP_UNSOLICITED_ICMP;
   dp_operation_clear(&reply.operation);
   int reason = dp_look_along(&env, &reply);
-  // The route leads into another zone: the pair is no longer valid.
-  if (reason == DP_LOOK_NEW) reason = DP_UNSOLICITED_ICMP;
+  // The route leads into another zone: a packet of the flow itself moves it.
+  if (reason == DP_LOOK_NEW || reason == DP_LOOK_MOVED) reason = DP_UNSOLICITED_ICMP;
   return dp_commit_flow(&env, &reply, reason);
 }
 
