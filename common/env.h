@@ -45,6 +45,7 @@ DP_INLINE __u32 dp_env_fib_word(struct dp_env *env, __u32 word);
 
 /* Tables of the host's present state. */
 DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port);
+DP_INLINE const struct dp_port_macs *dp_env_port_macs(struct dp_env *env, __u32 port);
 DP_INLINE const struct dp_device *dp_env_device(struct dp_env *env, __u32 device);
 DP_INLINE const struct dp_next_hop *dp_env_next_hop(struct dp_env *env, __u32 index);
 /* Index of the next hop, 0 when the neighbour is not known. */
@@ -57,7 +58,7 @@ DP_INLINE struct dp_flow_bucket6 *dp_env_bucket6(struct dp_env *env, __u32 bucke
 DP_INLINE struct dp_flow_cold *dp_env_cold4(struct dp_env *env, __u32 slot);
 DP_INLINE struct dp_flow_cold *dp_env_cold6(struct dp_env *env, __u32 slot);
 
-/* Takes one packet from this second's budget (enum dp_budget_kind); 0 when it is used up. */
-DP_INLINE int dp_env_budget(struct dp_env *env, __u32 kind, __u32 now);
+/* The window of a budget (enum dp_budget_kind); port 0: of all ports together. */
+DP_INLINE struct dp_budget_window *dp_env_budget_window(struct dp_env *env, __u32 kind, __u32 port);
 
 #endif

@@ -65,6 +65,12 @@ DP_INLINE const struct dp_port *dp_env_port(struct dp_env *env, __u32 port)
 	return &ports[port & (DP_PORTS_MAX - 1)];
 }
 
+DP_INLINE const struct dp_port_macs *dp_env_port_macs(struct dp_env *env, __u32 port)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&port_macs, &port);
+}
+
 DP_INLINE const struct dp_device *dp_env_device(struct dp_env *env, __u32 device)
 {
 	(void)env;
@@ -115,20 +121,12 @@ DP_INLINE struct dp_flow_cold *dp_env_cold6(struct dp_env *env, __u32 slot)
 	return bpf_map_lookup_elem(&flows6_cold, &slot);
 }
 
-/* Windows of one second, by the clock of the kernel's ticks. Two CPUs may both start a new window: the count is then
- * a little low, which a budget can bear. */
-DP_INLINE int dp_env_budget(struct dp_env *env, __u32 kind, __u32 now)
+DP_INLINE struct dp_budget_window *dp_env_budget_window(struct dp_env *env, __u32 kind, __u32 port)
 {
-	const struct dp_settings *limits = dp_env_settings(env);
-	struct dp_budget_window *window = bpf_map_lookup_elem(&budgets, &kind);
-	__u32 start;
+	__u32 index = kind * DP_PORTS_MAX + port;
 
-	if (!limits || !window || kind >= DP_BUDGETS)
-		return 0;
-	start = window->second;
-	if (now - start >= limits->ticks_per_second && DP_COMPARE_SWAP(&window->second, start, now) == start)
-		*(volatile __u32 *)&window->used = 0;
-	return __sync_fetch_and_add(&window->used, 1) < limits->budget[kind & 7]; /* masked: the verifier forgets the check above */
+	(void)env;
+	return bpf_map_lookup_elem(&budgets, &index);
 }
 
 #endif

@@ -39,6 +39,8 @@ struct dp_port ports[DP_PORTS_MAX] SEC(".data.ports");
 struct dp_device devices[DP_DEVICES_MAX] SEC(".data.devices");
 struct dp_ingress ingress[DP_INGRESS_SLOTS] SEC(".data.ingress");
 
+DP_ARRAY(port_macs, struct dp_port_macs, DP_PORTS_MAX, BPF_F_MMAPABLE);
+
 /* flow tables; set at load: set_count / 2 buckets */
 DP_ARRAY(flows4, struct dp_flow_bucket4, 1, BPF_F_MMAPABLE);
 DP_ARRAY(flows6, struct dp_flow_bucket6, 1, BPF_F_MMAPABLE);
@@ -105,12 +107,8 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } events SEC(".maps");
 
-/* packets of each budget in the running second; shared by all CPUs */
-struct dp_budget_window {
-	__u32 second;
-	__u32 used;
-};
-DP_ARRAY(budgets, struct dp_budget_window, DP_BUDGETS, 0);
+/* shared with the engine */
+DP_ARRAY(budgets, struct dp_budget_window, DP_BUDGETS * DP_PORTS_MAX, BPF_F_MMAPABLE);
 
 /* the stages, entered by tail call; user space puts the programs in */
 struct {

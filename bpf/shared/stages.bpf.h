@@ -12,6 +12,8 @@
 #include "host_socket.bpf.h"
 
 #include "common/decide/hit.h"
+#include "common/decide/station.h"
+#include "common/edit/forward.h"
 #include "common/parse/parse.h"
 
 /* With the index in the instruction, so that the kernel makes it a jump. Comes back only when the stage is missing. */
@@ -217,6 +219,7 @@ DP_INLINE int enter_tagged(const struct shell_frame *frame, struct dp_context *c
 	dp_parse_destination(data, port->mac, &ctx->packet);
 	ctx->packet.ingress = (__u16)number;
 	ctx->packet.zone = port->zone;
+	dp_find_station(0, port, data, &ctx->packet);
 	return DP_NONE;
 }
 
@@ -235,9 +238,11 @@ DP_INLINE int read_frame(struct shell_frame *frame, struct dp_context *ctx)
 	reason = dp_parse(shell_data(frame), shell_end(frame), ctx->packet.frame_bytes, port->mac, &ctx->packet);
 	if (reason)
 		return reason;
-	if (ctx->packet.tags)
+	if (ctx->packet.vlan)
 		return enter_tagged(frame, ctx);
 	ctx->packet.zone = port->zone;
+	if (shell_data(frame) + DP_ETHERNET_BYTES <= shell_end(frame))
+		dp_find_station(0, port, shell_data(frame), &ctx->packet);
 	return DP_NONE;
 }
 
@@ -322,6 +327,8 @@ DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
 	case DP_PASS:
 		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);
 		twinpath_add(&counters->passed, ctx->packet.frame_bytes);
+		if (reason == DP_PASS_DHCP && !dp_to_all_stations(shell_data(frame), shell_end(frame)))
+			return SHELL_BROKEN;
 		return shell_pass();
 	default:
 		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);

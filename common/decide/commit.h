@@ -126,7 +126,8 @@ DP_INLINE int dp_commit_flow(struct dp_env *env, struct dp_context *ctx, int rea
 /* Pays for the packet: `reason`, or that the budget is used up. */
 DP_INLINE int dp_commit_budget(struct dp_env *env, const struct dp_context *ctx, int reason)
 {
-	if (ctx->operation.budget == DP_BUDGET_NONE || dp_env_budget(env, ctx->operation.budget, ctx->now))
+	if (ctx->operation.budget == DP_BUDGET_NONE ||
+	    dp_budget_take(env, ctx->operation.budget, ctx->packet.ingress, ctx->now))
 		return reason;
 	return dp_reason_verdict((enum dp_reason)reason) == DP_PASS ? DP_HOST_BUDGET : DP_STEER_BUDGET;
 }

@@ -41,8 +41,8 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx)
 {
 	int reason;
 
-	if (dp_address_multicast(ctx->packet.family, &ctx->packet.destination))
-		return DP_MULTICAST_NOT_ROUTED;
+	if (dp_address_link_local(ctx->packet.family, &ctx->packet.destination))
+		return DP_MARTIAN_DESTINATION;
 	if (dp_address_link_local(ctx->packet.family, &ctx->packet.source))
 		return DP_MARTIAN_SOURCE;
 	if (dp_is_part(&ctx->packet))
@@ -60,6 +60,16 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx)
 	return reason;
 }
 
+/* A link-local address is the host's own on its port alone; ctx->there is answered, and names that port. It names none when
+ * several devices have the address: then Linux tells them apart. */
+DP_INLINE int dp_look_local(struct dp_env *env, struct dp_context *ctx)
+{
+	if (dp_address_link_local(ctx->packet.family, &ctx->packet.destination) &&
+	    ctx->there.port && ctx->there.port != ctx->packet.ingress)
+		return DP_MARTIAN_DESTINATION;
+	return dp_to_host(env, ctx);
+}
+
 /* A packet that is no packet of a live flow. */
 DP_INLINE int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 {
@@ -75,8 +85,13 @@ DP_INLINE int dp_look_new(struct dp_env *env, struct dp_context *ctx)
 	if (reason)
 		return reason;
 	dp_route_query_forward(settings, ctx, &ctx->there);
-	if (dp_route_find(env, &ctx->there) == DP_ROUTE_LOCAL)
-		return dp_to_host(env, ctx);
+	dp_route_find(env, &ctx->there);
+	if (ctx->there.kind == DP_ROUTE_LOCAL)
+		return dp_look_local(env, ctx);
+	if (ctx->there.kind == DP_ROUTE_BROADCAST && ctx->there.port == ctx->packet.ingress)
+		return dp_to_group(env, ctx);
+	if (ctx->packet.family == DP_FAMILY_V4 && dp_is_dhcp_answer(&ctx->packet))
+		return DP_PASS_DHCP;
 	return dp_look_forward(env, ctx);
 }
 

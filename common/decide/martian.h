@@ -27,7 +27,13 @@ DP_INLINE int dp_address_broadcast(__u8 family, const struct dp_address *address
 	return family == DP_FAMILY_V4 && address->word[0] == 0xffffffff;
 }
 
-/* 169.254.0.0/16, fe80::/10: never leaves its link. */
+/* To all stations of a link, or to a group of them. */
+DP_INLINE int dp_address_group(__u8 family, const struct dp_address *address)
+{
+	return dp_address_multicast(family, address) || dp_address_broadcast(family, address);
+}
+
+/* 169.254.0.0/16, fe80::/10: never leaves its link (RFC 3927 section 2.7, RFC 4291 section 2.5.6). */
 DP_INLINE int dp_address_link_local(__u8 family, const struct dp_address *address)
 {
 	__u32 first = dp_ntohl(address->word[0]);
@@ -35,12 +41,12 @@ DP_INLINE int dp_address_link_local(__u8 family, const struct dp_address *addres
 	return family == DP_FAMILY_V4 ? first >> 16 == 0xa9fe : first >> 22 == 0xfe80 >> 6;
 }
 
-/* 0.0.0.0/8, 127.0.0.0/8, 240.0.0.0/4 and with it 255.255.255.255 */
+/* 0.0.0.0, 127.0.0.0/8, 255.255.255.255. The rest of 0.0.0.0/8 and 240.0.0.0/4 is unicast, as it is to Linux
+ * (ipv4_is_zeronet, ipv4_is_lbcast in net/ipv4/route.c). */
 DP_INLINE int dp_never_on_wire4(const struct dp_address *address)
 {
-	__u32 first = dp_ntohl(address->word[0]) >> 24;
-
-	return first == 0 || first == 127 || first >= 240;
+	return address->word[0] == 0 || address->word[0] == 0xffffffff ||
+	       dp_ntohl(address->word[0]) >> 24 == 127;
 }
 
 /* ::/96 (unspecified, loopback, IPv4-compatible), ::ffff:0:0/96 (IPv4-mapped): RFC 4291 sections 2.5.2, 2.5.3, 2.5.5 */

@@ -41,6 +41,17 @@ DP_INLINE void dp_forward_link(__u8 *frame, const struct dp_packet *packet,
 	}
 }
 
+/* Makes a frame that is passed to Linux one to all stations of the link: Linux shows it to its sockets, and forwards it to
+ * nobody, whatever its destination (ip_forward() takes frames to its own MAC address alone). 0: a defect. */
+DP_INLINE int dp_to_all_stations(__u8 *frame, const __u8 *end)
+{
+	if (frame + DP_ETHERNET_BYTES > end)
+		return 0;
+	dp_store32(frame, 0xffffffff);
+	dp_store16(frame + 4, 0xffff);
+	return 1;
+}
+
 DP_INLINE int dp_forward_ttl(__u8 *l3, const __u8 *end)
 {
 	struct dp_ipv4 *ip = (struct dp_ipv4 *)l3;

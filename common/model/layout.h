@@ -17,7 +17,7 @@ enum dp_table_group {
 	DP_GROUP_SETTINGS = 1, /* settings; its head survives: see dp_settings */
 	DP_GROUP_POLICY = 2,   /* zone_pairs, rules */
 	DP_GROUP_ROUTES = 3,   /* next_hops, neighbours */
-	DP_GROUP_PORTS = 4,    /* ports, devices, ingress, vlan_ports, tx_devices, sockets */
+	DP_GROUP_PORTS = 4, /* ports, port_macs, devices, ingress, vlan_ports, tx_devices, sockets */
 	DP_GROUP_COUNTERS = 5, /* reasons, rule_hits, port_counters, budgets, events, engine_counters */
 	DP_GROUP_FIB = 6, /* route_rules, fib, routes, paths: written anew by each daemon, never taken over */
 	DP_GROUPS = 7,
@@ -26,11 +26,11 @@ enum dp_table_group {
 
 enum {
 	DP_LAYOUT_FLOWS = 5,
-	DP_LAYOUT_VERSION = 8, /* of the settings, and of dp_metadata in front of steered frames */
+	DP_LAYOUT_VERSION = 9, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
 	DP_LAYOUT_ROUTES = 7,
-	DP_LAYOUT_PORTS = 6,
-	DP_LAYOUT_COUNTERS = 7,
+	DP_LAYOUT_PORTS = 7,
+	DP_LAYOUT_COUNTERS = 8,
 	DP_LAYOUT_FIB = 1,
 };
 

@@ -9,7 +9,7 @@
 #include "address.h"
 
 enum dp_packet_flag {
-	DP_PACKET_TO_US = 1u << 0,          /* destination MAC is the ingress port's */
+	DP_PACKET_TO_US = 1u << 0,          /* destination MAC is one of the ingress port's */
 	DP_PACKET_LINK_GROUP = 1u << 1,     /* destination MAC is multicast or broadcast */
 	DP_PACKET_IP = 1u << 2,             /* addresses, protocol and ttl are set */
 	DP_PACKET_FRAGMENT = 1u << 3,       /* any fragment that is not a whole packet */
@@ -39,15 +39,15 @@ struct dp_packet {
 	__u32 frame_bytes; /* whole frame, tags included, L2 padding included */
 	__u16 ingress;     /* port number */
 	__u16 ether_type;  /* behind the tags */
-	__u16 vlan;        /* id of the outer tag, 0 when untagged */
-	__u16 inner_vlan;  /* id of the second tag, 0 when there is none */
-	__u16 l3_offset;   /* from the start of the frame */
-	__u16 l4_offset;   /* 0 when there is no transport header (later fragments) */
-	__u16 l3_bytes;    /* IP header to the end of the packet, padding excluded */
+	__u16 vlan; /* id of the first tag that names a VLAN, 0 when none does: the frame is untagged */
+	__u16 inner_vlan; /* id of the second one, 0 when there is none */
+	__u16 l3_offset;  /* from the start of the frame */
+	__u16 l4_offset;  /* 0 when there is no transport header (later fragments) */
+	__u16 l3_bytes;   /* IP header to the end of the packet, padding excluded */
 	__u8 tcp_flags;
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 tags; /* 0, 1, 2 */
+	__u8 tags; /* 0, 1, 2: also those that name no VLAN */
 	__u16 pad;
 	__be32 tcp_sequence;
 	__be32 tcp_acknowledgement;

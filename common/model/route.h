@@ -26,7 +26,8 @@ enum dp_route_kind {
 struct dp_route {
 	__u8 kind; /* enum dp_route_kind */
 	__u8 path_count; /* VIA: 1.. ; weights are expressed by repeating a path, at most DP_ROUTE_PATHS_MAX */
-	__u16 port; /* ON_LINK, LOCAL, BROADCAST: port of the device, 0 when it is none (lo) */
+	/* ON_LINK, BROADCAST; LOCAL of a link-local address: port of the device, 0 when it is none, or several. Other LOCAL: 0 */
+	__u16 port;
 	__u16 first_path;
 	__u8 prefix_bits; /* length of the prefix, for rules that do not count short ones */
 	__u8 pad;

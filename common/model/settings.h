@@ -18,7 +18,15 @@ enum dp_budget_kind {
 	DP_BUDGET_NEIGHBOUR = 4,
 	DP_BUDGET_LINK = 5, /* ARP, neighbour discovery: apart, so that a flood to the host cannot starve them */
 	DP_BUDGET_HELD = 6, /* flows whose first packets are still in the engine: apart from those that begin */
-	DP_BUDGETS = 7,
+	DP_BUDGET_MADE = 7, /* errors and resets that the engine makes, whatever brought the packet to it */
+	DP_BUDGETS = 8,
+};
+
+/* Packets of one budget in the running second. Table `budgets`, shared by all CPUs and the engine; index:
+ * kind * DP_PORTS_MAX + ingress port, and port 0 for what all ports have together (decide/budget.h). */
+struct dp_budget_window {
+	__u32 second; /* tick at which it began */
+	__u32 used;
 };
 
 enum dp_pickup { DP_PICKUP_STRICT = 0, DP_PICKUP_LOOSE = 1 };
@@ -66,10 +74,12 @@ struct dp_settings {
 	__u8 pickup_grace;  /* pickup_until counts */
 	__u8 crowded;       /* enum dp_crowded: which tables are */
 	struct dp_timeouts timeouts;
-	__u32 budget[8]; /* enum dp_budget_kind: packets per second */
+	/* Packets per second, by enum dp_budget_kind. The sum of all shares and `budget` is what the operator allows. */
+	__u32 budget[DP_BUDGETS];       /* for whichever port comes first */
+	__u32 budget_share[DP_BUDGETS]; /* of each port, for itself */
 	__u32 pad;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_settings) == 144, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_settings) == 176, "no hidden padding");
 enum { DP_SETTINGS_HEAD = 48 }; /* bytes: through ecmp_seed */
 DP_STATIC_ASSERT(__builtin_offsetof(struct dp_settings, ecmp_seed) == DP_SETTINGS_HEAD - 8,
 		 "the head never changes");

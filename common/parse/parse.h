@@ -44,7 +44,8 @@ DP_INLINE enum dp_reason dp_parse_tag(struct dp_cursor *cur, struct dp_packet *p
 	return DP_NONE;
 }
 
-/* No port has three tags. */
+/* No port has three tags. A tag with id 0 names no VLAN, only a priority (IEEE 802.1Q, table 9-2): beside another tag the
+ * other one counts, alone it leaves the frame untagged. */
 DP_INLINE enum dp_reason dp_parse_tags(struct dp_cursor *cur, struct dp_packet *packet)
 {
 	enum dp_reason reason = dp_parse_tag(cur, packet, &packet->vlan);
@@ -54,6 +55,10 @@ DP_INLINE enum dp_reason dp_parse_tags(struct dp_cursor *cur, struct dp_packet *
 	reason = dp_parse_tag(cur, packet, &packet->inner_vlan);
 	if (reason)
 		return reason;
+	if (!packet->vlan) {
+		packet->vlan = packet->inner_vlan;
+		packet->inner_vlan = 0;
+	}
 	return dp_is_vlan(packet->ether_type) ? DP_UNKNOWN_VLAN : DP_NONE;
 }
 

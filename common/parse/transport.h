@@ -38,7 +38,7 @@ DP_INLINE enum dp_reason dp_parse_tcp(struct dp_cursor *cur, struct dp_packet *p
 	return DP_NONE;
 }
 
-/* A first fragment's UDP length counts bytes of later fragments. */
+/* A first fragment's UDP length counts bytes of later fragments. A source port of 0 says that no answer is wanted. */
 DP_INLINE enum dp_reason dp_parse_udp(struct dp_cursor *cur, struct dp_packet *packet)
 {
 	const struct dp_udp *udp = (const struct dp_udp *)dp_take(cur, sizeof(*udp));
@@ -52,9 +52,7 @@ DP_INLINE enum dp_reason dp_parse_udp(struct dp_cursor *cur, struct dp_packet *p
 		return DP_BAD_UDP_LENGTH;
 	if (length - sizeof(*udp) > cur->left && !(packet->flags & DP_PACKET_FRAGMENT))
 		return DP_BAD_UDP_LENGTH;
-	if (udp->source_port == 0 || udp->destination_port == 0)
-		return DP_BAD_PORT;
-	return DP_NONE;
+	return udp->destination_port == 0 ? DP_BAD_PORT : DP_NONE;
 }
 
 /* The query an ICMP message is, or answers; -1 when it is neither. */

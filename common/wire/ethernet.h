@@ -54,6 +54,12 @@ DP_INLINE int dp_mac_equal(const __u8 *a, const __u8 *b)
 		(__u32)(left->half[2] ^ right->half[2])) == 0;
 }
 
+/* The six bytes as one number, the first in the lowest bits. */
+DP_INLINE __u64 dp_mac_word(const __u8 *mac)
+{
+	return ((const struct dp_mac_front *)mac)->word | (__u64)((const struct dp_mac *)mac)->half[2] << 32;
+}
+
 /* Multicast, and broadcast with it: the first bit on the wire is set. */
 DP_INLINE int dp_mac_is_group(const __u8 *mac)
 {

@@ -197,6 +197,7 @@ constexpr FieldMutator kFields[] = {
     {"source port", change_source_port},
     {"destination port", change_destination_port},
     {"port zero", [](Draft& draft, Random&) { set_ports(draft, {}, 0); }},
+    {"source port zero", [](Draft& draft, Random&) { set_ports(draft, 0, {}); }},
     {"ICMP type",
      [](Draft& draft, Random& random) {
        if (Icmp* icmp = icmp_of(draft)) icmp->type = static_cast<std::uint8_t>(random.below(256));
@@ -222,15 +223,31 @@ constexpr FieldMutator kFields[] = {
        draft.ip6.src = host6(network, random.between(1, kHosts));
      }},
     {"another station's MAC", [](Draft& draft, Random&) { draft.eth.dst.octets[5] ^= 0x40; }},
+    {"a virtual router's MAC", [](Draft& draft, Random&) { draft.eth.dst = kVirtualMac; }},
+    {"DHCP answer",
+     [](Draft& draft, Random& random) {
+       draft.transport = Udp{.sport = static_cast<std::uint16_t>(draft.v6 ? 547 : 67),
+                             .dport = static_cast<std::uint16_t>(draft.v6 ? 546 : 68)};
+       if (random.percent(50)) odd_destination(draft, random);
+     }},
+    {"word of a router",
+     [](Draft& draft, Random& random) {
+       draft.transport = Icmp{.type = static_cast<std::uint8_t>(!draft.v6 ? 5 : random.percent(50) ? 134 : 137)};
+       if (random.percent(50)) own_address(draft, random);
+       if (random.percent(50)) draft.ip6.hop_limit = 255;
+     }},
     {"broadcast MAC", [](Draft& draft, Random&) { draft.eth.dst = kBroadcastMac; }},
     {"multicast MAC", [](Draft& draft, Random&) { draft.eth.dst = kMulticastMac; }},
     {"zero MAC", [](Draft& draft, Random&) { draft.eth.dst = Mac{}; }},
     {"EtherType",
      [](Draft& draft, Random& random) {
-       constexpr std::uint16_t kTypes[] = {0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x88cc, 0x0100, 0};
+       constexpr std::uint16_t kTypes[] = {0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x88cc, 0x888e, 0x0100, 0};
        draft.eth.type = random.pick(kTypes);
      }},
     {"tag", [](Draft& draft, Random&) { draft.tags.push_back(Vlan{.id = 100, .priority = 5}); }},
+    {"priority tag", [](Draft& draft, Random&) { draft.tags.push_back(Vlan{.id = 0, .priority = 5}); }},
+    {"priority tag in front",
+     [](Draft& draft, Random&) { draft.tags.insert(draft.tags.begin(), Vlan{.id = 0, .priority = 3}); }},
     {"unknown tag",
      [](Draft& draft, Random& random) {
        draft.tags.push_back(Vlan{.id = static_cast<std::uint16_t>(random.below(4096))});

@@ -86,7 +86,9 @@ void KernelSide::open_memory(std::uint32_t buckets4, std::uint32_t buckets6) {
   open(paths, "paths", DP_PATHS_MAX);
   open(next_hops, ".data.next_hops", DP_NEXT_HOPS_MAX);
   open(ports, ".data.ports", DP_PORTS_MAX);
+  open(port_macs, "port_macs", DP_PORTS_MAX);
   open(devices, ".data.devices", DP_DEVICES_MAX);
+  open(budgets, "budgets", std::size_t{DP_BUDGETS} * DP_PORTS_MAX);
   open(ingress, ".data.ingress", DP_INGRESS_SLOTS);
 }
 

@@ -87,8 +87,10 @@ class KernelSide {
   MapMemory<dp_path> paths;
   MapMemory<dp_next_hop> next_hops;
   MapMemory<dp_port> ports;
+  MapMemory<dp_port_macs> port_macs;
   MapMemory<dp_device> devices;
   MapMemory<dp_ingress> ingress;
+  MapMemory<dp_budget_window> budgets;
 
  private:
   struct Close {

@@ -42,12 +42,14 @@ TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
       flows6(kBuckets6),
       flows4_cold(kBuckets4 * DP_FLOW_LANES),
       flows6_cold(kBuckets6 * DP_FLOW_LANES),
+      budgets(std::size_t{DP_BUDGETS} * DP_PORTS_MAX),
       attachments_(attachments),
       env_(tables_of(kernel), kernel.map("neighbours")) {
   env_.flows4 = flows4;
   env_.flows6 = flows6;
   env_.flows4_cold = flows4_cold;
   env_.flows6_cold = flows6_cold;
+  env_.budgets = budgets;
 }
 
 // The untagged port on a device. The kernel side has a hashed table for this, filled from the same ports.
@@ -118,7 +120,7 @@ int TwinSide::read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t 
   ctx.known = 0;
   const int reason = dp_parse(frame, frame + size, size, env_.ports[number].mac, &ctx.packet);
   if (reason) return reason;
-  if (ctx.packet.tags) {
+  if (ctx.packet.vlan) {
     number = 0;
     for (const auto& [key, port] : attachments_.vlan_ports)
       if (env_.devices[key.device].ifindex == arrival.ifindex && key.vlan == ctx.packet.vlan &&
@@ -130,6 +132,12 @@ int TwinSide::read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t 
   }
   ctx.packet.ingress = static_cast<__u16>(number);
   ctx.packet.zone = env_.ports[number].zone;
+  const std::span<const __u64> macs(env_.port_macs[number].mac);
+  __u64 destination = 0;
+  std::memcpy(&destination, frame, 6);
+  const bool further = (env_.ports[number].flags & DP_PORT_MACS) && destination != 0 && (frame[0] & 1) == 0 &&
+                       std::ranges::find(macs, destination) != macs.end();
+  if (further) ctx.packet.flags |= DP_PACKET_TO_US;
   return DP_NONE;
 }
 
@@ -174,7 +182,9 @@ Outcome TwinSide::stay(const dp_context& ctx, const Arrival& arrival, int reason
   last_.reason = reason;
   add(reasons[static_cast<std::size_t>(reason)], ctx.packet.frame_bytes);
   add(passes ? port.passed : port.dropped, ctx.packet.frame_bytes);
-  return {passes ? XDP_PASS : XDP_DROP, arrival.frame, {}};
+  Bytes frame = arrival.frame;
+  if (reason == DP_PASS_DHCP) std::fill_n(frame.begin(), 6, std::uint8_t{0xff});
+  return {passes ? XDP_PASS : XDP_DROP, std::move(frame), {}};
 }
 
 // The loop of dp_decide, with what the hook knows between its stages.
@@ -212,13 +222,13 @@ void TwinSide::look(const dp_context& ctx) {
   const auto before6 = flows6;
   const auto cold4 = flows4_cold;
   const auto cold6 = flows6_cold;
-  const auto budgets = env_.budgets;
+  const auto windows = budgets;
   dp_look(&env_, &aside);
   if (std::memcmp(before4.data(), flows4.data(), flows4.size() * sizeof(flows4[0])) != 0 ||
       std::memcmp(before6.data(), flows6.data(), flows6.size() * sizeof(flows6[0])) != 0 ||
       std::memcmp(cold4.data(), flows4_cold.data(), cold4.size() * sizeof(cold4[0])) != 0 ||
       std::memcmp(cold6.data(), flows6_cold.data(), cold6.size() * sizeof(cold6[0])) != 0 ||
-      std::memcmp(&budgets, &env_.budgets, sizeof(budgets)) != 0)
+      std::memcmp(windows.data(), budgets.data(), windows.size() * sizeof(windows[0])) != 0)
     throw std::logic_error("a look has written");
 }
 

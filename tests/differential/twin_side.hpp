@@ -68,6 +68,7 @@ class TwinSide {
   std::vector<dp_flow_bucket6> flows6;
   std::vector<dp_flow_cold> flows4_cold;
   std::vector<dp_flow_cold> flows6_cold;
+  std::vector<dp_budget_window> budgets;
   std::array<dp_counter, DP_REASONS> reasons{};
   std::array<dp_counter, DP_RULE_IDS_MAX> rule_hits{};
   std::array<dp_port_counters, DP_PORTS_MAX> port_counters{};

@@ -201,6 +201,11 @@ void World::fill_ports() {
     port.source_check = kChecks[number];
     port.flags = DP_PORT_PRESENT | DP_PORT_UP;
     if (number == kWorkload) port.flags |= DP_PORT_WORKLOAD;
+    if (number % 2 == 0) port.flags |= DP_PORT_RA;
+    port.pass_ethertypes[0] = 0x888e;
+    port.pass_ethertypes[number % DP_PORT_ETHERTYPES_MAX] = 0x88cc;
+    if (number != kOutside) port.flags |= DP_PORT_MACS;
+    std::memcpy(&kernel_.port_macs[number].mac[number], kVirtualMac.octets.data(), 6);
     port.vlan = tag_of(number);
     port.mtu = 1500;
   }
@@ -393,6 +398,7 @@ void World::change_timeouts(Random& random) {
 
 void World::change_budgets(Random& random) {
   for (__u32& budget : settings().budget) budget = random.percent(70) ? 100000 : random.below(20);
+  for (__u32& share : settings().budget_share) share = random.percent(70) ? 0 : random.below(20);
 }
 
 namespace {

@@ -52,6 +52,8 @@ enum : std::uint32_t { kHosts = 24, kGatewayFirst = 28, kHostSelf = 254 };
 [[nodiscard]] Ip6 host6(const Network& network, std::uint32_t host);
 [[nodiscard]] dp_address address_of(const Ip4& address);
 [[nodiscard]] dp_address address_of(const Ip6& address);
+inline constexpr Mac kVirtualMac{
+    {0x00, 0x00, 0x5e, 0x00, 0x01, 0x07}};  // of all ports, but port kOutside does not say so
 [[nodiscard]] Mac port_mac(std::uint32_t port);
 // Number of the device that a port is on: not the port's, and not those of its neighbours.
 [[nodiscard]] constexpr std::uint16_t device_of(std::uint32_t port) {
@@ -60,14 +62,27 @@ enum : std::uint32_t { kHosts = 24, kGatewayFirst = 28, kHostSelf = 254 };
 
 // Addresses that no network holds, each meant for another answer.
 inline constexpr const char* kOddities4[] = {
-    "10.1.0.254", "203.0.113.254", "10.1.0.255",  "198.18.1.1", "198.19.1.1",      "172.16.1.1",
-    "224.0.0.5",  "224.0.0.1",     "169.254.1.1", "127.0.0.1",  "255.255.255.255", "0.0.0.0",
-    "240.0.0.1",  "192.0.2.254",   "10.2.7.9",    "10.9.9.9",
+    "10.1.0.254", "203.0.113.254", "10.1.0.255",  "198.18.1.1",  "198.19.1.1",      "172.16.1.1",
+    "224.0.0.5",  "224.0.0.1",     "169.254.1.1", "127.0.0.1",   "255.255.255.255", "0.0.0.0",
+    "240.0.0.1",  "169.254.7.254", "0.1.2.3",     "192.0.2.254", "10.2.7.9",        "10.9.9.9",
 };
 inline constexpr const char* kOddities6[] = {
-    "2001:db8:1::fe",   "2001:db8:2::fe",     "fe80::1",          "ff02::1", "ff02::1:ff00:1",
-    "2001:db8:dead::1", "2001:db8:beef::1",   "2001:db8:face::1", "::1",     "::",
-    "::ffff:1.2.3.4",   "2001:db8:1000:7::9", "3fff::1",
+    "2001:db8:1::fe",
+    "2001:db8:2::fe",
+    "fe80::1",
+    "fe80::fe",
+    "fe80::1:fe",
+    "fe80::5",
+    "ff02::1",
+    "ff02::1:ff00:1",
+    "2001:db8:dead::1",
+    "2001:db8:beef::1",
+    "2001:db8:face::1",
+    "::1",
+    "::",
+    "::ffff:1.2.3.4",
+    "2001:db8:1000:7::9",
+    "3fff::1",
 };
 
 // Sockets of the host, for its own traffic: what a connected one waits for passes even when a rule refuses it.

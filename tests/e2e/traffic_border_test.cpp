@@ -120,8 +120,8 @@ std::vector<Refused> refused_whatever_the_rules_say() {
       {"TTL 0", (link() / Ipv4{.src = "192.0.2.7", .dst = "198.51.100.7", .ttl = 0} / Udp{}).bytes(), DP_TTL_EXCEEDED},
       {"hop limit 1", (link() / Ipv6{.src = "2001:db8::7", .dst = "2001:db8:100::7", .hop_limit = 1} / Udp{}).bytes(),
        DP_TTL_EXCEEDED},
-      {"unicast multicast", (link() / Ipv4{.src = "192.0.2.7", .dst = "239.1.1.1"} / Udp{}).bytes(),
-       DP_MULTICAST_NOT_ROUTED},
+      {"the broadcast address of the other link",
+       (link() / Ipv4{.src = "192.0.2.7", .dst = "10.1.0.255"} / Udp{}).bytes(), DP_MULTICAST_NOT_ROUTED},
       {"neither IP nor ARP", (Eth{.dst = kWan, .src = kStranger, .type = 0x88b5} / Payload(46)).bytes(),
        DP_UNKNOWN_ETHERTYPE},
   };

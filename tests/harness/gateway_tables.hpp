@@ -2,6 +2,7 @@
 //
 //   inside  (zone 2) port 1 "lan"  192.0.2.0/24     2001:db8::/64      gateway 192.0.2.254, 2001:db8::fe
 //   outside (zone 3) port 2 "wan"  198.51.100.0/24  2001:db8:1::/64    gateway 198.51.100.254, 2001:db8:1::fe
+//   fe80::fe and 169.254.7.254 are own addresses of port 1, fe80::1:fe is of port 2, fe80::5 of several devices.
 //   203.0.113.0/24 and 2001:db8:2::/64 lie behind 198.51.100.1 and 2001:db8:1::1.
 // Hosts .1 (and ::1) of both links are resolved neighbours, .9 (and ::9) are in the table and not resolved, others are
 // not known. The default of each zone pair is drop; allow() adds a rule for everything.
@@ -18,6 +19,7 @@
 #include "harness/route_fixture.hpp"
 // behind the lookups they call
 #include "common/decide/decide.h"
+#include "common/decide/station.h"
 #include "common/parse/parse.h"
 
 namespace twinpath::test {
@@ -79,12 +81,14 @@ class GatewayTables {
         rules_(std::size_t{DP_BANKS} * DP_RULES_MAX),
         paths_(16),
         ports_(DP_PORTS_MAX),
+        port_macs_(DP_PORTS_MAX),
         devices_(DP_DEVICES_MAX),
         next_hops_(16),
         flows4_(64),
         flows6_(64),
         flows4_cold_(64 * DP_FLOW_LANES),
         flows6_cold_(64 * DP_FLOW_LANES),
+        budgets_(std::size_t{DP_BUDGETS} * DP_PORTS_MAX),
         route_rules_(std::size_t{DP_BANKS} * 2 * DP_ROUTE_RULES_MAX),
         routes_(64),
         fib_(256),
@@ -92,8 +96,8 @@ class GatewayTables {
     write_settings();
     write_ports();
     write_routes();
-    env = dp_env({&settings, zone_pairs_, rules_, route_rules_, routes_, paths_, words_of(fib_), ports_, devices_,
-                  next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_},
+    env = dp_env({&settings, zone_pairs_, rules_, route_rules_, routes_, paths_, words_of(fib_), ports_, port_macs_,
+                  devices_, next_hops_, flows4_, flows6_, flows4_cold_, flows6_cold_, budgets_},
                  neighbours);
   }
   GatewayTables(const GatewayTables&) = delete;
@@ -112,6 +116,7 @@ class GatewayTables {
   }
 
   dp_port& port(std::uint16_t number) { return ports_[number]; }
+  dp_port_macs& macs(std::uint16_t number) { return port_macs_[number]; }
   dp_device& device(std::uint16_t number) { return devices_[number]; }
   dp_next_hop& hop(std::uint16_t index) { return next_hops_[index]; }
   dp_path& path(std::size_t index) { return paths_[index]; }
@@ -123,6 +128,7 @@ class GatewayTables {
                                 ports_[ingress].mac, &ctx.packet);
     ctx.packet.ingress = ingress;
     ctx.packet.zone = ports_[ingress].zone;
+    if (reason == DP_NONE) dp_find_station(&env, &ports_[ingress], frame.data(), &ctx.packet);
     ctx.now = now;
     return reason;
   }
@@ -207,6 +213,10 @@ class GatewayTables {
     routes.add(0, "2001:db8:1::", 64, wan);
     for (const char* own : {"192.0.2.254", "198.51.100.254"}) routes.add(0, own, 32, {DP_ROUTE_LOCAL, 0, 0, 0, 0, 0});
     for (const char* own : {"2001:db8::fe", "2001:db8:1::fe"}) routes.add(0, own, 128, {DP_ROUTE_LOCAL, 0, 0, 0, 0, 0});
+    routes.add(0, "fe80::fe", 128, {DP_ROUTE_LOCAL, 0, kLan, 0, 0, 0});
+    routes.add(0, "fe80::1:fe", 128, {DP_ROUTE_LOCAL, 0, kWan, 0, 0, 0});
+    routes.add(0, "fe80::5", 128, {DP_ROUTE_LOCAL, 0, 0, 0, 0, 0});
+    routes.add(0, "169.254.7.254", 32, {DP_ROUTE_LOCAL, 0, kLan, 0, 0, 0});
     routes.add(0, "192.0.2.255", 32, {DP_ROUTE_BROADCAST, 0, kLan, 0, 0, 0});
     routes.add(0, "198.51.100.255", 32, {DP_ROUTE_BROADCAST, 0, kWan, 0, 0, 0});
     add_host("192.0.2.1", 1, kLan, true);
@@ -229,12 +239,14 @@ class GatewayTables {
   std::vector<dp_rule> rules_;
   std::vector<dp_path> paths_;
   std::vector<dp_port> ports_;
+  std::vector<dp_port_macs> port_macs_;
   std::vector<dp_device> devices_;
   std::vector<dp_next_hop> next_hops_;
   std::vector<dp_flow_bucket4> flows4_;
   std::vector<dp_flow_bucket6> flows6_;
   std::vector<dp_flow_cold> flows4_cold_;
   std::vector<dp_flow_cold> flows6_cold_;
+  std::vector<dp_budget_window> budgets_;
   std::vector<dp_route_rule> route_rules_;
   std::vector<dp_route> routes_;
   std::vector<dp_fib_line> fib_;

@@ -66,7 +66,8 @@ class TwinParser {
     while (is_tag(facts_.ether_type)) {
       if (facts_.tags == 2) return DP_UNKNOWN_VLAN;
       if (size() < at + 6) return DP_SHORT_ETHERNET;
-      (facts_.tags == 0 ? facts_.vlan : facts_.inner_vlan) = u16(at + 2) % 4096;
+      const unsigned id = u16(at + 2) % 4096;
+      if (id != 0) (facts_.vlan == 0 ? facts_.vlan : facts_.inner_vlan) = id;  // 0 is a priority alone
       facts_.tags++;
       at += 4;
       facts_.ether_type = u16(at);
@@ -239,7 +240,7 @@ class TwinParser {
     const unsigned length = u16(at + 4);
     if (length < 8) return DP_BAD_UDP_LENGTH;
     if (at + length > end && !first_fragment()) return DP_BAD_UDP_LENGTH;
-    return zero_port();
+    return facts_.destination_port == 0 ? DP_BAD_PORT : DP_NONE;
   }
 
   // RFC 792, RFC 4443; ports as common/model/packet.h has them.

@@ -222,6 +222,18 @@ TEST_CASE("faults of rules say which rule, what was found and what is allowed") 
        "rules[0].source[0]: 10: must be an address or prefix, or a list of them"},
       {"port range", with_rule(R"("protocol": "tcp", "destination_port": 70000)"),
        "rules[0].destination_port: 70000: must be a whole number 1..65535 or a range \"LOW-HIGH\" of them"},
+      {"ra", with_port(R"("ra": true)"), "ports[0].ra: true: must be one of ignore, accept"},
+      {"group MAC", with_port(R"("macs": ["00:00:5e:00:01:07", "01:00:5e:00:01:07"])"),
+       "ports[0].macs[1]: \"01:00:5e:00:01:07\": must be the MAC address of one station, as 00:00:5e:00:01:07"},
+      {"short MAC", with_port(R"("macs": ["00:00:5e:00:01"])"),
+       "ports[0].macs[0]: \"00:00:5e:00:01\": must be the MAC address of one station, as 00:00:5e:00:01:07"},
+      {"EtherType that is decided", with_port(R"("pass_ethertypes": [2048])"),
+       "ports[0].pass_ethertypes[0]: 2048: IP, ARP and tagged frames are decided, not passed"},
+      {"EtherType that is a length", with_port(R"("pass_ethertypes": [1500])"),
+       "ports[0].pass_ethertypes[0]: 1500: must be an EtherType, a number from 1536 or one of pppoe-discovery, "
+       "pppoe-session, eapol, ptp, lldp, cfm, macsec, wol"},
+      {"too many EtherTypes", with_port(R"("pass_ethertypes": [1536, 1537, 1538, 1539, 1540, 1541, 1542, 1543, 1544])"),
+       "ports[0].pass_ethertypes: 9 EtherTypes: at most 8 are allowed"},
       {"port zero", with_rule(R"("protocol": "tcp", "destination_port": [80, 0])"),
        "rules[0].destination_port[1]: 0: must be a whole number 1..65535 or a range \"LOW-HIGH\" of them"},
       {"port backwards", with_rule(R"("protocol": "udp", "source_port": "90-80")"),
@@ -422,6 +434,23 @@ TEST_CASE("the document in force can be read back and means the same") {
   CHECK(rendered["api"]["http"] == "[::1]:80");
   CHECK(rendered["safety"] == json{{"confirm_s", 30}, {"on_exit", "detach"}});
   CHECK(rendered["ports"][0]["queues"] == "all");
+}
+
+TEST_CASE("what a port takes of its link: routers, stations, L2 protocols") {
+  const PortConfig plain = accept(with("")).ports[0];
+  CHECK(plain.ra == RouterAdvertisements::ignore);
+  CHECK(plain.macs.empty());
+  CHECK(plain.pass_ethertypes == std::vector<std::uint16_t>{0x8863, 0x8864, 0x888e, 0x88f7});
+  const Config config = accept(
+      with_port(R"("ra": "accept", "macs": ["00:00:5E:00:01:07"], "pass_ethertypes": ["lldp", 35061, "0x88b5"])"));
+  const PortConfig& port = config.ports[0];
+  CHECK(port.ra == RouterAdvertisements::accept);
+  CHECK(port.macs == std::vector<MacAddress>{{0, 0, 0x5e, 0, 1, 7}});
+  CHECK(port.pass_ethertypes == std::vector<std::uint16_t>{0x88cc, 35061, 0x88b5});
+  const json rendered = to_json(config)["ports"][0];
+  CHECK(rendered["macs"] == json({"00:00:5e:00:01:07"}));
+  CHECK(rendered["pass_ethertypes"] == json({"lldp", 35061, 0x88b5}));
+  CHECK(accept(with_port(R"("pass_ethertypes": [])")).ports[0].pass_ethertypes.empty());
 }
 
 TEST_CASE("bounds themselves are allowed") {

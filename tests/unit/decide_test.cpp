@@ -39,6 +39,20 @@ void host_open(GatewayTables& tables) {
   tables.set_rules(kOutside, DP_ZONE_HOST, {}, DP_ACTION_ALLOW);
 }
 
+void default_route(GatewayTables& tables) {
+  tables.allow();
+  tables.routes.add(0, "0.0.0.0", 0, {DP_ROUTE_VIA, 1, 0, 0, 0, 0});
+  tables.routes.add(0, "::", 0, {DP_ROUTE_VIA, 1, 0, 1, 0, 0});
+}
+void trusted_router(GatewayTables& tables) { tables.port(kLan).flags |= DP_PORT_RA; }
+
+const Mac kVirtualMac{{0x00, 0x00, 0x5e, 0x00, 0x01, 0x07}};
+void virtual_router(GatewayTables& tables, std::uint16_t flag) {
+  tables.allow();
+  tables.port(kLan).flags |= flag;
+  std::memcpy(&tables.macs(kLan).mac[3], kVirtualMac.octets.data(), 6);
+}
+
 Ipv4 to(const char* destination) { return Ipv4{.dst = destination}; }
 Ipv4 from(const char* source) { return Ipv4{.src = source}; }
 Ipv6 to6(const char* destination) { return Ipv6{.dst = destination}; }
@@ -129,18 +143,53 @@ const std::vector<Situation>& situations() {
       {"loopback as source", allowed, kLan, Eth{} / from("127.0.0.1") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
       {"0.0.0.0 as source", allowed, kLan, Eth{} / from("0.0.0.0") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
       {"multicast as source", allowed, kLan, Eth{} / from("224.0.0.5") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
-      {"240.0.0.0/4 as source", allowed, kLan, Eth{} / from("250.1.1.1") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
+      {"255.255.255.255 as source", allowed, kLan, Eth{} / from("255.255.255.255") / Udp{}, DP_MARTIAN_SOURCE,
+       DP_MARTIAN_SOURCE},
+      {"240.0.0.0/4 as source: unicast, as Linux has it", allowed_and([](GatewayTables& t) { t.port(kLan).source_check = DP_SOURCE_CHECK_OFF; }),
+       kLan, Eth{} / from("250.1.1.1") / Udp{}, DP_NONE, DP_NONE},
       {"link-local source to be forwarded", allowed, kLan, Eth{} / from6("fe80::1") / Udp{}, DP_MARTIAN_SOURCE,
        DP_MARTIAN_SOURCE},
+      {"169.254.0.0/16 as source to be forwarded", allowed_and([](GatewayTables& t) { t.port(kLan).source_check = DP_SOURCE_CHECK_OFF; }),
+       kLan, Eth{} / from("169.254.9.9") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
       {"::1 as source", allowed, kLan, Eth{} / from6("::1") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
       {"IPv4-mapped source", allowed, kLan, Eth{} / from6("::ffff:192.0.2.1") / Udp{}, DP_MARTIAN_SOURCE, DP_MARTIAN_SOURCE},
       // destinations
       {"loopback as destination", allowed, kLan, Eth{} / to("127.0.0.1") / Udp{}, DP_MARTIAN_DESTINATION,
        DP_MARTIAN_DESTINATION},
-      {"240.0.0.0/4 as destination", allowed, kLan, Eth{} / to("250.1.1.1") / Udp{}, DP_MARTIAN_DESTINATION,
+      {"240.0.0.0/4 as destination: unicast, as Linux has it", default_route, kLan, Eth{} / to("250.1.1.1") / Udp{}, DP_NONE,
+       DP_NONE},
+      {"0.1.2.3 as destination: unicast, as Linux has it", default_route, kLan, Eth{} / to("0.1.2.3") / Udp{}, DP_NONE, DP_NONE},
+      {"0.0.0.0 as destination", default_route, kLan, Eth{} / to("0.0.0.0") / Udp{}, DP_MARTIAN_DESTINATION,
        DP_MARTIAN_DESTINATION},
-      {"multicast destination in a unicast frame", allowed, kLan, Eth{} / to("239.1.1.1") / Udp{}, DP_MULTICAST_NOT_ROUTED,
-       DP_MULTICAST_NOT_ROUTED},
+      {":: as destination", default_route, kLan, Eth{} / to6("::") / Udp{}, DP_MARTIAN_DESTINATION, DP_MARTIAN_DESTINATION},
+      {"169.254.0.0/16 as destination never follows a route", default_route, kLan, Eth{} / to("169.254.169.254") / Udp{},
+       DP_MARTIAN_DESTINATION, DP_MARTIAN_DESTINATION},
+      {"fe80::/10 as destination never follows a route", default_route, kLan, Eth{} / to6("fe80::dead:beef") / Udp{},
+       DP_MARTIAN_DESTINATION, DP_MARTIAN_DESTINATION},
+      {"a fragment to fe80::/10", default_route, kLan, Eth{} / to6("fe80::dead:beef") / Fragment6{.offset = 100, .next = 17} / Payload(80),
+       DP_MARTIAN_DESTINATION, DP_MARTIAN_DESTINATION},
+      {"255.255.255.255 in a unicast frame is the host's matter", default_route, kLan, Eth{} / to("255.255.255.255") / Udp{},
+       DP_ZONE_DEFAULT, DP_ZONE_DEFAULT},
+      {"255.255.255.255 in a unicast frame, as Linux takes it", host_open, kLan, Eth{} / to("255.255.255.255") / Udp{},
+       DP_PASS_MULTICAST, DP_PASS_MULTICAST},
+      {"multicast destination in a unicast frame is the host's matter", default_route, kLan, Eth{} / to("239.1.1.1") / Udp{},
+       DP_ZONE_DEFAULT, DP_ZONE_DEFAULT},
+      {"IPv6 multicast in a unicast frame (RFC 6085)", host_open, kLan, Eth{} / to6("ff02::1:ff00:fe") / Udp{},
+       DP_PASS_MULTICAST, DP_PASS_MULTICAST},
+      {"neighbour solicitation to a group in a unicast frame (RFC 6085)", nothing, kLan,
+       Eth{} / Ipv6{.dst = "ff02::1:ff00:fe", .hop_limit = 255} / Icmp{.type = 135}, DP_PASS_LINK, DP_PASS_LINK},
+      {"directed broadcast of this link in a unicast frame", host_open, kLan, Eth{} / to("192.0.2.255") / Udp{},
+       DP_PASS_MULTICAST, DP_PASS_MULTICAST},
+      {"this port's link-local address", host_open, kLan, Eth{} / to6("fe80::fe") / Udp{}, DP_PASS_HOST, DP_PASS_HOST},
+      {"another port's link-local address", host_open, kLan, Eth{} / to6("fe80::1:fe") / Udp{}, DP_MARTIAN_DESTINATION,
+       DP_MARTIAN_DESTINATION},
+      {"solicitation of another port's link-local address", host_open, kLan,
+       Eth{} / Ipv6{.dst = "fe80::1:fe", .hop_limit = 255} / Icmp{.type = 135}, DP_MARTIAN_DESTINATION, DP_MARTIAN_DESTINATION},
+      {"a link-local address of several devices", host_open, kWan, on_wan() / Ipv6{.src = "2001:db8:1::1", .dst = "fe80::5"} / Udp{},
+       DP_PASS_HOST, DP_PASS_HOST},
+      {"this port's 169.254 address", host_open, kLan, Eth{} / to("169.254.7.254") / Udp{}, DP_PASS_HOST, DP_PASS_HOST},
+      {"another port's 169.254 address", host_open, kWan, on_wan() / Ipv4{.src = "198.51.100.1", .dst = "169.254.7.254"} / Udp{},
+       DP_MARTIAN_DESTINATION, DP_MARTIAN_DESTINATION},
       {"directed broadcast of the other link", allowed, kLan, Eth{} / to("198.51.100.255") / Udp{}, DP_MULTICAST_NOT_ROUTED,
        DP_MULTICAST_NOT_ROUTED},
       {"no route", allowed, kLan, Eth{} / to("10.9.9.9") / Udp{}, DP_STEER_UNREACHABLE, DP_STEER_UNREACHABLE},
@@ -183,6 +232,45 @@ const std::vector<Situation>& situations() {
       {"source-routed packet to the host", host_open, kLan,
        Eth{} / Ipv4{.dst = "192.0.2.254", .options = {137, 7, 4, 10, 0, 0, 1}} / Udp{}, DP_SOURCE_ROUTE, DP_SOURCE_ROUTE},
       {"IPv6 routing header", allowed, kLan, Eth{} / Ipv6{} / routing() / Udp{}, DP_SOURCE_ROUTE, DP_SOURCE_ROUTE},
+      {"router advertisement", host_open, kLan, group() / Ipv6{.src = "fe80::1", .dst = "ff02::1", .hop_limit = 255} / Icmp{.type = 134},
+       DP_ROUTER_ADVERTISEMENT, DP_ROUTER_ADVERTISEMENT},
+      {"router advertisement in a unicast frame to a group", host_open, kLan,
+       Eth{} / Ipv6{.src = "fe80::1", .dst = "ff02::1", .hop_limit = 255} / Icmp{.type = 134}, DP_ROUTER_ADVERTISEMENT,
+       DP_ROUTER_ADVERTISEMENT},
+      {"router advertisement to our address", host_open, kLan,
+       Eth{} / Ipv6{.src = "fe80::1", .dst = "fe80::fe", .hop_limit = 255} / Icmp{.type = 134}, DP_ROUTER_ADVERTISEMENT,
+       DP_ROUTER_ADVERTISEMENT},
+      {"router advertisement on a port that accepts it", trusted_router, kLan,
+       group() / Ipv6{.src = "fe80::1", .dst = "ff02::1", .hop_limit = 255} / Icmp{.type = 134}, DP_PASS_LINK, DP_PASS_LINK},
+      {"router solicitation", nothing, kLan, group() / Ipv6{.src = "fe80::1", .dst = "ff02::2", .hop_limit = 255} / Icmp{.type = 133},
+       DP_PASS_LINK, DP_PASS_LINK},
+      {"ICMPv6 redirect", host_open, kLan, Eth{} / Ipv6{.src = "fe80::1", .dst = "fe80::fe", .hop_limit = 255} / Icmp{.type = 137},
+       DP_ROUTER_ADVERTISEMENT, DP_ROUTER_ADVERTISEMENT},
+      {"ICMP redirect to the host", host_open, kLan, Eth{} / to("192.0.2.254") / Icmp{.type = 5, .code = 1} / Payload(28),
+       DP_ROUTER_ADVERTISEMENT, DP_ROUTER_ADVERTISEMENT},
+      {"ICMP redirect to the host on a port that accepts it", trusted_router, kLan,
+       Eth{} / to("192.0.2.254") / Icmp{.type = 5, .code = 1} / Payload(28), DP_PASS_HOST, DP_PASS_HOST},
+      {"DHCP answer for an address that is not the host's yet", nothing, kLan, Eth{} / to("192.0.2.77") / Udp{.sport = 67, .dport = 68},
+       DP_PASS_DHCP, DP_PASS_DHCP},
+      {"DHCP answer for an address behind another port", default_route, kLan, Eth{} / to("203.0.113.9") / Udp{.sport = 67, .dport = 68},
+       DP_PASS_DHCP, DP_PASS_DHCP},
+      {"DHCP answer to everybody", nothing, kLan, broadcast() / to("255.255.255.255") / Udp{.sport = 67, .dport = 68},
+       DP_PASS_MULTICAST, DP_PASS_MULTICAST},
+      {"DHCP request to be forwarded", allowed, kLan, Eth{} / Ipv4{} / Udp{.sport = 68, .dport = 67}, DP_NONE, DP_NONE},
+      {"DHCPv6 answer", nothing, kLan, Eth{} / Ipv6{.src = "fe80::1", .dst = "fe80::fe"} / Udp{.sport = 547, .dport = 546},
+       DP_PASS_HOST, DP_PASS_HOST},
+      {"DHCPv6 answer to a global address of the host", nothing, kLan, Eth{} / to6("2001:db8::fe") / Udp{.sport = 547, .dport = 546},
+       DP_ZONE_DEFAULT, DP_ZONE_DEFAULT},
+      {"UDP without a source port (RFC 768)", allowed, kLan, Eth{} / Ipv4{} / Udp{.sport = 0}, DP_NONE, DP_NONE},
+      {"a tag that names no VLAN", allowed, kLan, Eth{} / Vlan{.id = 0, .priority = 5} / Ipv4{} / Udp{}, DP_NONE, DP_NONE},
+      {"a virtual router's MAC", [](GatewayTables& t) { virtual_router(t, DP_PORT_MACS); }, kLan,
+       Eth{.dst = kVirtualMac} / Ipv4{} / Udp{}, DP_NONE, DP_NONE},
+      {"a virtual router's MAC on a port that has none", [](GatewayTables& t) { virtual_router(t, 0); }, kLan,
+       Eth{.dst = kVirtualMac} / Ipv4{} / Udp{}, DP_NOT_OUR_MAC, DP_NOT_OUR_MAC},
+      {"the zero MAC on a port with further ones", [](GatewayTables& t) { virtual_router(t, DP_PORT_MACS); }, kLan,
+       Eth{.dst = Mac{}} / Ipv4{} / Udp{}, DP_NOT_OUR_MAC, DP_NOT_OUR_MAC},
+      {"an EtherType that the port passes", [](GatewayTables& t) { t.port(kLan).pass_ethertypes[1] = 0x888e; }, kLan,
+       Eth{.type = 0x888e} / Payload(50), DP_PASS_ETHERTYPE, DP_PASS_ETHERTYPE},
       {"unknown EtherType", allowed, kLan, Eth{.type = 0x88cc} / Payload(50), DP_UNKNOWN_ETHERTYPE, DP_UNKNOWN_ETHERTYPE},
       {"unknown EtherType to a group (LLDP)", nothing, kLan, Eth{.dst = kMulticastMac, .type = 0x88cc} / Payload(50),
        DP_PASS_LINK, DP_PASS_LINK},
@@ -409,7 +497,7 @@ class Snapshot {
   static std::array<Part, 5> parts(const GatewayTables& tables) {
     return {Part{std::as_bytes(tables.env.flows4)}, Part{std::as_bytes(tables.env.flows6)},
             Part{std::as_bytes(tables.env.flows4_cold)}, Part{std::as_bytes(tables.env.flows6_cold)},
-            Part{std::as_bytes(std::span{tables.env.budgets})}};
+            Part{std::as_bytes(tables.env.budgets)}};
   }
   std::vector<std::vector<std::byte>> bytes_;
 };

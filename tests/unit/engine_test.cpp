@@ -128,7 +128,7 @@ TEST_CASE("when Linux marks the neighbour as failed, its packets are dropped at 
 TEST_CASE("beyond the budget of ICMP errors packets for a failed neighbour are dropped without an ICMP error") {
   EngineUnderTest test;
   test.tables.allow();
-  test.tables.settings.budget[DP_BUDGET_ICMP_ERROR] = 1;
+  test.tables.settings.budget[DP_BUDGET_MADE] = 1;
   for (int i = 0; i < 3; ++i) test.pass(udp("198.51.100.9"));
   test.fail(4);
   test.turn();

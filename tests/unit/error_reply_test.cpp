@@ -4,6 +4,8 @@
 
 #include "engine/error_reply.hpp"
 
+#include "engine/error_rate.hpp"
+
 #include "common/target.h"
 
 #include <doctest/doctest.h>
@@ -217,6 +219,59 @@ TEST_CASE("errors are sent about echo requests, first fragments and ordinary pac
   CHECK(may(ErrorReplyKind::time_exceeded, Eth{} / Ipv4{.mf = true} / Udp{} / Payload(800)));
   CHECK(may(ErrorReplyKind::reset, Eth{} / Ipv4{} / Tcp{}));
   CHECK(may(ErrorReplyKind::too_big, Eth{} / Ipv6{} / Udp{}));
+}
+
+TEST_CASE("no error is sent to a station that is none, or is the gateway itself") {
+  const MacAddress own[] = {kGatewayMac.octets, {0, 0, 0x5e, 0, 1, 7}};
+  const auto may_go_to = [&](const Mac& station) {
+    const Packet packet = Eth{.src = station} / Ipv4{} / Udp{};
+    return may_reply_to(packet.bytes(), own);
+  };
+  CHECK(may_go_to(kPeerMac));
+  CHECK_FALSE(may_go_to(kBroadcastMac));
+  CHECK_FALSE(may_go_to(kMulticastMac));
+  CHECK_FALSE(may_go_to(Mac{}));
+  CHECK_FALSE(may_go_to(kGatewayMac));
+  CHECK_FALSE(may_go_to(Mac{own[1]}));
+}
+
+TEST_CASE("a wrong transport checksum is told from a right one, and from none") {
+  const auto right = [](const Packet& packet) {
+    const Bytes frame = packet.bytes();
+    const Parsed parsed = parse(frame);
+    REQUIRE(parsed.reason == DP_NONE);
+    return transport_checksum_right(frame, parsed.packet);
+  };
+  for (const std::size_t payload : {0, 1, 2, 777}) {
+    CAPTURE(payload);
+    CHECK(right(Eth{} / Ipv4{} / Tcp{} / Payload(payload)));
+    CHECK(right(Eth{} / Ipv6{} / Tcp{} / Payload(payload)));
+    CHECK(right(Eth{} / Ipv4{} / Udp{} / Payload(payload)));
+    CHECK(right(Eth{} / Ipv6{} / Udp{} / Payload(payload)));
+    CHECK(right(Eth{} / Ipv4{} / Icmp{} / Payload(payload)));
+    CHECK(right(Eth{} / Ipv6{} / Icmp{.type = 128} / Payload(payload)));
+    CHECK_FALSE(right(Eth{} / Ipv4{} / Tcp{.checksum = 1} / Payload(payload)));
+    CHECK_FALSE(right(Eth{} / Ipv6{} / Tcp{.checksum = 1} / Payload(payload)));
+    CHECK_FALSE(right(Eth{} / Ipv4{} / Udp{.checksum = 1} / Payload(payload)));
+    CHECK_FALSE(right(Eth{} / Ipv4{} / Icmp{.checksum = 1} / Payload(payload)));
+    CHECK_FALSE(right(Eth{} / Ipv6{} / Icmp{.type = 128, .checksum = 1} / Payload(payload)));
+  }
+  CHECK(right(Eth{} / Ipv4{} / Udp{.checksum = 0}));
+  CHECK_FALSE(right(Eth{} / Ipv6{} / Udp{.checksum = 0}));
+  CHECK(right(Eth{} / Ipv4{.protocol = 50} / Payload(40)));
+  CHECK(right(Eth{} / Ipv4{.mf = true} / Udp{.checksum = 1} / Payload(800)));
+}
+
+TEST_CASE("one host gets so many errors in a second, whoever asks in its name, and others theirs") {
+  ErrorRate rate;
+  const dp_address victim = address("192.0.2.1"), other = address("2001:db8::1");
+  constexpr std::uint32_t kTicks = 100;
+  std::uint32_t sent = 0;
+  for (int i = 0; i < 1000; ++i) sent += rate.take(victim, 5000, kTicks) ? 1 : 0;
+  CHECK(sent == ErrorRate::kPerHostAndSecond);
+  CHECK(rate.take(other, 5000, kTicks));
+  CHECK_FALSE(rate.take(victim, 5000 + kTicks - 1, kTicks));
+  CHECK(rate.take(victim, 5000 + kTicks, kTicks));
 }
 
 TEST_CASE("without an address of its family on the port, or without room, nothing is written") {

@@ -87,6 +87,30 @@ TEST_CASE("tags are counted, and move the headers behind them") {
   }
 }
 
+TEST_CASE("a tag with id 0 names no VLAN: it is there, and says nothing (802.1Q)") {
+  struct {
+    const char* name;
+    Packet packet;
+    std::uint16_t vlan, inner;
+    std::uint8_t tags;
+  } cases[] = {
+      {"alone", Eth{} / Vlan{.id = 0, .priority = 5} / Ipv4{} / Udp{}, 0, 0, 1},
+      {"a service tag", Eth{} / Vlan{.id = 0, .tpid = 0x88a8} / Ipv4{} / Udp{}, 0, 0, 1},
+      {"in front of a tag", Eth{} / Vlan{.id = 0} / Vlan{.id = 7} / Ipv4{} / Udp{}, 7, 0, 2},
+      {"behind a tag", Eth{} / Vlan{.id = 7} / Vlan{.id = 0} / Ipv4{} / Udp{}, 7, 0, 2},
+      {"twice", Eth{} / Vlan{.id = 0} / Vlan{.id = 0} / Ipv4{} / Udp{}, 0, 0, 2},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.name);
+    const Parsed parsed = parse(c.packet.bytes());
+    CHECK(parsed.reason == DP_NONE);
+    CHECK(parsed.packet.vlan == c.vlan);
+    CHECK(parsed.packet.inner_vlan == c.inner);
+    CHECK(parsed.packet.tags == c.tags);
+    CHECK(parsed.packet.l3_offset == 14 + 4 * c.tags);
+  }
+}
+
 TEST_CASE("what is not IP is no objection, only not IP") {
   struct {
     const char* name;

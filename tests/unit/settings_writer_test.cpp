@@ -56,8 +56,8 @@ TEST_CASE("seconds and budgets of the document are written in ticks and packets"
   CHECK(settings.heartbeat_limit == 3 * 250);
   CHECK(settings.timeouts.udp == 30 * 250);
   CHECK(settings.pickup == DP_PICKUP_LOOSE);
-  CHECK(settings.budget[DP_BUDGET_TTL] == 123);
-  CHECK(settings.budget[DP_BUDGET_LINK] == config.engine.budget_pps.host);
+  CHECK(settings.budget[DP_BUDGET_TTL] + settings.budget_share[DP_BUDGET_TTL] == 123);
+  CHECK(settings.budget[DP_BUDGET_LINK] + settings.budget_share[DP_BUDGET_LINK] == config.engine.budget_pps.host);
   CHECK(settings.v4.max_pairs == config.flows.max_pairs_v4);
 }
 

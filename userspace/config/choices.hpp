@@ -17,6 +17,17 @@ inline constexpr std::array kOffloads = {Choice{"fix", Offloads::fix}, Choice{"k
 inline constexpr std::array kSourceChecks = {Choice{"strict", DP_SOURCE_CHECK_STRICT},
                                              Choice{"loose", DP_SOURCE_CHECK_LOOSE},
                                              Choice{"off", DP_SOURCE_CHECK_OFF}};
+inline constexpr std::array kRouterAdvertisements = {Choice{"ignore", RouterAdvertisements::ignore},
+                                                     Choice{"accept", RouterAdvertisements::accept}};
+// Protocols of a link that Linux's own daemons speak (IEEE 802 numbers).
+inline constexpr std::array kEtherTypes = {Choice{"pppoe-discovery", std::uint16_t{0x8863}},
+                                           Choice{"pppoe-session", std::uint16_t{0x8864}},
+                                           Choice{"eapol", std::uint16_t{0x888e}},
+                                           Choice{"ptp", std::uint16_t{0x88f7}},
+                                           Choice{"lldp", std::uint16_t{0x88cc}},
+                                           Choice{"cfm", std::uint16_t{0x8902}},
+                                           Choice{"macsec", std::uint16_t{0x88e5}},
+                                           Choice{"wol", std::uint16_t{0x0842}}};
 inline constexpr std::array kActions = {Choice{"allow", DP_ACTION_ALLOW}, Choice{"drop", DP_ACTION_DROP},
                                         Choice{"reject", DP_ACTION_REJECT}};
 inline constexpr std::array kPlaces = {Choice{"auto", DP_PLACE_AUTO}, Choice{"user", DP_PLACE_USER}};

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/mac.hpp"
 #include "base/prefix.hpp"
 #include "common/model/limits.h"
 #include "common/model/port.h"
@@ -38,6 +39,7 @@ enum class Attach { native, generic, automatic };
 enum class Sockets { zerocopy, copy, automatic };
 enum class Offloads { fix, keep };
 enum class Pickup { strict, loose, grace };
+enum class RouterAdvertisements { ignore, accept };
 enum class OnExit { keep, detach };
 
 struct PortConfig {
@@ -50,8 +52,17 @@ struct PortConfig {
   bool workload = false;
   Offloads offloads = Offloads::fix;
   dp_source_check source_check = DP_SOURCE_CHECK_STRICT;
+  RouterAdvertisements ra = RouterAdvertisements::ignore;
+  std::vector<MacAddress> macs;  // further ones, besides the device's and those of macvlans on it; no group addresses
+  // Of unicast frames that go to Linux, besides IP and ARP, which are decided; at most DP_PORT_ETHERTYPES_MAX.
+  std::vector<std::uint16_t> pass_ethertypes{0x8863, 0x8864, 0x888e, 0x88f7};
   std::uint32_t queues = 0;  // 0: all that the device has, at most DP_QUEUES_MAX
 };
+
+// What of the frames that arrive by the port is taken, apart from zone and rules.
+[[nodiscard]] inline bool same_border(const PortConfig& a, const PortConfig& b) {
+  return a.source_check == b.source_check && a.ra == b.ra && a.macs == b.macs && a.pass_ethertypes == b.pass_ethertypes;
+}
 
 struct ZoneConfig {
   std::string name;

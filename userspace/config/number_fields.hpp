@@ -31,7 +31,7 @@ struct BudgetField {
   std::uint32_t BudgetConfig::*pps;
   dp_budget_kind kind;
 };
-// DP_BUDGET_LINK has no key: it is as large as the host's.
+// DP_BUDGET_LINK and DP_BUDGET_MADE have no key: they are as large as the host's, and as that of ICMP errors.
 inline constexpr BudgetField kBudgetFields[] = {
     {"fragment", &BudgetConfig::fragment, DP_BUDGET_FRAGMENT},       {"ttl", &BudgetConfig::ttl, DP_BUDGET_TTL},
     {"icmp_error", &BudgetConfig::icmp_error, DP_BUDGET_ICMP_ERROR}, {"host", &BudgetConfig::host, DP_BUDGET_HOST},

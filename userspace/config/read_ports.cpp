@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <optional>
 
+#include "base/mac.hpp"
+#include "common/wire/ethernet.h"
 #include "config/choices.hpp"
 #include "config/name.hpp"
 #include "config/sections.hpp"
@@ -61,6 +65,58 @@ void read_queues(ObjectReader& reader, PortConfig& port) {
     reader.fault("queues", *value, fmt::format("must be \"all\" or a whole number 1..{}", int{DP_QUEUES_MAX}));
 }
 
+// IP and ARP are decided by rules of their own, and a tag belongs to the frame's link.
+constexpr std::array<std::uint32_t, 5> kDecidedEtherTypes{DP_ETHERTYPE_IPV4, DP_ETHERTYPE_IPV6, DP_ETHERTYPE_ARP,
+                                                          DP_ETHERTYPE_VLAN, DP_ETHERTYPE_QINQ};
+
+// A name, a number, or a number in a text: "0x88b5".
+std::optional<std::uint16_t> ether_type_of(const json& value) {
+  std::uint32_t number = 0;
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    if (const auto named = value_of(kEtherTypes, text)) return named;
+    if (!text.starts_with("0x")) return {};
+    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), number, 16);
+    if (error != std::errc{} || end != text.data() + text.size()) return {};
+  } else if (value.is_number_unsigned() && value <= 0xffffu) {
+    number = value.get<std::uint32_t>();
+  }
+  if (number < DP_ETHERTYPE_FIRST || number > 0xffff) return {};
+  return static_cast<std::uint16_t>(number);
+}
+
+void read_pass_ethertypes(ObjectReader& reader, PortConfig& port) {
+  const json* value = reader.find("pass_ethertypes");
+  if (value == nullptr) return;
+  port.pass_ethertypes.clear();
+  reader.list("pass_ethertypes", [&](const json& element, const std::string& path) {
+    const auto type = ether_type_of(element);
+    if (!type)
+      reader.faults().add(path, fmt::format("{}: must be an EtherType, a number from 1536 or one of {}", shown(element),
+                                            words_of(kEtherTypes)));
+    else if (std::ranges::find(kDecidedEtherTypes, *type) != kDecidedEtherTypes.end())
+      reader.faults().add(path, fmt::format("{}: IP, ARP and tagged frames are decided, not passed", shown(element)));
+    else
+      port.pass_ethertypes.push_back(*type);
+  });
+  if (port.pass_ethertypes.size() > DP_PORT_ETHERTYPES_MAX)
+    reader.fault("pass_ethertypes", fmt::format("{} EtherTypes: at most {} are allowed", port.pass_ethertypes.size(),
+                                                int{DP_PORT_ETHERTYPES_MAX}));
+}
+
+void read_macs(ObjectReader& reader, PortConfig& port) {
+  reader.list("macs", [&](const json& element, const std::string& path) {
+    const auto mac = element.is_string() ? parse_mac(element.get_ref<const std::string&>()) : std::nullopt;
+    if (!mac || (mac->at(0) & 1) != 0 || *mac == MacAddress{})
+      reader.faults().add(
+          path, fmt::format("{}: must be the MAC address of one station, as 00:00:5e:00:01:07", shown(element)));
+    else
+      port.macs.push_back(*mac);
+  });
+  if (port.macs.size() > DP_PORT_MACS_MAX)
+    reader.fault("macs", fmt::format("{} addresses: at most {} are allowed", port.macs.size(), int{DP_PORT_MACS_MAX}));
+}
+
 PortConfig read_port(const json& value, const std::string& path, FaultList& faults) {
   ObjectReader reader(value, path, faults);
   PortConfig port;
@@ -73,6 +129,9 @@ PortConfig read_port(const json& value, const std::string& path, FaultList& faul
   reader.boolean("workload", port.workload);
   reader.choice("offloads", port.offloads, kOffloads);
   reader.choice("source_check", port.source_check, kSourceChecks);
+  reader.choice("ra", port.ra, kRouterAdvertisements);
+  read_macs(reader, port);
+  read_pass_ethertypes(reader, port);
   read_queues(reader, port);
   reader.finish();
   return port;

@@ -8,6 +8,21 @@ namespace {
 
 using nlohmann::json;
 
+json macs_json(const std::vector<MacAddress>& macs) {
+  json list = json::array();
+  for (const MacAddress& mac : macs) list.push_back(to_string(mac));
+  return list;
+}
+
+json ether_types_json(const std::vector<std::uint16_t>& types) {
+  json list = json::array();
+  for (const std::uint16_t type : types) {
+    const std::string_view word = word_of(kEtherTypes, type);
+    list.push_back(word.empty() ? json(type) : json(word));
+  }
+  return list;
+}
+
 json port_json(const PortConfig& port) {
   return {{"name", port.name},
           {"device", port.device},
@@ -18,6 +33,9 @@ json port_json(const PortConfig& port) {
           {"workload", port.workload},
           {"offloads", word_of(kOffloads, port.offloads)},
           {"source_check", word_of(kSourceChecks, port.source_check)},
+          {"ra", word_of(kRouterAdvertisements, port.ra)},
+          {"macs", macs_json(port.macs)},
+          {"pass_ethertypes", ether_types_json(port.pass_ethertypes)},
           {"queues", port.queues == 0 ? json("all") : json(port.queues)}};
 }
 

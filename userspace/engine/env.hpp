@@ -7,8 +7,6 @@
 
 #include <bpf/bpf.h>
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -16,11 +14,6 @@
 #include "engine/neighbour_source.hpp"
 
 namespace twinpath {
-
-struct BudgetWindow {
-  std::uint32_t second = 0;
-  std::uint32_t used = 0;
-};
 
 // The tables that both datapaths read, mapped. Banked tables hold all their banks, one behind the other.
 struct SharedTables {
@@ -32,12 +25,14 @@ struct SharedTables {
   std::span<const dp_path> paths;
   std::span<const std::uint32_t> fib;  // words of the routing tables' trees
   std::span<const dp_port> ports;
+  std::span<const dp_port_macs> port_macs;
   std::span<const dp_device> devices;
   std::span<const dp_next_hop> next_hops;
   std::span<dp_flow_bucket4> flows4;
   std::span<dp_flow_bucket6> flows6;
   std::span<dp_flow_cold> flows4_cold;
   std::span<dp_flow_cold> flows6_cold;
+  std::span<dp_budget_window> budgets;
 };
 
 // Words of lines that are mapped.
@@ -48,11 +43,12 @@ struct SharedTables {
 // Tables of an object that maps each table in a member of the table's name (MapMemory of userspace/kernel/bpf_map.hpp).
 template <class Mapped>
 [[nodiscard]] SharedTables tables_of(const Mapped& mapped) {
-  return {&mapped.settings[0],           mapped.zone_pairs.values(), mapped.rules.values(),
-          mapped.route_rules.values(),   mapped.routes.values(),     mapped.paths.values(),
-          words_of(mapped.fib.values()), mapped.ports.values(),      mapped.devices.values(),
-          mapped.next_hops.values(),     mapped.flows4.values(),     mapped.flows6.values(),
-          mapped.flows4_cold.values(),   mapped.flows6_cold.values()};
+  return {&mapped.settings[0],           mapped.zone_pairs.values(),  mapped.rules.values(),
+          mapped.route_rules.values(),   mapped.routes.values(),      mapped.paths.values(),
+          words_of(mapped.fib.values()), mapped.ports.values(),       mapped.port_macs.values(),
+          mapped.devices.values(),       mapped.next_hops.values(),   mapped.flows4.values(),
+          mapped.flows6.values(),        mapped.flows4_cold.values(), mapped.flows6_cold.values(),
+          mapped.budgets.values()};
 }
 
 }  // namespace twinpath
@@ -66,7 +62,6 @@ struct dp_env : twinpath::SharedTables {
 
   int neighbours_map = -1;
   const twinpath::NeighbourSource* neighbours = nullptr;  // used instead of the map when it is set
-  std::array<twinpath::BudgetWindow, DP_BUDGETS> budgets{};
 };
 
 namespace twinpath::env_detail {
@@ -102,6 +97,10 @@ DP_INLINE __u32 dp_env_fib_word(dp_env* env, __u32 word) { return word < env->fi
 
 DP_INLINE const dp_port* dp_env_port(dp_env* env, __u32 port) { return twinpath::env_detail::at(env->ports, port); }
 
+DP_INLINE const dp_port_macs* dp_env_port_macs(dp_env* env, __u32 port) {
+  return twinpath::env_detail::at(env->port_macs, port);
+}
+
 DP_INLINE const dp_device* dp_env_device(dp_env* env, __u32 device) {
   return twinpath::env_detail::at(env->devices, device);
 }
@@ -132,9 +131,6 @@ DP_INLINE dp_flow_cold* dp_env_cold6(dp_env* env, __u32 slot) {
   return twinpath::env_detail::at(env->flows6_cold, slot);
 }
 
-DP_INLINE int dp_env_budget(dp_env* env, __u32 kind, __u32 now) {
-  if (kind >= DP_BUDGETS) return 0;
-  twinpath::BudgetWindow& window = env->budgets[kind];
-  if (now - window.second >= env->settings->ticks_per_second) window = {now, 0};
-  return window.used++ < env->settings->budget[kind] ? 1 : 0;
+DP_INLINE dp_budget_window* dp_env_budget_window(dp_env* env, __u32 kind, __u32 port) {
+  return twinpath::env_detail::at(env->budgets, std::size_t{kind} * DP_PORTS_MAX + port);
 }

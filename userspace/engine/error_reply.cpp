@@ -10,6 +10,7 @@
 #include "common/wire/ipv4.h"
 #include "common/wire/ipv6.h"
 #include "common/wire/tcp.h"
+#include "common/wire/udp.h"
 
 namespace twinpath {
 namespace {
@@ -169,8 +170,36 @@ bool may_reply(const dp_packet& packet, ErrorReplyKind kind) noexcept {
   if ((packet.flags & DP_PACKET_FRAGMENT) != 0 && (packet.flags & DP_PACKET_FIRST_FRAGMENT) == 0) return false;
   if (dp_martian_source(packet.family, &packet.source) || dp_address_link_local(packet.family, &packet.source))
     return false;
-  if (dp_address_multicast(packet.family, &packet.destination)) return false;
+  if (packet.family == DP_FAMILY_V4 && dp_ntohl(packet.source.word[0]) >> 28 == 0xf) return false;  // class E
+  if (dp_address_group(packet.family, &packet.destination)) return false;
   return kind != ErrorReplyKind::reset || (packet.tcp_flags & DP_TCP_RST) == 0;
+}
+
+bool may_reply_to(std::span<const std::uint8_t> frame, std::span<const MacAddress> own) noexcept {
+  MacAddress station{};
+  if (frame.size() < DP_ETHERNET_BYTES) return false;
+  std::copy_n(frame.begin() + 6, station.size(), station.begin());
+  return !dp_mac_is_group(station.data()) && station != MacAddress{} && std::ranges::find(own, station) == own.end();
+}
+
+bool transport_checksum_right(std::span<const std::uint8_t> frame, const dp_packet& packet) noexcept {
+  const bool icmp = packet.family == DP_FAMILY_V4 && packet.protocol == DP_PROTOCOL_ICMP;
+  const bool known = icmp || packet.protocol == DP_PROTOCOL_TCP || packet.protocol == DP_PROTOCOL_UDP ||
+                     (packet.family == DP_FAMILY_V6 && packet.protocol == DP_PROTOCOL_ICMPV6);
+  if (!known || (packet.flags & DP_PACKET_FRAGMENT) != 0 || packet.l4_offset == 0) return true;
+  const std::uint32_t bytes = packet.l3_bytes - (packet.l4_offset - packet.l3_offset);
+  if (packet.l4_offset + std::size_t{bytes} > frame.size()) return true;
+  const std::uint8_t* l4 = frame.data() + packet.l4_offset;
+  std::uint32_t summed = bytes;
+  if (packet.protocol == DP_PROTOCOL_UDP) {
+    dp_udp udp;
+    std::memcpy(&udp, l4, sizeof(udp));
+    if (udp.checksum == 0) return packet.family == DP_FAMILY_V4;  // RFC 8200 section 8.1
+    summed = dp_ntohs(udp.length);
+  }
+  __u64 sum = icmp ? 0 : dp_checksum_pseudo(&packet, summed);
+  (void)dp_checksum_range(l4, l4 + summed, summed, &sum);
+  return dp_checksum_fold(sum) == 0xffff;
 }
 
 std::uint32_t write_error_reply(ErrorReplyKind kind, std::span<const std::uint8_t> frame, const dp_packet& packet,

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "base/mac.hpp"
 #include "common/model/packet.h"
 
 namespace twinpath {
@@ -28,9 +29,17 @@ enum class ErrorReplyKind : std::uint8_t {
   reset,             // by a rule that rejects; TCP
 };
 
-// RFC 1122 3.2.2, RFC 4443 2.4: no error about an error, a later fragment, a packet to a group address or one from
-// a source that names no single host.
+// RFC 1122 3.2.2, RFC 1812 4.3.2.7, RFC 4443 2.4: no error about an error, a later fragment, a packet to a group address
+// or one from a source that names no single host.
 [[nodiscard]] bool may_reply(const dp_packet& packet, ErrorReplyKind kind) noexcept;
+
+// The reply goes to the station that the frame says it is from. It may be none: a group, nobody, or the gateway itself,
+// whose frame it cannot have been. `own`: MAC addresses of the port the frame came in by.
+[[nodiscard]] bool may_reply_to(std::span<const std::uint8_t> frame, std::span<const MacAddress> own) noexcept;
+
+// Is the transport checksum right? Also where there is none to tell: other protocols, parts of a packet, UDP over IPv4
+// without one. A rejected packet that nobody would have taken gets no answer (net/netfilter: nf_reject_verify_csum).
+[[nodiscard]] bool transport_checksum_right(std::span<const std::uint8_t> frame, const dp_packet& packet) noexcept;
 
 // Writes the reply to the packet in `frame` into `out`. Returns the bytes written; 0 when `out` is too small or the
 // gateway has no address of the packet's family on the port.

@@ -1,5 +1,8 @@
 #include "engine/error_reply_stage.hpp"
 
+#include <array>
+#include <cstring>
+
 #include "engine/env.hpp"
 // behind the lookups they call
 #include "common/decide/decide.h"
@@ -37,7 +40,7 @@ void ErrorReplyStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
         item.drop(DP_NO_ROUTE);
         break;
       case DP_STEER_REJECT:
-        reply(item, tcp ? ErrorReplyKind::reset : ErrorReplyKind::prohibited, now);
+        if (taken(item)) reply(item, tcp ? ErrorReplyKind::reset : ErrorReplyKind::prohibited, now);
         item.drop(DP_RULE_REJECT);
         break;
       default:
@@ -46,10 +49,31 @@ void ErrorReplyStage::run(std::span<Item> burst, std::uint32_t now) noexcept {
   }
 }
 
+// A workload may leave its checksums unfinished: nothing can be told by them.
+bool ErrorReplyStage::taken(const Item& item) const noexcept {
+  const dp_port* port = dp_env_port(&env_, item.context.packet.ingress);
+  return (port != nullptr && (port->flags & DP_PORT_WORKLOAD) != 0) ||
+         transport_checksum_right({item.frame.data, item.frame.length}, item.context.packet);
+}
+
+bool ErrorReplyStage::may_send(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept {
+  const dp_packet& packet = item.context.packet;
+  const dp_port* ingress = dp_env_port(&env_, packet.ingress);
+  const dp_port_macs* further = dp_env_port_macs(&env_, packet.ingress);
+  if (ingress == nullptr || !may_reply(packet, kind)) return false;
+  std::array<MacAddress, 1 + DP_PORT_MACS_MAX> own{};
+  std::memcpy(own[0].data(), ingress->mac, own[0].size());
+  for (std::size_t i = 0; further != nullptr && i < DP_PORT_MACS_MAX; ++i)
+    std::memcpy(own[i + 1].data(), &further->mac[i], own[0].size());
+  if (!may_reply_to({item.frame.data, item.frame.length}, own)) return false;
+  const bool limited = kind != ErrorReplyKind::reset && kind != ErrorReplyKind::too_big;
+  if (limited && !rate_.take(packet.source, now, env_.settings->ticks_per_second)) return false;
+  return dp_budget_take(&env_, DP_BUDGET_MADE, packet.ingress, now) != 0;
+}
+
 void ErrorReplyStage::reply(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept {
   const dp_packet& packet = item.context.packet;
-  const std::uint32_t budget = kind == ErrorReplyKind::time_exceeded ? DP_BUDGET_TTL : DP_BUDGET_ICMP_ERROR;
-  if (!may_reply(packet, kind) || dp_env_budget(&env_, budget, now) == 0) return;
+  if (!may_send(item, kind, now)) return;
   const dp_next_hop* hop = dp_env_next_hop(&env_, item.context.next_hop);
   const dp_port* ingress = dp_env_port(&env_, packet.ingress);
   if (ingress == nullptr) return;

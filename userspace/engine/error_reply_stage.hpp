@@ -7,6 +7,7 @@
 #include "afxdp/frame_io.hpp"
 #include "common/model/limits.h"
 #include "engine/counters.hpp"
+#include "engine/error_rate.hpp"
 #include "engine/error_reply.hpp"
 #include "engine/stage.hpp"
 
@@ -24,10 +25,13 @@ class ErrorReplyStage final : public Stage {
 
  private:
   void reply(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept;
+  [[nodiscard]] bool may_send(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept;
+  [[nodiscard]] bool taken(const Item& item) const noexcept;
 
   dp_env& env_;
   afxdp::FrameIo& io_;
   EngineCounters& counters_;
+  ErrorRate rate_;
   std::vector<PortAddresses> addresses_ = std::vector<PortAddresses>(DP_PORTS_MAX);  // by port
 };
 

@@ -5,6 +5,7 @@
 #include "common/model/metadata.h"
 #include "engine/env.hpp"
 // behind the lookups they call
+#include "common/decide/station.h"
 #include "common/parse/parse.h"
 #include "common/parse/plain.h"
 
@@ -44,6 +45,7 @@ void ReadStage::read(Item& item, std::uint32_t now) noexcept {
   }
   packet.ingress = ingress;
   packet.zone = port->zone;
+  dp_find_station(&env_, port, frame, &packet);
   item.context.now = now;
   item.context.side = DP_SIDE_ENGINE;
   counters_.received[ingress].add(item.frame.length);

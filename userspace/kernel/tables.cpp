@@ -38,6 +38,7 @@ constexpr auto kMaps = std::to_array<GroupedMap>({
     {"next_hops", DP_GROUP_ROUTES},
     {"neighbours", DP_GROUP_ROUTES},
     {"ports", DP_GROUP_PORTS},
+    {"port_macs", DP_GROUP_PORTS},
     {"devices", DP_GROUP_PORTS},
     {"ingress", DP_GROUP_PORTS},
     {"vlan_ports", DP_GROUP_PORTS},
@@ -301,6 +302,7 @@ void Tables::name_fds() {
                 .paths = find("paths"),
                 .next_hops = find("next_hops"),
                 .ports = find("ports"),
+                .port_macs = find("port_macs"),
                 .devices = find("devices"),
                 .ingress = find("ingress"),
                 .neighbours = find("neighbours"),
@@ -310,6 +312,7 @@ void Tables::name_fds() {
                 .reasons = find("reasons"),
                 .rule_hits = find("rule_hits"),
                 .port_counters = find("port_counters"),
+                .budgets = find("budgets"),
                 .events = find("events")};
 }
 
@@ -336,7 +339,9 @@ Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {
   open(memory_.paths, fds_.paths, DP_PATHS_MAX, "paths");
   open(memory_.next_hops, fds_.next_hops, DP_NEXT_HOPS_MAX, "next_hops");
   open(memory_.ports, fds_.ports, DP_PORTS_MAX, "ports");
+  open(memory_.port_macs, fds_.port_macs, DP_PORTS_MAX, "port_macs");
   open(memory_.devices, fds_.devices, DP_DEVICES_MAX, "devices");
+  open(memory_.budgets, fds_.budgets, std::size_t{DP_BUDGETS} * DP_PORTS_MAX, "budgets");
   open(memory_.ingress, fds_.ingress, DP_INGRESS_SLOTS, "ingress");
   return status;
 }

@@ -41,8 +41,8 @@ namespace twinpath {
 struct MapFds {
   int settings, flows4, flows6, flows4_cold, flows6_cold, zone_pairs, rules;
   int route_rules, fib, routes, paths;
-  int next_hops, ports, devices, ingress, neighbours, vlan_ports, tx_devices, sockets;
-  int reasons, rule_hits, port_counters, events;
+  int next_hops, ports, port_macs, devices, ingress, neighbours, vlan_ports, tx_devices, sockets;
+  int reasons, rule_hits, port_counters, budgets, events;
 };
 
 // The memory of the mmapped ones, writable.
@@ -60,8 +60,10 @@ struct TableMemory {
   MapMemory<dp_path> paths;
   MapMemory<dp_next_hop> next_hops;
   MapMemory<dp_port> ports;
+  MapMemory<dp_port_macs> port_macs;
   MapMemory<dp_device> devices;
   MapMemory<dp_ingress> ingress;
+  MapMemory<dp_budget_window> budgets;
 };
 
 class Tables {

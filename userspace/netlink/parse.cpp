@@ -244,7 +244,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   if (link.kind == "veth") {
     link.peer_ifindex = other;
     link.peer_netnsid = attributes.number<std::int32_t>(IFLA_LINK_NETNSID, -1);
-  } else if (other != link.ifindex) {
+  } else if (other != link.ifindex && attributes.get(IFLA_LINK_NETNSID) == nullptr) {
     link.parent_ifindex = other;
   }
   return link;

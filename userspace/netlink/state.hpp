@@ -35,7 +35,7 @@ struct Link {
   bool loopback = false;
   bool promiscuous = false;
   std::string kind;                  // "veth", "vlan", "bond", "bridge", ...; empty for a NIC
-  std::uint32_t parent_ifindex = 0;  // VLAN, macvlan: the device below; 0 for none
+  std::uint32_t parent_ifindex = 0;  // VLAN, macvlan: the device below; 0 for none in this namespace
   std::uint32_t master_ifindex = 0;  // bridge or bond that this link is a port of; 0 for none
   std::uint16_t vlan_id = 0;         // 0 unless kind is "vlan"
   std::uint16_t vlan_protocol = 0;   // host order: 0x8100 or 0x88a8

@@ -51,6 +51,7 @@ json port_json(const PortSnapshot& port) {
               {"mtu", port.mtu},
               {"workload", port.workload},
               {"redirect", port.takes_redirects},
+              {"macs", port.macs},
               {"peer", peer_json(port.peer)},
               {"problems", port.problems},
               {"sockets", std::move(sockets)}};

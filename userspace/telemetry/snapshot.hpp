@@ -45,6 +45,7 @@ struct PortSnapshot {
   std::uint32_t mtu = 0;
   bool workload = false;
   bool takes_redirects = false;
+  std::vector<std::string> macs;  // further ones
   PeerSnapshot peer = PeerSnapshot::none;
   std::vector<std::string> problems;
   std::vector<SocketSnapshot> sockets;

@@ -33,6 +33,21 @@ PeerSnapshot peer_of(const Device& device) {
   return device.peer_reached ? PeerSnapshot::reached : PeerSnapshot::not_reached;
 }
 
+std::vector<std::string> problems_of(const Port& port) {
+  std::vector<std::string> lines = port.device.problems;
+  if (port.macs.size() > DP_PORT_MACS_MAX)
+    lines.push_back(
+        fmt::format("{} MAC addresses besides the device's: frames to the first {} are taken, others are dropped",
+                    port.macs.size(), int{DP_PORT_MACS_MAX}));
+  return lines;
+}
+
+std::vector<std::string> texts_of(const std::vector<MacAddress>& macs) {
+  std::vector<std::string> texts;
+  for (const MacAddress& mac : macs) texts.push_back(to_string(mac));
+  return texts;
+}
+
 PortSnapshot port_of(const Port& port, const afxdp::Driver& driver) {
   const Device& device = port.device;
   PortSnapshot out{.name = port.config.name,
@@ -43,8 +58,9 @@ PortSnapshot port_of(const Port& port, const afxdp::Driver& driver) {
                    .mtu = device.link.mtu,
                    .workload = port.config.workload,
                    .takes_redirects = device.takes_redirects,
+                   .macs = texts_of(port.macs),
                    .peer = peer_of(device),
-                   .problems = device.problems,
+                   .problems = problems_of(port),
                    .sockets = {},
                    .traffic = {}};
   for (const DeviceSocket& socket : device.sockets) out.sockets.push_back(socket_of(device, socket, driver));

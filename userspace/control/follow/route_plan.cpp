@@ -92,6 +92,8 @@ std::optional<RoutePlan> plan_route(const Route& route, const RouteContext& cont
   RoutePlan plan;
   plan.value.route.prefix_bits = route.prefix.bits;
   plan.value.route.kind = kind_of(route.kind);
+  const bool on_its_link = route.kind == RouteKind::broadcast || link_wide(route.prefix.base);
+  if (on_its_link && !route.paths.empty()) plan.value.route.port = context.port_of(route.paths.front().ifindex);
   if (route.kind == RouteKind::unicast)
     plan_unicast(route, context, plan);
   else if (plan.value.route.kind == DP_ROUTE_NONE)

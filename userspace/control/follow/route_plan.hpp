@@ -2,6 +2,7 @@
 //
 // Devices  A route without a usable path over a port becomes DP_ROUTE_NOT_A_PORT: its packets are dropped, never passed
 //          to Linux. A route with some paths over ports uses only those.
+// Links    A link-local address of the host and a broadcast address belong to one port, which the answer names.
 // Weights  A path of weight n is repeated n times, scaled down to DP_ROUTE_PATHS_MAX entries in all. Of more paths than
 //          that the first are used.
 // Thread   pure, but for next_hop_of.

@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <set>
 
 namespace twinpath {
 namespace {
@@ -16,6 +17,16 @@ using Keys = netlink::RouteStore::Keys;
 constexpr std::array<std::uint8_t, 2> kFamilies{DP_FAMILY_V4, DP_FAMILY_V6};
 
 std::size_t rank_of(std::uint8_t family) { return family == DP_FAMILY_V4 ? 0 : 1; }
+
+// fe80::1 may be the host's address on every device.
+bool on_several_devices(const Mirror& mirror, const Key& key) {
+  const auto list = mirror.route_lists().find(key);
+  if (list == mirror.route_lists().end()) return false;
+  std::set<std::uint32_t> devices;
+  for (const Route& route : list->second)
+    for (const netlink::Path& path : route.paths) devices.insert(path.ifindex);
+  return devices.size() > 1;
+}
 
 }  // namespace
 
@@ -87,7 +98,8 @@ void RouteTables::plan(const Mirror& mirror, const RouteContext& context, const 
   Key asked = key;
   asked.table = tree_key.table;
   const std::optional<Route> best = best_of(mirror, asked);
-  const auto plan = best ? plan_route(*best, context) : std::nullopt;
+  auto plan = best ? plan_route(*best, context) : std::nullopt;
+  if (plan && plan->value.route.kind == DP_ROUTE_LOCAL && on_several_devices(mirror, key)) plan->value.route.port = 0;
   if (!plan) {
     if (const std::uint16_t gone = tree->second.erase(key.prefix); gone != 0) routes_.drop(gone);
     return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "config/config.hpp"
 #include "control/ports/device.hpp"
@@ -11,6 +12,8 @@ namespace twinpath {
 struct Port {
   std::uint16_t number = 0;
   PortConfig config;
+  // Further ones: the configuration's, then those of macvlans on the device. The first DP_PORT_MACS_MAX are in force.
+  std::vector<MacAddress> macs;
   Device device;  // its own: a port is the only one on its device, as long as VLAN devices are refused
 
   [[nodiscard]] std::uint32_t sockets_wanted() const { return config.queues != 0 ? config.queues : device.queue_count; }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "common/wire/ethernet.h"
+
 namespace twinpath {
 
 void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust) {
@@ -17,7 +19,22 @@ std::uint16_t port_flags(const Port& port) {
   std::uint16_t flags = DP_PORT_PRESENT;
   if (port.device.link.up()) flags |= DP_PORT_UP;
   if (port.config.workload) flags |= DP_PORT_WORKLOAD;
+  if (port.config.ra == RouterAdvertisements::accept) flags |= DP_PORT_RA;
+  if (!port.macs.empty()) flags |= DP_PORT_MACS;
   return flags;
+}
+
+void write_ethertypes(const Port& port, dp_port& out) {
+  const std::vector<std::uint16_t>& types = port.config.pass_ethertypes;
+  for (std::size_t i = 0; i < DP_PORT_ETHERTYPES_MAX; ++i)
+    std::atomic_ref(out.pass_ethertypes[i])
+        .store(i < types.size() ? types[i] : std::uint16_t{0}, std::memory_order_relaxed);
+}
+
+void write_macs(const Port& port, dp_port_macs& out) {
+  for (std::size_t i = 0; i < DP_PORT_MACS_MAX; ++i)
+    std::atomic_ref(out.mac[i])
+        .store(i < port.macs.size() ? dp_mac_word(port.macs[i].data()) : 0, std::memory_order_relaxed);
 }
 
 Status PortOpener::open(Port& port, const PortTrust& trust) {
@@ -39,6 +56,8 @@ void PortOpener::write_port(const Port& port, const PortTrust& trust) {
   out.flags = port_flags(port);
   out.device = port.device.number;
   out.mtu = static_cast<std::uint16_t>(port.device.link.mtu);
+  write_ethertypes(port, out);
+  write_macs(port, tables_.memory().port_macs[port.number]);
   tables_.memory().ports[port.number] = out;
 }
 

@@ -24,6 +24,10 @@ inline constexpr PortTrust kNoZone{};
 // A single store: a datapath reads the old pair or the new pair, never one field of each.
 void set_trust(Tables& tables, std::uint16_t number, const PortTrust& trust);
 [[nodiscard]] std::uint16_t port_flags(const Port& port);
+// Word by word: a datapath that reads meanwhile sees some of the old entries and some of the new ones, all of them right
+// for one of the two configurations.
+void write_ethertypes(const Port& port, dp_port& out);
+void write_macs(const Port& port, dp_port_macs& out);
 
 class PortOpener {
  public:

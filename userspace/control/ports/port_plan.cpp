@@ -46,6 +46,9 @@ std::vector<std::string> differences(const PortConfig& before, const PortConfig&
   compare("zone", before.zone, after.zone);
   compare("source_check", word_of(kSourceChecks, before.source_check), word_of(kSourceChecks, after.source_check));
   compare("workload", before.workload, after.workload);
+  compare("ra", word_of(kRouterAdvertisements, before.ra), word_of(kRouterAdvertisements, after.ra));
+  if (before.macs != after.macs) out.emplace_back("other macs");
+  if (before.pass_ethertypes != after.pass_ethertypes) out.emplace_back("other pass_ethertypes");
   return out;
 }
 

@@ -36,6 +36,20 @@ Result<Port> survey_port(const PortConfig& config, const TableImage& image, std:
   return port;
 }
 
+// A macvlan takes frames to an address of its own out of those that its device receives: what keepalived's use_vmac makes
+// for a virtual router (RFC 5798).
+bool is_macvlan_on(const netlink::Link& link, const netlink::Link& device) {
+  return (link.kind == "macvlan" || link.kind == "macvtap") && link.parent_ifindex == device.ifindex;
+}
+
+std::vector<MacAddress> macs_of(const Port& port, const netlink::Mirror& mirror) {
+  std::vector<MacAddress> macs = port.config.macs;
+  for (const auto& [ifindex, link] : mirror.links())
+    if (is_macvlan_on(link, port.device.link) && std::ranges::find(macs, link.mac) == macs.end())
+      macs.push_back(link.mac);
+  return macs;
+}
+
 }  // namespace
 
 Result<PortSet> PortSet::survey(const Config& config, const TableImage& image, const std::string& pins) {
@@ -111,6 +125,9 @@ void PortSet::follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable
     dp_port& written = tables.memory().ports[port.number];
     std::memcpy(written.mac, port.device.link.mac.data(), sizeof(written.mac));
     written.mtu = static_cast<std::uint16_t>(port.device.link.mtu);
+    port.macs = macs_of(port, mirror);
+    write_macs(port, tables.memory().port_macs[port.number]);
+    write_ethertypes(port, written);
     written.flags = port_flags(port);
     tell_hops(port, hops);
   }

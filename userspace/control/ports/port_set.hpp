@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -41,6 +42,7 @@ class PortSet {
   void close(XdpHook& hook);
 
   [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
+  [[nodiscard]] std::span<Port> all() { return ports_; }
   // Sets the ports that a reload leaves; all of them are open.
   void replace(std::vector<Port> ports);
   // The port whose frames come in by this device of Linux; 0: none.

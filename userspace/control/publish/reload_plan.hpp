@@ -22,13 +22,13 @@ struct ReloadPlan {
   PortPlan ports;
   std::vector<Port> added;  // surveyed, in the order of ports.added
 
-  // False: no port is added or removed, or changes its zone, source check or workload flag; only rules and settings
+  // False: no port is added or removed, or changes its zone, its border or its workload flag; only rules and settings
   // differ.
   [[nodiscard]] bool touches_ports(const Config& running) const {
     const auto differs = [&](const PortPlan::Kept& kept) {
       const PortConfig& before = running.ports[kept.before];
       const PortConfig& after = next.ports[kept.after];
-      return kept.moves || before.source_check != after.source_check || before.workload != after.workload;
+      return kept.moves || !same_border(before, after) || before.workload != after.workload;
     };
     return !ports.empty() || std::ranges::any_of(ports.kept, differs);
   }

@@ -1,5 +1,6 @@
 #include "control/publish/settings_writer.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 
@@ -26,9 +27,18 @@ void store_timeouts(dp_timeouts& to, const dp_timeouts& from) {
   for (const TimeoutField& field : kTimeoutFields) store(to.*field.ticks, from.*field.ticks);
 }
 
-void store_budgets(dp_settings& settings, const BudgetConfig& budget) {
-  for (const BudgetField& field : kBudgetFields) store(settings.budget[field.kind], budget.*field.pps);
-  store(settings.budget[DP_BUDGET_LINK], budget.host);
+// Half of a budget is shared out evenly, the other half is for whichever port comes first.
+void store_budget(dp_settings& settings, dp_budget_kind kind, std::uint32_t pps, std::size_t ports) {
+  const auto count = static_cast<std::uint32_t>(ports);
+  const std::uint32_t share = pps / 2 / count;
+  store(settings.budget_share[kind], share);
+  store(settings.budget[kind], pps - share * count);
+}
+
+void store_budgets(dp_settings& settings, const BudgetConfig& budget, std::size_t ports) {
+  for (const BudgetField& field : kBudgetFields) store_budget(settings, field.kind, budget.*field.pps, ports);
+  store_budget(settings, DP_BUDGET_LINK, budget.host, ports);
+  store_budget(settings, DP_BUDGET_MADE, budget.icmp_error, ports);
 }
 
 void store_shape(dp_table_shape& shape, std::uint32_t max_pairs) {
@@ -53,7 +63,7 @@ void SettingsWriter::configure(const Config& config, std::uint32_t ticks_per_sec
   store(settings_.pickup, config.flows.pickup == Pickup::loose ? DP_PICKUP_LOOSE : DP_PICKUP_STRICT);
   store(settings_.pickup_grace, config.flows.pickup == Pickup::grace ? 1 : 0);
   store_timeouts(settings_.timeouts, ticks_of(config.flows.timeouts, ticks_per_second));
-  store_budgets(settings_, config.engine.budget_pps);
+  store_budgets(settings_, config.engine.budget_pps, std::max<std::size_t>(config.ports.size(), 1));
   store(settings_.layout_version, DP_LAYOUT_VERSION, std::memory_order_release);
 }
 
