@@ -6,14 +6,25 @@
 
 namespace twinpath {
 
+namespace {
+
+Status undo(const Journal& journal) {
+  Status offloads = netlink::restore_offloads(journal.offloads);
+  Status sysctls = netlink::restore_sysctls(journal.sysctls);
+  return offloads ? sysctls : offloads;
+}
+
+}  // namespace
+
 Status clean_up(const std::string& name) {
   auto journal = load_journal(name);
   remove_pins(pin_directory(kBpfFs, name));
   Status restored;
   if (!journal)
-    restored = pass_on(std::move(journal.error()).in("programs and pins are gone, but offloads are not restored"));
+    restored =
+        pass_on(std::move(journal.error()).in("programs and pins are gone, but offloads and sysctls are not restored"));
   else if (*journal)
-    restored = netlink::restore_offloads((*journal)->offloads);
+    restored = undo(**journal);
   remove_journal(name);
   return restored;
 }

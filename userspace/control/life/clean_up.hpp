@@ -1,4 +1,4 @@
-// clean_up.hpp - undoes what a gateway left on the host, alive or not: offloads, XDP, pins, journal.
+// clean_up.hpp - undoes what a gateway left on the host, alive or not: offloads, sysctls, XDP, pins, journal.
 #pragma once
 
 #include <string>

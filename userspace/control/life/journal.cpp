@@ -24,16 +24,32 @@ netlink::OffloadChange offload_from(const nlohmann::json& saved) {
           saved.at("feature"), saved.at("before"),  saved.value("done_for", "")};
 }
 
+nlohmann::json to_json(const netlink::SysctlChange& change) {
+  return {{"device", change.device}, {"ifindex", change.ifindex}, {"netns", change.netns}, {"family", change.family},
+          {"name", change.name},     {"before", change.before},   {"after", change.after}};
+}
+
+netlink::SysctlChange sysctl_from(const nlohmann::json& saved) {
+  return {saved.at("device"), saved.at("ifindex"), saved.at("netns"), saved.at("family"),
+          saved.at("name"),   saved.at("before"),  saved.at("after")};
+}
+
+template <class Change>
+nlohmann::json list_json(const std::vector<Change>& changes) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Change& change : changes) list.push_back(to_json(change));
+  return list;
+}
+
 nlohmann::json to_json(const Journal& journal) {
-  nlohmann::json offloads = nlohmann::json::array();
-  for (const auto& change : journal.offloads) offloads.push_back(to_json(change));
   return {{"name", journal.name},
           {"netns", journal.netns},
           {"socket", journal.socket},
           {"pid", journal.pid},
           {"numbers", to_json(journal.numbers)},
           {"reassigned_zones", journal.reassigned_zones},
-          {"offloads", offloads},
+          {"offloads", list_json(journal.offloads)},
+          {"sysctls", list_json(journal.sysctls)},
           {"confirmed", journal.confirmed}};
 }
 
@@ -79,6 +95,8 @@ Result<std::optional<Journal>> load_journal(const std::string& name) {
     journal.reassigned_zones = saved.value("reassigned_zones", journal.reassigned_zones);
     journal.confirmed = saved.value("confirmed", nlohmann::json());
     for (const auto& change : saved.at("offloads")) journal.offloads.push_back(offload_from(change));
+    for (const auto& change : saved.value("sysctls", nlohmann::json::array()))
+      journal.sysctls.push_back(sysctl_from(change));
     return std::optional<Journal>{std::move(journal)};
   } catch (const nlohmann::json::exception& error) {
     return refuse("{}: {}", journal_path(name), error.what());

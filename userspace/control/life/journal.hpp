@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "config/numbers.hpp"
 #include "netlink/offloads.hpp"
+#include "netlink/router_role.hpp"
 
 namespace twinpath {
 
@@ -29,6 +30,7 @@ struct Journal {
   // with the new numbers, and emptied when those flows are deleted.
   std::vector<std::uint8_t> reassigned_zones;
   std::vector<netlink::OffloadChange> offloads;
+  std::vector<netlink::SysctlChange> sysctls;
   nlohmann::json confirmed;  // the last document that was confirmed or did not have to be; null: none
 
   // The numbers of another configuration, which is to be in force; adds to `reassigned_zones`.

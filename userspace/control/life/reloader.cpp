@@ -90,6 +90,7 @@ void Reloader::finish_ports(const PortSet& before) {
   datapath_.delete_flows_of_reassigned_zones();
   datapath_.follower().take_over_neighbours();
   datapath_.changer().apply_trust(running_.image);
+  datapath_.changer().take_router_roles();
   const std::vector<Port>& kept = datapath_.ports().ports();
   for (const Port& port : before.ports())
     if (std::ranges::find(kept, port.number, &Port::number) == kept.end()) datapath_.changer().close(port);

@@ -10,11 +10,20 @@ namespace twinpath {
 PortChanger::PortChanger(const Parts& parts, DeviceOpener::CallEngine call_engine,
                          std::function<void(const std::string&)> complain)
     : parts_(parts),
-      opener_(parts.tables, parts.hook, std::move(call_engine), [this](const auto& changes) { return note(changes); }),
+      opener_(
+          parts.tables, parts.hook, std::move(call_engine), [this](const auto& changes) { return note(changes); },
+          [this](const auto& changes) { return note_sysctls(changes); }),
       complain_(std::move(complain)) {}
 
 Status PortChanger::note(const std::vector<netlink::OffloadChange>& changes) {
   std::vector<netlink::OffloadChange>& all = parts_.journal.offloads;
+  all.insert(all.end(), changes.begin(), changes.end());
+  return save_journal(parts_.journal);
+}
+
+Status PortChanger::note_sysctls(const std::vector<netlink::SysctlChange>& changes) {
+  if (changes.empty()) return {};
+  std::vector<netlink::SysctlChange>& all = parts_.journal.sysctls;
   all.insert(all.end(), changes.begin(), changes.end());
   return save_journal(parts_.journal);
 }
@@ -76,6 +85,11 @@ void PortChanger::apply_trust(const TableImage& image) {
               {image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)});
 }
 
+void PortChanger::take_router_roles() {
+  for (Port& port : parts_.ports.all())
+    if (auto taken = opener_.take_router_role(port); !taken) complain_(taken.error().text);
+}
+
 void PortChanger::close(const Port& port) {
   opener_.close(port);
   parts_.follower.forget_port(port);
@@ -96,12 +110,18 @@ void PortChanger::restore(const std::string& device) {
     parts_.journal.offloads.insert(parts_.journal.offloads.end(), changes.begin(),
                                    changes.end());  // `down` tries again
   }
+  const auto sysctls = netlink::take_sysctls_of(parts_.journal.sysctls, device);
+  if (auto restored = netlink::restore_sysctls(sysctls); !restored) {
+    complain_(restored.error().text);
+    parts_.journal.sysctls.insert(parts_.journal.sysctls.end(), sysctls.begin(), sysctls.end());
+  }
   save();
 }
 
 void PortChanger::restore_others() {
   std::set<std::string> devices;
   for (const netlink::OffloadChange& change : parts_.journal.offloads) devices.insert(change.done_for);
+  for (const netlink::SysctlChange& change : parts_.journal.sysctls) devices.insert(change.device);
   for (const Port& port : parts_.ports.ports()) devices.erase(port.config.device);
   devices.erase("");  // saved by a version that had no `done_for`
   for (const std::string& device : devices) restore(device);

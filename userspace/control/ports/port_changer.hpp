@@ -52,6 +52,9 @@ class PortChanger {
   // Gives every port the zone and the source check of its configuration.
   void apply_trust(const TableImage& image);
 
+  // For ports whose `ra` the reload has changed.
+  void take_router_roles();
+
   // Removes the port and restores its device to the state it was found in.
   void close(const Port& port);
   // Undoes the changes that an earlier daemon made on devices that are no ports of this configuration.
@@ -59,6 +62,7 @@ class PortChanger {
 
  private:
   [[nodiscard]] Status note(const std::vector<netlink::OffloadChange>& changes);
+  [[nodiscard]] Status note_sysctls(const std::vector<netlink::SysctlChange>& changes);
   void save();
   void restore(const std::string& device);
   void zero_counters(const std::vector<std::uint16_t>& numbers);

@@ -1,5 +1,6 @@
 #include "control/ports/port_opener.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -44,8 +45,20 @@ Status PortOpener::open(Port& port, const PortTrust& trust) {
 
 Status PortOpener::prepare(Port& port, const PortTrust& trust) {
   if (auto prepared = devices_.prepare(port.device, port.config, port.sockets_wanted()); !prepared) return prepared;
+  if (auto taken = take_router_role(port); !taken) return taken;
   write_port(port, trust);
   return devices_.enter(port.device, port.number);
+}
+
+Status PortOpener::take_router_role(Port& port) {
+  auto changes = netlink::plan_router_role(port.config.device, port.device.link.ifindex,
+                                           port.config.ra == RouterAdvertisements::accept);
+  if (!changes) return pass_on(std::move(changes.error()));
+  if (auto noted = note_sysctls_(*changes); !noted) return noted;
+  std::vector<std::string>& problems = port.device.problems;
+  for (const std::string& line : netlink::apply_sysctls(*changes))
+    if (std::ranges::find(problems, line) == problems.end()) problems.push_back(line);
+  return {};
 }
 
 void PortOpener::write_port(const Port& port, const PortTrust& trust) {

@@ -1,6 +1,6 @@
 // port_opener.hpp - opens one device as a port of the gateway, and closes it.
 //
-// Order    open(): the device, the port's entry in the tables, and XDP last (device_opener.hpp). close(): the device
+// Order    open(): the device, Linux's part in it, the port's entry in the tables, and XDP last (device_opener.hpp). close(): the device
 //          first.
 // Undo     open() does not undo its steps when one fails. A failed start is undone as a whole; a reload calls close().
 // Thread   the control thread's.
@@ -8,6 +8,7 @@
 
 #include "control/ports/device_opener.hpp"
 #include "control/ports/port.hpp"
+#include "netlink/router_role.hpp"
 
 namespace twinpath {
 
@@ -31,15 +32,22 @@ void write_macs(const Port& port, dp_port_macs& out);
 
 class PortOpener {
  public:
+  using NoteSysctls = std::function<Status(const std::vector<netlink::SysctlChange>& changes)>;
+
   PortOpener(Tables& tables, XdpHook& hook, DeviceOpener::CallEngine call_engine,
-             DeviceOpener::NoteOffloads note_offloads)
-      : tables_(tables), devices_(tables, hook, std::move(call_engine), std::move(note_offloads)) {}
+             DeviceOpener::NoteOffloads note_offloads, NoteSysctls note_sysctls)
+      : tables_(tables),
+        devices_(tables, hook, std::move(call_engine), std::move(note_offloads)),
+        note_sysctls_(std::move(note_sysctls)) {}
 
   [[nodiscard]] Status open(Port& port, const PortTrust& trust);
   // The two halves of open(), for a start: all ports are prepared before the first is attached, so that its packets can
   // be forwarded to every other port.
   [[nodiscard]] Status prepare(Port& port, const PortTrust& trust);
   [[nodiscard]] Status attach(Port& port) { return devices_.attach(port.device, port.config); }
+  // Makes Linux a router on the device (netlink/router_role.hpp), also anew when `ra` has changed. What cannot be set goes
+  // to the device's problems.
+  [[nodiscard]] Status take_router_role(Port& port);
   void close(const Port& port);
   // When all ports are attached: device_opener.hpp.
   void query_redirects(Port& port) { devices_.query_redirects(port.device); }
@@ -49,6 +57,7 @@ class PortOpener {
 
   Tables& tables_;
   DeviceOpener devices_;
+  NoteSysctls note_sysctls_;
 };
 
 }  // namespace twinpath
