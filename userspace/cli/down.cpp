@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/bpffs.hpp"
 #include "cli/api.hpp"
 #include "cli/commands.hpp"
 #include "cli/daemon_process.hpp"
@@ -58,7 +59,8 @@ void say_down(const Global& global, const std::string& name, std::string_view ho
 // True when the gateway has a journal or pins: one that is down has neither.
 bool left_something(const std::string& name) {
   std::error_code ignored;
-  return std::filesystem::exists(journal_path(name), ignored) || std::filesystem::exists(pin_path(name), ignored);
+  return std::filesystem::exists(journal_path(name), ignored) ||
+         std::filesystem::exists(pin_path(name, find_bpffs()), ignored);
 }
 
 // No daemon runs: twinpathd --clean removes what it left.

@@ -3,18 +3,17 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/mount.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 
+#include "base/bpffs.hpp"
 #include "base/paths.hpp"
 
 namespace twinpath {
 namespace {
 
-constexpr long kBpfFsMagic = 0xcafe4a11;
 constexpr std::string_view kLinkPrefix = "link_";
 
 bool has_size(int map, std::size_t bytes) {
@@ -36,9 +35,12 @@ Result<UniqueFd> make_memory(const std::string& pin, const std::string& name, st
 std::string pin_directory(const std::string& where, const std::string& instance) { return pin_path(instance, where); }
 
 Result<std::string> make_pin_directory(const std::string& where, const std::string& instance) {
-  struct statfs filesystem {};
-  if (::statfs(where.c_str(), &filesystem) != 0) return fail(errno, "look at {}", where);
-  if (filesystem.f_type != kBpfFsMagic && ::mount("bpf", where.c_str(), "bpf", 0, "mode=0700") != 0)
+  if (!is_bpffs(where) && has_own_mount_namespace())
+    return refuse(
+        "no bpffs is mounted that would keep pins: {} would end with this process, which has a mount namespace of its "
+        "own, as \"ip netns exec\" makes it: mount -t bpf bpf {} on the host, or start twinpath there with --netns",
+        where, where);
+  if (!is_bpffs(where) && ::mount("bpf", where.c_str(), "bpf", 0, "mode=0700") != 0)
     return fail(errno, "mount bpffs at {}", where);
   const std::string pins = pin_directory(where, instance);
   std::error_code error;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/bpffs.hpp"
 #include "base/paths.hpp"
 #include "kernel/pins.hpp"
 
@@ -31,7 +32,7 @@ Result<Journal> continue_journal(std::optional<Journal> saved, bool adopting, co
 
 Result<StartPlan> plan_start(const Config& config, const std::string& netns) {
   StartPlan plan;
-  plan.pins = pin_directory(kBpfFs, config.name);
+  plan.pins = pin_directory(find_bpffs(), config.name);
   plan.adopting = !pinned_devices(plan.pins).empty();
   auto saved = load_journal(config.name);
   if (!saved) return pass_on(std::move(saved.error()));
