@@ -7,10 +7,16 @@
 
 #include "table.h"
 
-/* Has the daemon's heartbeat stopped? The kernel then decides what it can, and evicts expired pairs by itself. */
+/* Has the daemon's heartbeat stopped? The kernel then decides what it can, and evicts expired pairs by itself. A heartbeat
+ * may be a tick ahead: the daemon's clock is not the kernel's own. */
 DP_INLINE int dp_heartbeat_stale(const struct dp_settings *settings, __u32 now)
 {
-	return settings && now - DP_LOAD(&settings->heartbeat) > settings->heartbeat_limit;
+	__u32 limit;
+
+	if (!settings)
+		return 0;
+	limit = settings->heartbeat_limit;
+	return now - DP_LOAD(&settings->heartbeat) + limit > 2 * limit;
 }
 
 /* Does `slot` still hold the version of `expected`? */

@@ -115,3 +115,19 @@ TEST_CASE("flows whose ends differ by the same amount in opposite directions do 
   }
   CHECK(hashes.size() == kFlows);
 }
+
+TEST_CASE("a heartbeat is stale beyond its limit, and one that is a little ahead of the kernel's tick is not") {
+  dp_settings settings{};
+  settings.heartbeat_limit = 500;
+  for (const std::uint32_t beat : {1'000'000U, 3U, UINT32_MAX}) {
+    settings.heartbeat = beat;
+    CHECK_FALSE(dp_heartbeat_stale(&settings, beat));
+    CHECK_FALSE(dp_heartbeat_stale(&settings, beat + 500));
+    CHECK(dp_heartbeat_stale(&settings, beat + 501));
+    CHECK_FALSE(dp_heartbeat_stale(&settings, beat - 1));
+    CHECK_FALSE(dp_heartbeat_stale(&settings, beat - 500));
+    CHECK(dp_heartbeat_stale(&settings, beat - 501));
+    CHECK(dp_heartbeat_stale(&settings, beat + (1U << 31)));  // dead for 24 days at 1,000 ticks a second
+  }
+  CHECK_FALSE(dp_heartbeat_stale(nullptr, 0));
+}

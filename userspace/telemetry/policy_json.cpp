@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "base/protocol.hpp"
+#include "common/flow/control.h"
 
 namespace twinpath {
 namespace {
@@ -68,7 +69,8 @@ FlowOrigin origin_of(const FlowSnapshot& flow) {
 }
 
 nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
-  const std::uint32_t idle = std::min(names.now - flow.forward.seen, names.now - flow.reverse.seen);
+  const std::uint32_t idle =
+      std::min(dp_flow_idle(names.now, flow.forward.seen), dp_flow_idle(names.now, flow.reverse.seen));
   nlohmann::json out = {{"id", id_text(flow.family, flow.id)},
                         {"generation", flow.forward.stamp >> 16},
                         {"origin", word_of(kFlowOrigins, origin_of(flow))},
