@@ -26,11 +26,11 @@ enum dp_table_group {
 
 enum {
 	DP_LAYOUT_FLOWS = 5,
-	DP_LAYOUT_VERSION = 9, /* of the settings, and of dp_metadata in front of steered frames */
+	DP_LAYOUT_VERSION = 10, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
 	DP_LAYOUT_ROUTES = 7,
 	DP_LAYOUT_PORTS = 7,
-	DP_LAYOUT_COUNTERS = 8,
+	DP_LAYOUT_COUNTERS = 9,
 	DP_LAYOUT_FIB = 1,
 };
 

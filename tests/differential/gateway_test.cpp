@@ -24,11 +24,12 @@ void print_seen(const Seen& seen, std::chrono::duration<double> took) {
   fmt::print("\n");
 }
 
-// Reasons that the kernel datapath never gives: they are the engine's.
+// Reasons that the kernel datapath never gives: they are the engine's, or of losses behind the programs.
 bool is_of_engine(std::size_t reason) {
   for (const std::size_t engine :
        {DP_RULE_REJECT, DP_TTL_EXCEEDED, DP_TOO_BIG, DP_NEIGHBOUR_FAILED, DP_HOLD_FULL, DP_NO_METADATA_ROOM, DP_TX_FULL,
-        DP_STALE_STEER, DP_FRAGMENT_TIMEOUT, DP_INTERNAL, DP_STEER_CHECKSUM})
+        DP_SOCKET_FULL, DP_FRAME_TOO_LONG, DP_EGRESS_REFUSED, DP_STALE_STEER, DP_FRAGMENT_TIMEOUT, DP_INTERNAL,
+        DP_STEER_CHECKSUM})
     if (engine == reason) return true;
   return false;
 }

@@ -80,6 +80,7 @@ class MemoryIo final : public afxdp::FrameIo {
   void wake() noexcept override {}
   afxdp::SentFrames sent(std::uint16_t, std::uint16_t) const noexcept override { return {queued_, completed_}; }
   std::uint32_t engine_frames() const noexcept override { return 4096; }
+  afxdp::Losses take_losses() noexcept override { return std::exchange(losses, {}); }
 
   // Frames that the engine has and has neither sent nor released.
   [[nodiscard]] std::size_t with_engine() const { return engine_.size(); }
@@ -88,6 +89,7 @@ class MemoryIo final : public afxdp::FrameIo {
   std::vector<Sent> sent_frames;
   std::size_t released = 0;
   std::size_t mistakes = 0;  // a frame given back that the engine did not have
+  afxdp::Losses losses;      // what the next take_losses() tells
   bool full = false;
   bool stuck = false;
   bool no_frames = false;

@@ -322,3 +322,15 @@ TEST_CASE("a packet to be fragmented waits for its neighbour first") {
   CHECK(test.io.sent_frames.size() == 3);
   CHECK(test.adds_up());
 }
+
+TEST_CASE("what the kernel loses at the sockets is counted within a second, each loss once") {
+  EngineUnderTest test;
+  test.turn();
+  test.io.losses = {.socket_full = 3, .frame_too_long = 2, .egress_refused = 1};
+  test.later(test.clock.per_second());
+  for (int i = 0; i < 3; ++i) test.turn();
+  CHECK(test.drops(DP_SOCKET_FULL) == 3);
+  CHECK(test.drops(DP_FRAME_TOO_LONG) == 2);
+  CHECK(test.drops(DP_EGRESS_REFUSED) == 1);
+  CHECK(test.all_drops() == 6);
+}

@@ -151,11 +151,28 @@ bool DeviceQueue::kick() noexcept {
   switch (socket_->kick_tx()) {
     case Kick::done:
     case Kick::again: return undone() != before;
-    case Kick::dropped: statistics_.tx_device_drops.add(); return true;
+    case Kick::dropped:
+      statistics_.tx_device_drops.add();
+      ++refused_;
+      return true;
     case Kick::down: break;
   }
   statistics_.kicks_link_down.add();
   return false;
+}
+
+// In copy mode the kernel counts a packet that finds no free frame twice: as dropped, and as "fill ring empty". In
+// zero-copy mode the latter are tries of the driver, and no packet was there yet.
+Losses DeviceQueue::take_losses() noexcept {
+  const xdp_statistics counted = socket_->statistics();
+  const std::uint64_t without_frame =
+      mode_ == SocketMode::copy ? std::min(counted.rx_fill_ring_empty_descs, counted.rx_dropped) : 0;
+  const Losses all{.socket_full = counted.rx_ring_full + without_frame,
+                   .frame_too_long = counted.rx_dropped - without_frame,
+                   .egress_refused = refused_};
+  const Losses before = std::exchange(taken_, all);
+  return {all.socket_full - before.socket_full, all.frame_too_long - before.frame_too_long,
+          all.egress_refused - before.egress_refused};
 }
 
 void DeviceQueue::reclaim() noexcept {

@@ -16,6 +16,7 @@
 
 #include "afxdp/burst_sender.hpp"
 #include "afxdp/frame.hpp"
+#include "afxdp/frame_io.hpp"
 #include "afxdp/frame_pool.hpp"
 #include "afxdp/socket.hpp"
 #include "afxdp/statistics.hpp"
@@ -78,6 +79,11 @@ class DeviceQueue {
   // Ends the burst: the offered frames were sent and become free, or they were not and stay collected.
   void end_burst(bool sent) noexcept;
 
+  // Since the last call; frame_io.hpp.
+  [[nodiscard]] Losses take_losses() noexcept;
+  // Packets that wait in the RX ring.
+  [[nodiscard]] std::uint32_t unreceived() noexcept { return socket_->rx().waiting(UINT32_MAX); }
+
   // Frames given to transmit() that have not completed; descriptors on the TX ring that the kernel has not taken.
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::uint32_t undone() const noexcept { return socket_->tx().undone(); }
@@ -102,6 +108,8 @@ class DeviceQueue {
   std::uint32_t offered_ = 0;        // of these, from the front
   std::uint32_t longest_ = 0;
   std::uint32_t waited_ = 0;
+  Losses taken_;               // by take_losses() so far
+  std::uint64_t refused_ = 0;  // packets that the device refused
 };
 
 }  // namespace twinpath::afxdp

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace twinpath::afxdp {
 namespace {
@@ -138,12 +139,27 @@ void Driver::remove_device(std::uint16_t device) {
     // Frames in flight count as completed, because they are taken from the socket: the engine waits for
     // sent().completed, which a later socket of this device and queue continues.
     slot(device)->statistics[(*queue)->address().queue].completions.add((*queue)->in_flight());
+    add_losses(**queue);
+    lost_.egress_refused += (*queue)->undone() + (*queue)->collected();  // they go with the socket
+    lost_.socket_full += (*queue)->unreceived();
     queue->reset();  // closed: in copy mode the kernel no longer uses the frames
     pool_.move_all(owner, at_once ? kFree : Where{kRetired, Place::completion});
     if (!at_once) retired_until_ = steady_clock::now() + kRetirement;
   }
   queues_.erase(leaving, queues_.end());
   rebuild();
+}
+
+void Driver::add_losses(DeviceQueue& queue) noexcept {
+  const Losses lost = queue.take_losses();
+  lost_.socket_full += lost.socket_full;
+  lost_.frame_too_long += lost.frame_too_long;
+  lost_.egress_refused += lost.egress_refused;
+}
+
+Losses Driver::take_losses() noexcept {
+  for (const auto& queue : queues_) add_losses(*queue);
+  return std::exchange(lost_, {});
 }
 
 Quota Driver::quota_for(std::size_t queues) const noexcept {

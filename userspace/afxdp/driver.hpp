@@ -105,6 +105,7 @@ class Driver final : public FrameIo, public Sockets {
   [[nodiscard]] const FrameMemory& memory() const noexcept { return pool_.memory(); }
   // Frames that the engine may have before allocate() refuses.
   [[nodiscard]] std::uint32_t engine_frames() const noexcept override { return engine_frames_; }
+  [[nodiscard]] Losses take_losses() noexcept override;
 
  private:
   // A device that has had a socket: kept as long as the driver, because its counters only grow.
@@ -128,6 +129,7 @@ class Driver final : public FrameIo, public Sockets {
   [[nodiscard]] Result<std::unique_ptr<DeviceQueue>> open_queue(const SocketRequest& request, Umem& umem);
   [[nodiscard]] Quota quota_for(std::size_t queues) const noexcept;
   void rebuild() noexcept;
+  void add_losses(DeviceQueue& queue) noexcept;
   void free_retired() noexcept;
   [[nodiscard]] bool suits_bursts(const DeviceQueue& queue) const noexcept;
   [[nodiscard]] bool waits_for_ring(DeviceQueue& queue) noexcept;
@@ -152,6 +154,7 @@ class Driver final : public FrameIo, public Sockets {
   std::size_t next_queue_ = 0;
   std::unique_ptr<BurstSender> sender_;
   std::optional<std::chrono::steady_clock::time_point> retired_until_;
+  Losses lost_;  // at sockets that were closed since the last take_losses()
 };
 
 }  // namespace twinpath::afxdp

@@ -22,6 +22,13 @@ struct SentFrames {
   std::uint64_t completed = 0;
 };
 
+// Packets that the kernel lost at the sockets.
+struct Losses {
+  std::uint64_t socket_full = 0;     // not received: the RX ring was full, or no frame was free
+  std::uint64_t frame_too_long = 0;  // not received: longer than a frame
+  std::uint64_t egress_refused = 0;  // taken from the TX ring, and not sent
+};
+
 class FrameIo {
  public:
   virtual ~FrameIo() = default;
@@ -39,6 +46,8 @@ class FrameIo {
   virtual void wake() noexcept = 0;
   [[nodiscard]] virtual SentFrames sent(std::uint16_t device, std::uint16_t queue) const noexcept = 0;
   [[nodiscard]] virtual std::uint32_t engine_frames() const noexcept = 0;
+  // Since the last call; those of closed sockets are included. A system call for each socket.
+  [[nodiscard]] virtual Losses take_losses() noexcept { return {}; }
 };
 
 }  // namespace twinpath::afxdp

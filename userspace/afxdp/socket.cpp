@@ -122,6 +122,13 @@ Result<SocketMode> Socket::mode() const {
   return (options.flags & XDP_OPTIONS_ZEROCOPY) != 0 ? SocketMode::zerocopy : SocketMode::copy;
 }
 
+xdp_statistics Socket::statistics() const noexcept {
+  xdp_statistics counted{};
+  socklen_t bytes = sizeof(counted);
+  if (::getsockopt(fd_.get(), SOL_XDP, XDP_STATISTICS, &counted, &bytes) != 0) return {};
+  return counted;
+}
+
 Kick Socket::kick_tx() const noexcept {
   if (::sendto(fd_.get(), nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0) return Kick::done;
   switch (errno) {

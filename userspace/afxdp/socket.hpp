@@ -58,6 +58,9 @@ class Socket {
   // The mode that the kernel reports for the bound socket.
   [[nodiscard]] Result<SocketMode> mode() const;
 
+  // The kernel's counters of this socket (XDP_STATISTICS); zeros when it does not tell.
+  [[nodiscard]] xdp_statistics statistics() const noexcept;
+
   [[nodiscard]] ProducerRing<std::uint64_t>& fill() noexcept { return fill_; }
   [[nodiscard]] ConsumerRing<std::uint64_t>& completion() noexcept { return completion_; }
   [[nodiscard]] ConsumerRing<xdp_desc>& rx() noexcept { return rx_; }

@@ -18,8 +18,12 @@ struct EngineCounter {
   std::atomic<std::uint64_t> bytes{0};
 
   void add(std::uint64_t size) noexcept {
-    packets.store(packets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    add_packets(1);
     bytes.store(bytes.load(std::memory_order_relaxed) + size, std::memory_order_relaxed);
+  }
+  // Packets whose lengths are not known.
+  void add_packets(std::uint64_t count) noexcept {
+    packets.store(packets.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
   }
   void clear() noexcept {
     packets.store(0, std::memory_order_relaxed);

@@ -60,6 +60,7 @@ void Engine::run() noexcept {
         !chain_.hold().queue().empty() || !chain_.reassembly().empty() || !departing_.empty() || !tally_.empty();
     (void)io_.wait(waiting ? kWaiting : kIdle);
   }
+  count_losses(clock_.now());
 }
 
 void Engine::stop() noexcept {
@@ -187,7 +188,17 @@ bool Engine::turn() noexcept {
   }
   hand_over(now, drained);
   flush_counts(now);
+  if (now - last_losses_ >= clock_.per_second()) count_losses(now);
   return !frames.empty();
+}
+
+// What the kernel lost on the way from and to the sockets.
+void Engine::count_losses(std::uint32_t now) noexcept {
+  last_losses_ = now;
+  const afxdp::Losses lost = io_.take_losses();
+  counters_->reasons[DP_SOCKET_FULL].add_packets(lost.socket_full);
+  counters_->reasons[DP_FRAME_TOO_LONG].add_packets(lost.frame_too_long);
+  counters_->reasons[DP_EGRESS_REFUSED].add_packets(lost.egress_refused);
 }
 
 void Engine::finish_all(std::span<Item> items, std::uint32_t now) noexcept {

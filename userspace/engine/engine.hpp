@@ -83,6 +83,7 @@ class Engine {
   void drop(const Item& item) noexcept;
   void hand_over(std::uint32_t now, bool drained) noexcept;
   void flush_counts(std::uint32_t now) noexcept;
+  void count_losses(std::uint32_t now) noexcept;
 
   afxdp::FrameIo& io_;
   dp_env& env_;
@@ -97,6 +98,7 @@ class Engine {
   FlowTally tally_;
   std::uint32_t last_retry_ = 0;
   std::uint32_t last_flush_ = 0;
+  std::uint32_t last_losses_ = 0;
   std::uint32_t unsent_bursts_ = 0;
 
   bool retry_ = false;  // retry held packets in the next turn

@@ -34,7 +34,7 @@ PeerSnapshot peer_of(const Device& device) {
 }
 
 std::vector<std::string> problems_of(const Port& port) {
-  std::vector<std::string> lines = port.device.problems;
+  std::vector<std::string> lines = port.device.all_problems();
   if (port.macs.size() > DP_PORT_MACS_MAX)
     lines.push_back(
         fmt::format("{} MAC addresses besides the device's: frames to the first {} are taken, others are dropped",
@@ -83,7 +83,7 @@ StatusSnapshot take_status(const SnapshotSources& sources) {
                      .kernel = kernel_release(),
                      .netns = sources.netns,
                      .adopted = sources.tables.adopted(),
-                     .problems = sources.routes.problems(),
+                     .problems = sources.problems,
                      .routes = {.prefixes = sources.routes.size(),
                                 .memory_bytes = sources.routes.words() * sizeof(std::uint32_t),
                                 .memory_bytes_max = sources.routes.words_max() * sizeof(std::uint32_t)},

@@ -30,6 +30,7 @@ struct SnapshotSources {
   const ExpiryCounts& pairs4;
   const ExpiryCounts& pairs6;
   ConfirmSnapshot confirm;
+  std::vector<std::string> problems;  // of the gateway as a whole
   std::string netns;
   std::chrono::seconds uptime;
 };

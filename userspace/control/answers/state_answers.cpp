@@ -20,6 +20,7 @@ SnapshotSources StateAnswers::sources() const {
           .pairs4 = parts_.expiry.pairs4(),
           .pairs6 = parts_.expiry.pairs6(),
           .confirm = parts_.confirm.snapshot(),
+          .problems = datapath.problems(),
           .netns = running.journal.netns,
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_)};
 }
