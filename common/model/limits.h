@@ -5,7 +5,7 @@
 enum {
 	DP_PORTS_MAX = 2048,   /* port 0 means "none" */
 	DP_DEVICES_MAX = 2048, /* device 0 means "none" */
-	DP_QUEUES_MAX = 16,    /* AF_XDP sockets per device */
+	DP_QUEUES_MAX = 64,    /* AF_XDP sockets per device */
 	DP_SOCKETS_MAX = 4096, /* AF_XDP sockets of all devices: each has a range of them */
 	DP_ZONES_MAX = 32,     /* zone 0 means "none", zone 1 is the host */
 	DP_RULES_MAX = 2048,   /* compiled rules per bank, after the cross product of lists */

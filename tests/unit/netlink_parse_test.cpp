@@ -132,6 +132,27 @@ TEST_CASE("a VLAN device names its parent, id and protocol") {
   CHECK(link->peer_ifindex == 0);
 }
 
+TEST_CASE("a link has its type, its alternative names, and no parent when that is in another namespace") {
+  ifinfomsg head{};
+  head.ifi_type = 65534;
+  head.ifi_index = 7;
+  Message message = make_request(RTM_NEWLINK, 0, head);
+  nla_put_string(message.get(), IFLA_IFNAME, "vpn0");
+  nla_put_u32(message.get(), IFLA_LINK, 4);
+  SUBCASE("parent here") {}
+  SUBCASE("parent elsewhere") { nla_put_u32(message.get(), IFLA_LINK_NETNSID, 0); }
+  const bool elsewhere = nlmsg_find_attr(nlmsg_hdr(message.get()), sizeof(ifinfomsg), IFLA_LINK_NETNSID) != nullptr;
+  nlattr* names = nla_nest_start(message.get(), IFLA_PROP_LIST);
+  nla_put_string(message.get(), IFLA_ALT_IFNAME, "headquarters");
+  nla_put_string(message.get(), IFLA_ALT_IFNAME, "hq");
+  nla_nest_end(message.get(), names);
+  auto link = parse_link(*nlmsg_hdr(message.get()));
+  REQUIRE(link);
+  CHECK(link->hardware == 65534);
+  CHECK(link->other_names == std::vector<std::string>{"headquarters", "hq"});
+  CHECK(link->parent_ifindex == (elsewhere ? 0 : 4));
+}
+
 TEST_CASE("a VRF device names its table") {
   Message message = make_request(RTM_NEWLINK, 0, ifinfomsg{});
   nla_put_string(message.get(), IFLA_IFNAME, "red");

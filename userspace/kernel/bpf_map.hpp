@@ -50,6 +50,12 @@ template <class K>
   return {};
 }
 
+// False when the key is absent.
+template <class K, class V>
+[[nodiscard]] bool map_find(int fd, const K& key, V& value) {
+  return bpf_map_lookup_elem(fd, &key, &value) == 0;
+}
+
 // Sum over all CPUs of one value of a per-CPU array whose T is made of 64-bit counters only.
 template <class T>
 [[nodiscard]] T sum_per_cpu(int fd, std::uint32_t index) {

@@ -145,6 +145,18 @@ Status XdpHook::attach(const std::string& device, int ifindex, AttachMode mode) 
   return created;
 }
 
+Status XdpHook::renew(const std::string& device) {
+  const bpf_insn drop[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_DROP}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP);  // of the program that it stands for
+  const UniqueFd pause{
+      bpf_prog_load(BPF_PROG_TYPE_XDP, "twinpath_pause", "Dual BSD/GPL", drop, std::size(drop), &options)};
+  if (!pause) return fail(errno, "load the program that pauses {}", device);
+  const UniqueFd link{bpf_obj_get(link_pin(pins_, device).c_str())};
+  if (!link || bpf_link_update(link.get(), pause.get(), nullptr) != 0) return fail(errno, "pause XDP on {}", device);
+  if (!update_link(device)) return fail(errno, "put XDP on {} again", device);
+  return {};
+}
+
 bool XdpHook::update_link(const std::string& device) {
   const UniqueFd link{bpf_obj_get(link_pin(pins_, device).c_str())};
   const bool updated = link && bpf_link_update(link.get(), entry_program(), nullptr) == 0;

@@ -43,6 +43,9 @@ class XdpHook {
   // Attaches to a device by a pinned link, or gives the link that is pinned for it this load's program. When a link in
   // another mode had to go and the attachment fails, the device has this load's program in its former mode.
   [[nodiscard]] Status attach(const std::string& device, int ifindex, AttachMode mode);
+  // Has the driver put the program on the device again: a veth runs none on queues that it gets later, and the kernel
+  // does nothing when a link is given the program it has. In between, a program that drops every packet is on it.
+  [[nodiscard]] Status renew(const std::string& device);
   // Detaches and forgets the link of a device.
   void detach(const std::string& device);
   // Devices that have a pinned link, of this load or of an earlier one.

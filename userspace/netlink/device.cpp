@@ -52,6 +52,16 @@ Result<Link> request_link(const Wanted& wanted) {
 Result<Link> find_device(const std::string& name) { return request_link(name); }
 Result<Link> find_device(std::uint32_t ifindex) { return request_link(ifindex); }
 
+Result<std::map<std::uint32_t, Link>> list_devices() {
+  auto dumper = Dumper::open();
+  if (!dumper) return pass_on(dumper.error());
+  auto links = dumper->links();
+  if (!links) return pass_on(links.error());
+  std::map<std::uint32_t, Link> devices;
+  for (Link& link : *links) devices.emplace(link.ifindex, std::move(link));
+  return devices;
+}
+
 Result<std::uint32_t> count_rx_queues(const Link& link) {
   auto channels = read_channels(link.name);
   if (channels && channels->rx != 0) return channels->rx;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,8 @@ namespace twinpath::netlink {
 // Error ENODEV: there is none.
 [[nodiscard]] Result<Link> find_device(const std::string& name);
 [[nodiscard]] Result<Link> find_device(std::uint32_t ifindex);
+// All devices, by ifindex.
+[[nodiscard]] Result<std::map<std::uint32_t, Link>> list_devices();
 
 // Receive queues in use: what AF_XDP sockets can be bound to. From ethtool's channels, where the driver has none (tap)
 // from the number of allocated queues.

@@ -129,6 +129,8 @@ Result<Changes> Mirror::resync() {
   rules_stale_ = false;
   pending_.resynced = true;
   pending_.links |= !(state_.links == fresh->links);
+  for (const auto& [ifindex, link] : state_.links)
+    if (!fresh->links.contains(ifindex)) pending_.gone_links.insert(ifindex);
   pending_.addresses |= !(state_.addresses == fresh->addresses);
   pending_.rules |= state_.rules != fresh->rules;
   mark_differences(state_.routes.lists(), fresh->routes.lists(), pending_.routes);
@@ -251,6 +253,7 @@ void Mirror::apply_link(const nlmsghdr& message, Changes& changes) {
   auto known = state_.links.find(link->ifindex);
   if (remove || (known != state_.links.end() && changes_routes(known->second, *link)))
     stale_devices_.insert(link->ifindex);
+  if (remove) changes.gone_links.insert(link->ifindex);
   changes.links |= store(state_.links, link->ifindex, *link, remove);
 }
 

@@ -28,6 +28,7 @@ namespace twinpath::netlink {
 
 struct Changes {
   bool links = false;
+  std::set<std::uint32_t> gone_links;  // removed; a device that is there again may have the same number
   bool addresses = false;
   bool rules = false;                    // of policy routing
   RouteStore::Keys routes;               // whose list changed, or a nexthop object that it uses

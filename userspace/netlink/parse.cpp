@@ -87,6 +87,15 @@ std::string text_of(const nlattr* attribute) {
   return {text, ::strnlen(text, static_cast<std::size_t>(nla_len(attribute)))};
 }
 
+void read_other_names(const nlattr* properties, Link& link) {
+  if (properties == nullptr) return;
+  int left = 0;
+  nlattr* property = nullptr;
+  nla_for_each_nested(property, const_cast<nlattr*>(properties), left) {
+    if (nla_type(property) == IFLA_ALT_IFNAME) link.other_names.push_back(text_of(property));
+  }
+}
+
 template <int Max>
 void read_kind(const Attributes<Max>& links, Link& link) {
   Attributes<IFLA_INFO_MAX> info{links.get(IFLA_LINKINFO)};
@@ -230,11 +239,13 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   Link link;
   link.ifindex = static_cast<std::uint32_t>(head.ifi_index);
   link.name = text_of(attributes.get(IFLA_IFNAME));
+  read_other_names(attributes.get(IFLA_PROP_LIST), link);
   read_mac(attributes.get(IFLA_ADDRESS), link.mac);
   link.mtu = attributes.number<std::uint32_t>(IFLA_MTU);
   link.admin_up = (head.ifi_flags & IFF_UP) != 0;
   link.carrier = (head.ifi_flags & IFF_LOWER_UP) != 0;
   link.loopback = (head.ifi_flags & IFF_LOOPBACK) != 0;
+  link.hardware = head.ifi_type;
   link.promiscuous = attributes.number<std::uint32_t>(IFLA_PROMISCUITY) != 0 || (head.ifi_flags & IFF_PROMISC) != 0;
   link.master_ifindex = attributes.number<std::uint32_t>(IFLA_MASTER);
   link.rx_queues = attributes.number<std::uint32_t>(IFLA_NUM_RX_QUEUES);

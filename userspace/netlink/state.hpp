@@ -28,15 +28,17 @@ using Mac = std::array<std::uint8_t, 6>;
 struct Link {
   std::uint32_t ifindex = 0;
   std::string name;
+  std::vector<std::string> other_names;  // alternative ones (`ip link property add dev DEVICE altname NAME`)
   Mac mac{};
   std::uint32_t mtu = 0;
   bool admin_up = false;  // the operator wants it up
   bool carrier = false;   // the lower layer has a signal
   bool loopback = false;
+  std::uint16_t hardware = 0;  // ARPHRD_*: 1 is Ethernet
   bool promiscuous = false;
   std::string kind;                  // "veth", "vlan", "bond", "bridge", ...; empty for a NIC
-  std::uint32_t parent_ifindex = 0;  // VLAN, macvlan: the device below; 0 for none in this namespace
-  std::uint32_t master_ifindex = 0;  // bridge or bond that this link is a port of; 0 for none
+  std::uint32_t parent_ifindex = 0;  // VLAN, macvlan: the device below; 0 for none, or one of another namespace
+  std::uint32_t master_ifindex = 0;  // bridge, bond or VRF that this link is a member of; 0 for none
   std::uint16_t vlan_id = 0;         // 0 unless kind is "vlan"
   std::uint16_t vlan_protocol = 0;   // host order: 0x8100 or 0x88a8
   std::uint32_t vrf_table = 0;       // kind "vrf": the routing table of the devices that have it as master

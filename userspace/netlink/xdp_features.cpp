@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+#include "netlink/generic.hpp"
+
 namespace twinpath::netlink {
 namespace {
 
@@ -15,48 +17,6 @@ constexpr std::string_view kGroup = "mgmt";
 enum Command : std::uint8_t { kDevGet = 1, kDevAdded = 2, kDevDeleted = 3, kDevChanged = 4 };
 enum DeviceAttribute { kIfindex = 1, kXdpFeatures = 3 };
 constexpr std::uint8_t kVersion = 1;
-
-struct Family {
-  std::uint16_t id = 0;
-  int group = 0;
-};
-
-Message make_generic(std::uint16_t family, std::uint8_t command, std::uint8_t version, int flags) {
-  genlmsghdr head{};
-  head.cmd = command;
-  head.version = version;
-  return make_request(family, flags, head);
-}
-
-int group_in(nlattr* groups) {
-  int left = 0;
-  nlattr* group = nullptr;
-  nla_for_each_nested(group, groups, left) {
-    nlattr* fields[CTRL_ATTR_MCAST_GRP_MAX + 1] = {};
-    if (nla_parse_nested(fields, CTRL_ATTR_MCAST_GRP_MAX, group, nullptr) < 0) continue;
-    if (fields[CTRL_ATTR_MCAST_GRP_NAME] == nullptr || fields[CTRL_ATTR_MCAST_GRP_ID] == nullptr) continue;
-    if (nla_get_string(fields[CTRL_ATTR_MCAST_GRP_NAME]) == kGroup)
-      return static_cast<int>(nla_get_u32(fields[CTRL_ATTR_MCAST_GRP_ID]));
-  }
-  return 0;
-}
-
-Result<Family> find_family(Socket& socket) {
-  Family family;
-  Message request = make_generic(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, 0);
-  nla_put_string(request.get(), CTRL_ATTR_FAMILY_NAME, kFamily);
-  Status done = socket.transact(std::move(request), [&](const nlmsghdr& message) {
-    nlattr* fields[CTRL_ATTR_MAX + 1] = {};
-    if (nlmsg_parse(const_cast<nlmsghdr*>(&message), GENL_HDRLEN, fields, CTRL_ATTR_MAX, nullptr) < 0) return;
-    if (fields[CTRL_ATTR_FAMILY_ID] != nullptr) family.id = nla_get_u16(fields[CTRL_ATTR_FAMILY_ID]);
-    if (fields[CTRL_ATTR_MCAST_GROUPS] != nullptr) family.group = group_in(fields[CTRL_ATTR_MCAST_GROUPS]);
-  });
-  bool absent = !done && done.error().code == ENOENT;
-  if (absent || (done && (family.id == 0 || family.group == 0)))
-    return fail(EOPNOTSUPP, "ask the kernel for XDP features (generic netlink family {})", kFamily);
-  if (!done) return pass_on(done.error());
-  return family;
-}
 
 std::optional<XdpFeatures> parse_features(const nlmsghdr& message) {
   nlattr* fields[kXdpFeatures + 1] = {};
@@ -73,7 +33,7 @@ std::optional<XdpFeatures> parse_features(const nlmsghdr& message) {
 Result<XdpFeatureWatch> XdpFeatureWatch::open() {
   auto questions = Socket::open(NETLINK_GENERIC);
   if (!questions) return pass_on(questions.error());
-  auto family = find_family(*questions);
+  auto family = find_generic_family(*questions, kFamily, kGroup);
   if (!family) return pass_on(family.error());
   auto news = Socket::open(NETLINK_GENERIC);
   if (!news) return pass_on(news.error());
@@ -98,7 +58,7 @@ Result<std::vector<XdpFeatures>> XdpFeatureWatch::process() {
 }
 
 Result<XdpFeatures> XdpFeatureWatch::query(std::uint32_t ifindex) {
-  Message request = make_generic(family_, kDevGet, kVersion, 0);
+  Message request = make_generic_request(family_, kDevGet, kVersion, 0);
   nla_put_u32(request.get(), kIfindex, ifindex);
   std::optional<XdpFeatures> found;
   Status done =
@@ -110,9 +70,10 @@ Result<XdpFeatures> XdpFeatureWatch::query(std::uint32_t ifindex) {
 
 Result<std::vector<XdpFeatures>> XdpFeatureWatch::query_all() {
   std::vector<XdpFeatures> found;
-  Status done = questions_.transact(make_generic(family_, kDevGet, kVersion, NLM_F_DUMP), [&](const nlmsghdr& message) {
-    if (auto features = parse_features(message)) found.push_back(*features);
-  });
+  Status done =
+      questions_.transact(make_generic_request(family_, kDevGet, kVersion, NLM_F_DUMP), [&](const nlmsghdr& message) {
+        if (auto features = parse_features(message)) found.push_back(*features);
+      });
   if (!done) return pass_on(done.error());
   return found;
 }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "base/bpffs.hpp"
 #include "control/life/live_sender.hpp"
 #include "control/publish/rule_counters.hpp"
 #include "engine/env.hpp"
 #include "flows/listing.hpp"
 #include "flows/recovery.hpp"
+#include "kernel/loss_watch.hpp"
 #include "kernel/pins.hpp"
 
 namespace twinpath {
@@ -40,13 +42,14 @@ Status Datapath::load() {
 Status Datapath::load_tables() {
   const Config& config = running_.config;
   if (!origin_.adopting) remove_pins(pins());  // tables of an interrupted start, which no program reads
-  if (auto made = make_pin_directory(kBpfFs, config.name); !made) return pass_on(std::move(made.error()));
+  if (auto made = make_pin_directory(find_bpffs(), config.name); !made) return pass_on(std::move(made.error()));
   auto tables = Tables::open(pins(), config.flows.max_pairs_v4, config.flows.max_pairs_v6);
   if (!tables) return pass_on(std::move(tables.error()));
   tables_ = std::make_unique<Tables>(std::move(*tables));
   auto hook = XdpHook::load(pins(), *tables_);
   if (!hook) return pass_on(std::move(hook.error()));
   hook_ = std::make_unique<XdpHook>(std::move(*hook));
+  count_losses();
   if (auto saved = save_journal(running_.journal); !saved) return saved;
   const TableMemory& memory = tables_->memory();
   flows_ = std::make_unique<FlowTables>(memory.flows4.values(), memory.flows4_cold.values(), memory.flows6.values(),
@@ -55,6 +58,15 @@ Status Datapath::load_tables() {
   begin_settings();
   heartbeat_ = std::make_unique<Heartbeat>(*settings_, clock_, [this] { return hook_->tick(); });
   return {};
+}
+
+// A gateway whose losses are not counted forwards as well as another, and says so.
+void Datapath::count_losses() {
+  const auto netns = netlink::own_netns();
+  Status watched = netns ? watch_losses(pins(), *tables_, *netns) : Status(pass_on(netns.error()));
+  if (watched) return;
+  problems_.push_back("packets that the kernel loses behind the programs are not counted: " + watched.error().text);
+  complain_(problems_.back());
 }
 
 void Datapath::begin_settings() {
@@ -117,12 +129,15 @@ Status Datapath::open_follower() {
   publisher_ = std::make_unique<Publisher>(*tables_, *settings_, std::move(*grace),
                                            [this] { engine_->call(command::quiet_point()); });
   auto follower =
-      Follower::open({io_, *tables_, ports(), *hops_, *publisher_, *engine_, *neighbour_requests_}, complain_);
+      Follower::open({io_, *tables_, ports(), *hops_, *publisher_, *engine_, *neighbour_requests_, *flows_}, complain_);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(
       PortChanger::Parts{*tables_, *hook_, *engine_, *follower_, ports(), running_.journal},
       [this](const EngineCommand& command) { return call_engine(command); }, complain_);
+  for (const Port& port : ports().ports()) changer_->note_neighbours(port);
+  keeper_ = std::make_unique<DeviceKeeper>(
+      DeviceKeeper::Parts{io_, *tables_, *hook_, ports(), *changer_, *follower_, running_.image, pins()}, complain_);
   return {};
 }
 
@@ -154,16 +169,25 @@ Status Datapath::open_ports() {
   return {};
 }
 
+std::vector<std::string> Datapath::problems() const {
+  std::vector<std::string> all = problems_;
+  const std::vector<std::string> of_linux = follower_->problems();
+  all.insert(all.end(), of_linux.begin(), of_linux.end());
+  return all;
+}
+
 void Datapath::run() {
   engine_->set_threaded(true);
   engine_thread_ = std::thread([this] { engine_->run(); });  // from here on only that thread uses the driver
   follower_->take_over_links();
   follower_->take_over_neighbours();
+  keeper_->begin();
   follower_->watch();
 }
 
 void Datapath::stop() {
   heartbeat_.reset();
+  if (keeper_) keeper_->stop();
   if (follower_) follower_->stop();
   if (!engine_thread_.joinable()) return;
   engine_->stop();

@@ -21,6 +21,7 @@
 #include "control/follow/follower.hpp"
 #include "control/life/heartbeat.hpp"
 #include "control/life/running.hpp"
+#include "control/ports/device_keeper.hpp"
 #include "control/ports/port_changer.hpp"
 #include "control/ports/port_set.hpp"
 #include "control/publish/publisher.hpp"
@@ -70,6 +71,8 @@ class Datapath {
   [[nodiscard]] const std::string& pins() const { return origin_.pins; }
   [[nodiscard]] PortSet& ports() { return origin_.ports; }
   [[nodiscard]] const TickClock& clock() const { return clock_; }
+  // What does not work as it should, a line each.
+  [[nodiscard]] std::vector<std::string> problems() const;
   // These exist when load() has returned without an error.
   [[nodiscard]] Tables& tables() { return *tables_; }
   [[nodiscard]] FlowTables& flows() { return *flows_; }
@@ -83,6 +86,7 @@ class Datapath {
 
  private:
   [[nodiscard]] Status load_tables();
+  void count_losses();
   void begin_settings();
   [[nodiscard]] Status open_driver();
   void enable_bursts();
@@ -93,6 +97,7 @@ class Datapath {
   Running& running_;
   Origin origin_;
   std::function<void(const std::string&)> complain_;
+  std::vector<std::string> problems_;
   TickClock clock_;
   // In the order of making: each object refers to earlier ones only.
   std::unique_ptr<Tables> tables_;
@@ -108,6 +113,7 @@ class Datapath {
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Follower> follower_;
   std::unique_ptr<PortChanger> changer_;
+  std::unique_ptr<DeviceKeeper> keeper_;
   std::thread engine_thread_;
 };
 

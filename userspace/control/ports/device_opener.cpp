@@ -125,13 +125,26 @@ void DeviceOpener::close(const Device& device, const PortConfig& config) {
   tables_.memory().devices[device.number] = dp_device{};
   const std::uint32_t number = device.number;
   (void)map_remove(tables_.maps().tx_devices, number, "tx_devices");
+  call_engine_(command::set_redirects(device.number, false));
+  close_sockets(device);
+}
+
+void DeviceOpener::close_sockets(const Device& device) {
   for (const DeviceSocket& socket : device.sockets) {
     const std::uint32_t index = device.range.first + std::uint32_t{socket.queue};
     (void)map_remove(tables_.maps().sockets, index, "sockets");
   }
-  call_engine_(command::set_redirects(device.number, false));
   call_engine_(command::close_sockets(device.number));
   ranges_.give_back(device.range);
+}
+
+Status DeviceOpener::change_queues(Device& device, const PortConfig& config, std::uint32_t queues) {
+  close_sockets(device);
+  device.sockets.clear();
+  device.range = {};
+  if (auto opened = open_sockets(device, config, queues); !opened) return opened;
+  if (auto written = write_device(device); !written) return written;
+  return hook_.renew(config.device);
 }
 
 }  // namespace twinpath

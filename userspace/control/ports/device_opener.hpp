@@ -33,12 +33,16 @@ class DeviceOpener {
   [[nodiscard]] Status enter(const Device& device, std::uint16_t port);
   [[nodiscard]] Status attach(Device& device, const PortConfig& config);
   void close(const Device& device, const PortConfig& config);
+  // The device has another number of queues: opens sockets for `queues` of them in place of those that it has, and has
+  // the driver put the program on queues that are new. Meanwhile nothing passes by the program.
+  [[nodiscard]] Status change_queues(Device& device, const PortConfig& config, std::uint32_t queues);
   // Finds out whether the device accepts redirected frames, and tells the engine. Call it when all devices are attached:
   // a veth accepts them depending on XDP and GRO at both of its ends.
   void query_redirects(Device& device);
 
  private:
   [[nodiscard]] Status open_sockets(Device& device, const PortConfig& config, std::uint32_t queues);
+  void close_sockets(const Device& device);
   [[nodiscard]] Result<afxdp::SocketReport> open_socket(const Device& device, afxdp::SocketWish wish,
                                                         std::uint16_t queue);
   [[nodiscard]] Status fix_offloads(Device& device, const PortConfig& config);

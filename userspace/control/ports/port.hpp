@@ -6,6 +6,7 @@
 
 #include "config/config.hpp"
 #include "control/ports/device.hpp"
+#include "control/ports/device_survey.hpp"
 
 namespace twinpath {
 
@@ -16,7 +17,8 @@ struct Port {
   std::vector<MacAddress> macs;
   Device device;  // its own: a port is the only one on its device, as long as VLAN devices are refused
 
-  [[nodiscard]] std::uint32_t sockets_wanted() const { return config.queues != 0 ? config.queues : device.queue_count; }
+  // Queues that are served: every one, or as many as are configured, but no more than can have a socket.
+  [[nodiscard]] std::uint32_t sockets_wanted() const { return queues_served(config, device.queue_count); }
 };
 
 }  // namespace twinpath

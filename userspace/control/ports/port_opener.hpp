@@ -49,6 +49,11 @@ class PortOpener {
   // to the device's problems.
   [[nodiscard]] Status take_router_role(Port& port);
   void close(const Port& port);
+  // The port stays, without a device.
+  void close_device(const Port& port) { devices_.close(port.device, port.config); }
+  [[nodiscard]] Status change_queues(Port& port) {
+    return devices_.change_queues(port.device, port.config, port.sockets_wanted());
+  }
   // When all ports are attached: device_opener.hpp.
   void query_redirects(Port& port) { devices_.query_redirects(port.device); }
 

@@ -9,30 +9,12 @@
 namespace twinpath {
 namespace {
 
-// The bytes of a received frame besides the IP packet: the kernel's headroom, Ethernet, two VLAN tags.
-constexpr std::uint32_t kFrameOverhead = afxdp::kFrameHeadroom + 14 + 2 * 4;
-
-Result<Port> survey_port(const PortConfig& config, const TableImage& image, std::uint32_t frame_bytes) {
-  Port port;
-  port.number = image.port(config.name);
+Result<Port> survey_port(const PortConfig& config, const TableImage& image, const DeviceLimits& limits,
+                         const Links& links) {
+  auto device = survey_device(config, limits, links);
+  if (!device) return pass_on(std::move(device.error()).in("port " + config.name));
+  Port port{.number = image.port(config.name), .config = config, .macs = {}, .device = std::move(*device)};
   port.device.number = image.device(config.device);
-  port.config = config;
-  auto link = netlink::find_device(config.device);
-  if (!link && link.error().code == ENODEV) return refuse("port {}: there is no device {}", config.name, config.device);
-  if (!link) return pass_on(std::move(link.error()).in("port " + config.name));
-  port.device.link = std::move(*link);
-  if (port.device.link.kind == "vlan")
-    return refuse("port {}: {} is a VLAN device, which this version does not take as a port", config.name,
-                  config.device);
-  if (port.device.link.loopback) return refuse("port {}: {} is the loopback device", config.name, config.device);
-  if (port.device.link.mtu > frame_bytes - kFrameOverhead)
-    return refuse("port {}: MTU {} of {} does not fit a frame of {} bytes: {} at most, or engine.frame_bytes 4096",
-                  config.name, port.device.link.mtu, config.device, frame_bytes, frame_bytes - kFrameOverhead);
-  auto queues = netlink::count_rx_queues(port.device.link);
-  if (!queues) return pass_on(std::move(queues.error()).in("port " + config.name));
-  if (config.queues > *queues)
-    return refuse("port {}: queues {} asked for, {} has {}", config.name, config.queues, config.device, *queues);
-  port.device.queue_count = std::min<std::uint32_t>(*queues, DP_QUEUES_MAX);
   return port;
 }
 
@@ -53,24 +35,25 @@ std::vector<MacAddress> macs_of(const Port& port, const netlink::Mirror& mirror)
 }  // namespace
 
 Result<PortSet> PortSet::survey(const Config& config, const TableImage& image, const std::string& pins) {
+  const DeviceLimits limits{config.engine.frame_bytes, pins};
+  auto links = netlink::list_devices();
+  if (!links) return pass_on(std::move(links.error()));
   std::vector<Port> ports;
   for (const PortConfig& wanted : config.ports) {
-    auto port = survey(wanted, image, config.engine.frame_bytes, pins);
+    auto port = survey_port(wanted, image, limits, *links);
     if (!port) return pass_on(std::move(port.error()));
     ports.push_back(std::move(*port));
   }
   PortSet set;
+  set.frame_bytes_ = limits.frame_bytes;
   set.replace(std::move(ports));
   return set;
 }
 
-Result<Port> PortSet::survey(const PortConfig& wanted, const TableImage& image, std::uint32_t frame_bytes,
-                             const std::string& pins) {
-  auto port = survey_port(wanted, image, frame_bytes);
-  if (!port) return port;
-  auto free = check_hook(pins, wanted.device, static_cast<int>(port->device.link.ifindex));
-  if (!free) return pass_on(std::move(free.error()).in("port " + wanted.name));
-  return port;
+Result<Port> PortSet::survey(const PortConfig& wanted, const TableImage& image, const DeviceLimits& limits) {
+  auto links = netlink::list_devices();
+  if (!links) return pass_on(std::move(links.error()));
+  return survey_port(wanted, image, limits, *links);
 }
 
 Status PortSet::open(PortOpener& opener, const TableImage& image) {
@@ -116,12 +99,15 @@ void PortSet::retire_others(Tables& tables, XdpHook& hook) {
 }
 
 void PortSet::follow(const netlink::Mirror& mirror, Tables& tables, NextHopTable& hops) {
+  const DeviceJudge judge{mirror.links()};
   for (Port& port : ports_) {
     const auto found = mirror.links().find(port.device.link.ifindex);
-    if (found == mirror.links().end())
+    if (found == mirror.links().end()) {
       port.device.link.carrier = false;  // the device is gone: the port is down
-    else
+    } else {
       port.device.link = found->second;
+      port.device.conflicts = find_conflicts(port.device, judge, frame_bytes_);
+    }
     dp_port& written = tables.memory().ports[port.number];
     std::memcpy(written.mac, port.device.link.mac.data(), sizeof(written.mac));
     written.mtu = static_cast<std::uint16_t>(port.device.link.mtu);
@@ -153,9 +139,15 @@ void PortSet::replace(std::vector<Port> ports) {
   numbers_.clear();
   ifindexes_.clear();
   for (const Port& port : ports_) {
-    numbers_[port.device.link.ifindex] = port.number;
     ifindexes_[port.number] = port.device.link.ifindex;
+    if (port.device.link.ifindex != 0) numbers_[port.device.link.ifindex] = port.number;
   }
+}
+
+void PortSet::set_device(std::uint16_t number, Device device) {
+  std::vector<Port> ports = std::move(ports_);
+  std::ranges::find(ports, number, &Port::number)->device = std::move(device);
+  replace(std::move(ports));
 }
 
 std::uint16_t PortSet::number_of(std::uint32_t ifindex) const {

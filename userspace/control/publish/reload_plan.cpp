@@ -20,7 +20,7 @@ tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(const ReloadBase& base,
   std::vector<Fault> faults;
   for (const std::size_t index : plan.ports.added) {
     const PortConfig& wanted = plan.next.ports[index];
-    auto port = PortSet::survey(wanted, plan.image, plan.next.engine.frame_bytes, base.pins);
+    auto port = PortSet::survey(wanted, plan.image, {plan.next.engine.frame_bytes, base.pins});
     if (port)
       plan.added.push_back(std::move(*port));
     else
