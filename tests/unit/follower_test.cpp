@@ -27,6 +27,9 @@ class Lab {
     auto opened = Tables::open(pins, 64, 64);
     REQUIRE(opened);
     tables = std::make_unique<Tables>(std::move(*opened));
+    const TableMemory& memory = tables->memory();
+    flows = std::make_unique<FlowTables>(memory.flows4.values(), memory.flows4_cold.values(), memory.flows6.values(),
+                                         memory.flows6_cold.values(), memory.settings[0]);
     settings = std::make_unique<SettingsWriter>(tables->memory().settings[0]);
     auto grace = GracePeriod::create();
     REQUIRE(grace);
@@ -51,8 +54,8 @@ class Lab {
     REQUIRE(link);
     port.device.link = std::move(*link);
     ports.replace({port});
-    auto opened =
-        Follower::open({io, *tables, ports, *hops, *publisher, *test.engine, *requests}, [](const std::string&) {});
+    auto opened = Follower::open({io, *tables, ports, *hops, *publisher, *test.engine, *requests, *flows},
+                                 [](const std::string&) {});
     REQUIRE(opened);
     follower = std::move(*opened);
   }
@@ -68,6 +71,7 @@ class Lab {
   boost::asio::io_context io;
   std::string pins;
   std::unique_ptr<Tables> tables;
+  std::unique_ptr<FlowTables> flows;
   std::unique_ptr<SettingsWriter> settings;
   std::unique_ptr<Publisher> publisher;
   std::unique_ptr<NextHopTable> hops;

@@ -20,13 +20,13 @@ constexpr int kReceiveBytes = 4 << 20;
 int family_of(const NeighbourKey& key) { return key.address.family == DP_FAMILY_V4 ? AF_INET : AF_INET6; }
 
 Message make_neighbour_request(const NeighbourKey& key, int flags, std::uint8_t neighbour_flags,
-                               std::uint32_t extended_flags) {
+                               std::uint32_t extended_flags, int type = RTM_NEWNEIGH) {
   ndmsg head{};
   head.ndm_family = static_cast<std::uint8_t>(family_of(key));
   head.ndm_ifindex = static_cast<std::int32_t>(key.ifindex);
   head.ndm_state = NUD_NONE;
   head.ndm_flags = neighbour_flags;
-  Message request = make_request(RTM_NEWNEIGH, flags, head);
+  Message request = make_request(type, flags, head);
   nla_put(request.get(), NDA_DST, key.address.family == DP_FAMILY_V4 ? 4 : 16, &key.address.address);
   if (extended_flags != 0) nla_put_u32(request.get(), NDA_FLAGS_EXT, extended_flags);
   return request;
@@ -78,7 +78,12 @@ void Resolver::release(const NeighbourKey& key) {
 }
 
 void Resolver::add(const NeighbourKey& key, int flags, std::uint8_t neighbour_flags, std::uint32_t extended_flags) {
-  Message request = make_neighbour_request(key, flags, neighbour_flags, extended_flags);
+  collect(make_neighbour_request(key, flags, neighbour_flags, extended_flags));
+}
+
+void Resolver::remove(const NeighbourKey& key) { collect(make_neighbour_request(key, 0, 0, 0, RTM_DELNEIGH)); }
+
+void Resolver::collect(Message request) {
   const auto* bytes = reinterpret_cast<const std::byte*>(nlmsg_hdr(request.get()));
   batch_.insert(batch_.end(), bytes, bytes + NLMSG_ALIGN(nlmsg_hdr(request.get())->nlmsg_len));
   if (batch_.size() < kBatchBytes) return;

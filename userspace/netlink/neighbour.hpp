@@ -41,6 +41,8 @@ class Resolver {
   void manage(const NeighbourKey& key);
   // Leaves the entry to ordinary ageing. It may be gone already.
   void release(const NeighbourKey& key);
+  // Deletes the entry. It may be gone already.
+  void remove(const NeighbourKey& key);
   // Sends what was collected. Refusals come by process().
   [[nodiscard]] Status flush();
   // Refusals since the last call. An entry that was released but does not exist is no refusal.
@@ -50,6 +52,7 @@ class Resolver {
 
  private:
   explicit Resolver(Socket socket) : socket_(std::move(socket)) {}
+  void collect(Message request);
   void add(const NeighbourKey& key, int flags, std::uint8_t neighbour_flags, std::uint32_t extended_flags);
 
   Socket socket_;

@@ -1,6 +1,7 @@
 #include "control/follow/follower.hpp"
 
 #include "common/decide/martian.h"
+#include "flows/next_hop_use.hpp"
 
 namespace twinpath {
 namespace {
@@ -134,6 +135,7 @@ std::uint16_t Follower::gateway_hop(std::uint16_t port, const netlink::IpAddress
     return 0;
   }
   if (!known) {
+    use_.used(*index);
     parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(port), gateway}));
     keep_fresh(key);
   }
@@ -154,7 +156,7 @@ void Follower::take_over_links() {
 void Follower::take_over_neighbours() {
   for (const auto& [key, index] : parts_.hops.all()) {
     parts_.hops.set_neighbour(index, mirror_.find_neighbour({parts_.ports.ifindex_of(key.port), key.address}));
-    keep_fresh(key);
+    if (use_.in_use(index)) keep_fresh(key);
   }
   obtain_next_hops();
 }
@@ -169,11 +171,8 @@ void Follower::forget_port(const Port& port) {
   for (const auto& [key, index] : parts_.hops.all()) {
     if (key.port != port.number) continue;
     parts_.hops.set_neighbour(index, nullptr);
-    const netlink::NeighbourKey neighbour{port.device.link.ifindex, key.address};
-    const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
-    if (known != nullptr && known->managed) resolver_.release(neighbour);
+    use_.answered(key.port, index);  // nobody waits for it any more
   }
-  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
 }
 
 void Follower::on_mirror() {
@@ -182,7 +181,14 @@ void Follower::on_mirror() {
   apply(*changes);
 }
 
+void Follower::take_over_devices() {
+  netlink::Changes changes;
+  changes.links = true;
+  apply(changes);
+}
+
 void Follower::apply(const netlink::Changes& changes) {
+  if (changes.links) on_links_(changes.gone_links);
   if (changes.links || changes.addresses) take_over_links();
   if (changes.links) take_over_neighbours();  // a device that came up again has lost its managed neighbours
   for (const netlink::NeighbourKey& key : changes.neighbours) apply_neighbour(key);
@@ -206,9 +212,12 @@ void Follower::apply_neighbour(const netlink::NeighbourKey& key) {
     auto obtained = parts_.hops.obtain(hop);
     if (!obtained) return complain_(obtained.error().text);
     index = *obtained;
+    use_.used(index);
   }
   parts_.hops.set_neighbour(index, neighbour);
-  if (neighbour != nullptr && neighbour->usable() && !neighbour->managed) keep_fresh(hop);
+  if (neighbour == nullptr || !neighbour->usable()) return;
+  use_.answered(port, index);
+  if (!neighbour->managed && use_.in_use(index)) keep_fresh(hop);
 }
 
 void Follower::on_resolver() {
@@ -229,11 +238,15 @@ void Follower::on_requests() {
       if (known == nullptr) continue;
       key = *known;
     }
+    make_room_for_request(key.port);
+    if (!use_.may_ask(key.port, parts_.hops.find(key))) continue;  // the engine repeats the request
     auto index = parts_.hops.obtain(key);
     if (!index) {
       complain_(index.error().text);
       continue;
     }
+    use_.used(*index);
+    if (!parts_.hops.resolved(*index)) use_.asked(key.port, *index);
     parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(key.port), key.address}));
     parts_.hops.forget_failure(*index);
     keep_fresh(key);
@@ -284,10 +297,73 @@ void Follower::schedule_upkeep() {
   upkeep_timer_.expires_after(kUpkeepEvery);
   upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
+    give_neighbours_back();
     reclaim_next_hops();
     if (routes_.incomplete()) schedule_routes();
     schedule_upkeep();
   });
+}
+
+// A next hop that nobody uses stays while Linux knows its neighbour; then a first packet need not wait.
+void Follower::give_neighbours_back() {
+  std::vector<bool> used(DP_NEXT_HOPS_MAX);
+  for (const std::uint8_t family : kFlowFamilies) mark_next_hops(parts_.flows.view(family), used);
+  for (const std::uint16_t index : routes_.next_hops()) used[index] = true;
+  std::vector<std::uint16_t> dead;
+  for (const auto& [key, index] : parts_.hops.all()) {
+    const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(key.port), key.address};
+    const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
+    if (used[index]) {
+      use_.used(index);
+      if (known != nullptr && known->usable() && !known->managed) keep_fresh(key);
+    } else if (!parts_.hops.resolved(index) && use_.idle_for(index, NeighbourUse::kUnanswered)) {
+      dead.push_back(index);
+    } else if (known != nullptr && known->managed && !use_.in_use(index) && !of_others_.contains(neighbour)) {
+      resolver_.release(neighbour);
+    }
+  }
+  for (const std::uint16_t index : dead) give_up(index);
+  if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
+}
+
+void Follower::leave_to_others(const netlink::FoundNeighbours& found) {
+  for (const auto& [address, managed] : found.managed)
+    if (managed) of_others_.insert({found.ifindex, address});
+}
+
+std::vector<std::string> Follower::problems() const {
+  std::vector<std::string> lines = routes_.problems();
+  for (const Port& port : parts_.ports.ports())
+    if (use_.crowded(port.number))
+      lines.push_back(
+          fmt::format("port {}: {} neighbours that were asked for do not answer, and no more are asked for "
+                      "until one does: does somebody scan the network behind it?",
+                      port.config.name, NeighbourUse::kAskedAtOnce));
+  return lines;
+}
+
+// Nobody uses it, and it does not answer.
+void Follower::give_up(std::uint16_t index) {
+  const NextHopTable::Key key = *parts_.hops.key_of(index);
+  const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(key.port), key.address};
+  const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
+  if (known != nullptr && known->managed && !of_others_.contains(neighbour)) resolver_.remove(neighbour);
+  use_.answered(key.port, index);
+  if (auto retired = parts_.hops.retire(index); !retired) complain_(retired.error().text);
+}
+
+// Only so many neighbours of a port may be asked for at a time: those of a scan would fill Linux's table. One that has
+// failed makes room for the next.
+void Follower::make_room_for_request(std::uint16_t port) {
+  if (!use_.crowded(port)) return;
+  for (const std::uint16_t index : use_.waiting(port)) {
+    const NextHopTable::Key* key = parts_.hops.key_of(index);
+    const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(port), key != nullptr ? key->address : IpAddress{}};
+    const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
+    if (known == nullptr || known->state != netlink::NeighbourState::failed) continue;
+    if (known->managed && !of_others_.contains(neighbour)) resolver_.remove(neighbour);
+    return use_.answered(port, index);
+  }
 }
 
 // The four steps of next_hop_table.hpp.

@@ -2,10 +2,11 @@
 //
 // Routes       Changes are published at most ten times a second, so that a busy routing daemon costs a live flow at
 //              most ten route lookups a second.
-// Neighbours   A change of a neighbour is one write to its next hop. Linux keeps the entry of every neighbour with a
-//              next hop fresh (managed neighbours): packets that XDP forwards do not refresh it, so it would become
-//              stale. When most next hops are taken, those of neighbours that are not wanted are reclaimed
-//              (next_hop_table.hpp).
+// Neighbours   A change of a neighbour is one write to its next hop. Linux keeps the entries of next hops in use fresh
+//              (managed neighbours): packets that XDP forwards do not refresh them, so they would become stale. In use is
+//              a next hop that a flow or a route names, or that was asked for or learnt a short time ago; the others are
+//              given back to Linux, and those that do not answer are deleted there (neighbour_use.hpp). When most next hops
+//              are taken, those of neighbours that are not wanted are reclaimed (next_hop_table.hpp).
 // Thread       the io_context's.
 #pragma once
 
@@ -18,10 +19,13 @@
 #include <set>
 
 #include "control/follow/neighbour_request_queue.hpp"
+#include "control/follow/neighbour_use.hpp"
 #include "control/follow/next_hop_table.hpp"
 #include "control/ports/port_set.hpp"
 #include "control/publish/publisher.hpp"
 #include "engine/engine.hpp"
+#include "flows/flow_tables.hpp"
+#include "netlink/found_neighbours.hpp"
 #include "netlink/mirror.hpp"
 #include "netlink/neighbour.hpp"
 #include "netlink/xdp_features.hpp"
@@ -38,6 +42,7 @@ class Follower {
     Publisher& publisher;
     Engine& engine;
     NeighbourRequestQueue& requests;
+    const FlowTables& flows;
   };
 
   // Opens its sockets in the network namespace of the calling thread. `complain` gets one line for each later error.
@@ -58,8 +63,18 @@ class Follower {
   void catch_up() { on_mirror(); }
   // For added ports: next hops for the neighbours that Linux has.
   void obtain_next_hops();
-  // For a removed port: its next hops are no longer resolved, and Linux no longer manages its neighbours.
+  // For a removed port: its next hops are no longer resolved.
+  // Managed neighbours are put back by the caller (netlink/found_neighbours.hpp).
   void forget_port(const Port& port);
+  // `follow` is called when Linux's links have changed, before the tables take them over, with the numbers of those that
+  // are gone.
+  void on_links(std::function<void(const std::set<std::uint32_t>& gone)> follow) { on_links_ = std::move(follow); }
+  // Neighbours that somebody else had managed before the gateway came are never given back or deleted.
+  void leave_to_others(const netlink::FoundNeighbours& found);
+  // What of Linux is not followed, a line each.
+  [[nodiscard]] std::vector<std::string> problems() const;
+  // Ports have other devices now.
+  void take_over_devices();
   // Follows changes from now on.
   void watch();
   void stop();
@@ -100,6 +115,9 @@ class Follower {
   void tell_addresses();
   void keep_fresh(const NextHopTable::Key& key);
   void schedule_upkeep();
+  void give_neighbours_back();
+  void give_up(std::uint16_t index);
+  void make_room_for_request(std::uint16_t port);
   void reclaim_next_hops();
   std::uint16_t gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway);
 
@@ -107,8 +125,11 @@ class Follower {
   RouteTables routes_;
   netlink::Mirror mirror_;
   netlink::Resolver resolver_;
+  NeighbourUse use_;
+  std::set<netlink::NeighbourKey> of_others_;
   std::optional<netlink::XdpFeatureWatch> features_;
   std::function<void(const std::string&)> complain_;
+  std::function<void(const std::set<std::uint32_t>&)> on_links_ = [](const auto&) {};
   Descriptor mirror_events_;
   Descriptor resolver_events_;
   Descriptor request_events_;

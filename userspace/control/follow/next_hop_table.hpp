@@ -67,6 +67,9 @@ class NextHopTable {
   // Retires neighbours that are not resolved, not in `gateways`, and that obtain() was not called for since the call
   // before the last one. Returns them.
   std::vector<Key> retire_unwanted(const std::set<std::uint16_t>& gateways);
+  // Retires one neighbour; step 1.
+  [[nodiscard]] Status retire(std::uint16_t index) { return forget(index); }
+  [[nodiscard]] bool resolved(std::uint16_t index) const { return (hops_[index].flags & DP_NEXT_HOP_RESOLVED) != 0; }
   [[nodiscard]] bool has_retired() const { return !retired_.empty(); }
   // Step 4. Precondition: steps 2 and 3 are done for all retired indices.
   void release_retired();

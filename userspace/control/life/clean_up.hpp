@@ -1,4 +1,5 @@
-// clean_up.hpp - undoes what a gateway left on the host, alive or not: offloads, sysctls, XDP, pins, journal.
+// clean_up.hpp - undoes what a gateway left on the host, alive or not: XDP, pins, offloads, sysctls, managed
+// neighbours, journal.
 #pragma once
 
 #include <string>

@@ -34,6 +34,19 @@ netlink::SysctlChange sysctl_from(const nlohmann::json& saved) {
           saved.at("name"),   saved.at("before"),  saved.at("after")};
 }
 
+nlohmann::json to_json(const netlink::FoundNeighbours& found) {
+  nlohmann::json managed = nlohmann::json::object();
+  for (const auto& [address, was_managed] : found.managed) managed[to_string(address)] = was_managed;
+  return {{"device", found.device}, {"ifindex", found.ifindex}, {"managed", managed}};
+}
+
+netlink::FoundNeighbours neighbours_from(const nlohmann::json& saved) {
+  netlink::FoundNeighbours found{saved.at("device"), saved.at("ifindex"), {}};
+  for (const auto& [address, was_managed] : saved.at("managed").items())
+    found.managed[parse_address(address)] = was_managed;
+  return found;
+}
+
 template <class Change>
 nlohmann::json list_json(const std::vector<Change>& changes) {
   nlohmann::json list = nlohmann::json::array();
@@ -50,6 +63,7 @@ nlohmann::json to_json(const Journal& journal) {
           {"reassigned_zones", journal.reassigned_zones},
           {"offloads", list_json(journal.offloads)},
           {"sysctls", list_json(journal.sysctls)},
+          {"neighbours", list_json(journal.neighbours)},
           {"confirmed", journal.confirmed}};
 }
 
@@ -97,6 +111,8 @@ Result<std::optional<Journal>> load_journal(const std::string& name) {
     for (const auto& change : saved.at("offloads")) journal.offloads.push_back(offload_from(change));
     for (const auto& change : saved.value("sysctls", nlohmann::json::array()))
       journal.sysctls.push_back(sysctl_from(change));
+    for (const auto& found : saved.value("neighbours", nlohmann::json::array()))
+      journal.neighbours.push_back(neighbours_from(found));
     return std::optional<Journal>{std::move(journal)};
   } catch (const nlohmann::json::exception& error) {
     return refuse("{}: {}", journal_path(name), error.what());

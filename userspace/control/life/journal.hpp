@@ -15,6 +15,7 @@
 #include "base/paths.hpp"
 #include "base/result.hpp"
 #include "config/numbers.hpp"
+#include "netlink/found_neighbours.hpp"
 #include "netlink/offloads.hpp"
 #include "netlink/router_role.hpp"
 
@@ -31,6 +32,7 @@ struct Journal {
   std::vector<std::uint8_t> reassigned_zones;
   std::vector<netlink::OffloadChange> offloads;
   std::vector<netlink::SysctlChange> sysctls;
+  std::vector<netlink::FoundNeighbours> neighbours;  // of each port's device, before it was opened
   nlohmann::json confirmed;  // the last document that was confirmed or did not have to be; null: none
 
   // The numbers of another configuration, which is to be in force; adds to `reassigned_zones`.

@@ -35,6 +35,7 @@ void PortChanger::save() {
 tl::expected<void, Fault> PortChanger::open(ReloadPlan& plan, const NumberAllocation& running) {
   if (plan.added.empty()) return {};
   zero_counters(fresh_ports(plan.ports, plan.next, running));
+  for (const Port& port : plan.added) note_neighbours(port);
   for (std::size_t i = 0; i < plan.added.size(); ++i) {
     auto opened = opener_.open(plan.added[i], kNoZone);
     if (opened) continue;
@@ -86,16 +87,59 @@ void PortChanger::apply_trust(const TableImage& image) {
 }
 
 void PortChanger::take_router_roles() {
-  for (Port& port : parts_.ports.all())
+  for (Port& port : parts_.ports.all()) {
+    if (!port.device.present()) continue;  // done when it has a device again
     if (auto taken = opener_.take_router_role(port); !taken) complain_(taken.error().text);
+  }
 }
 
 void PortChanger::close(const Port& port) {
   opener_.close(port);
+  leave(port);
+}
+
+void PortChanger::lose_device(const Port& port) {
+  opener_.close_device(port);
+  leave(port);
+}
+
+Status PortChanger::gain_device(Port& port, const TableImage& image) {
+  const PortTrust trust{image.zone(port.config.zone), static_cast<std::uint8_t>(port.config.source_check)};
+  note_neighbours(port);
+  auto opened = opener_.open(port, trust);
+  if (opened)
+    opener_.query_redirects(port);
+  else
+    lose_device(port);
+  return opened;
+}
+
+void PortChanger::leave(const Port& port) {
   parts_.follower.forget_port(port);
   // The engine drops held packets of this port before the number can be assigned to another port.
   parts_.engine.post(command::forget_port(port.number));
+  put_neighbours_back(port.config.device);
   restore(port.config.device);
+}
+
+void PortChanger::note_neighbours(const Port& port) {
+  std::vector<netlink::FoundNeighbours>& all = parts_.journal.neighbours;
+  const std::string& device = port.config.device;
+  const std::uint32_t ifindex = port.device.link.ifindex;
+  const auto known = std::ranges::find(all, device, &netlink::FoundNeighbours::device);
+  if (known != all.end() && known->ifindex == ifindex) return parts_.follower.leave_to_others(*known);
+  if (known != all.end()) all.erase(known);
+  all.push_back(netlink::find_neighbours(device, ifindex, parts_.follower.mirror().neighbours()));
+  parts_.follower.leave_to_others(all.back());
+  save();
+}
+
+void PortChanger::put_neighbours_back(const std::string& device) {
+  std::vector<netlink::FoundNeighbours>& all = parts_.journal.neighbours;
+  const auto found = std::ranges::find(all, device, &netlink::FoundNeighbours::device);
+  if (found == all.end()) return;
+  if (auto restored = netlink::put_neighbours_back({*found}); !restored) return complain_(restored.error().text);
+  all.erase(found);
 }
 
 // When the daemon is killed before the journal is saved, the next one restores the same offloads again: a no-op.

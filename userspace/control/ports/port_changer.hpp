@@ -57,6 +57,14 @@ class PortChanger {
 
   // Removes the port and restores its device to the state it was found in.
   void close(const Port& port);
+  // Saves in the journal which neighbours Linux has on the device of this port, unless it has them from before.
+  void note_neighbours(const Port& port);
+
+  // For a port that stays. lose_device(): its device is gone, or is to be opened anew. gain_device(): a device that was
+  // surveyed, opened in the zone that the port has in `image`; on failure it is closed again.
+  void lose_device(const Port& port);
+  [[nodiscard]] Status gain_device(Port& port, const TableImage& image);
+
   // Undoes the changes that an earlier daemon made on devices that are no ports of this configuration.
   void restore_others();
 
@@ -64,7 +72,9 @@ class PortChanger {
   [[nodiscard]] Status note(const std::vector<netlink::OffloadChange>& changes);
   [[nodiscard]] Status note_sysctls(const std::vector<netlink::SysctlChange>& changes);
   void save();
+  void leave(const Port& port);
   void restore(const std::string& device);
+  void put_neighbours_back(const std::string& device);
   void zero_counters(const std::vector<std::uint16_t>& numbers);
 
   Parts parts_;
