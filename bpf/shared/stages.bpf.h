@@ -116,7 +116,7 @@ DP_INLINE int take_hit4(struct shell_frame *frame, __u32 number, const struct dp
 	__u8 *data = shell_data(frame), *end = shell_end(frame);
 	__u32 bytes = (__u32)(end - data);
 	struct dp_hit hit;
-	enum dp_hit_verdict verdict = dp_hit4(0, &settings, data, end, bytes, port, &hit);
+	enum dp_hit_verdict verdict = dp_hit4(0, &settings, data, end, bytes, port, number, &hit);
 
 	if (verdict == DP_HIT_FORWARD)
 		return dp_hit4_forward(data, end, &hit) ? send_hit(number, bytes, &hit) : SHELL_BROKEN;
@@ -132,7 +132,7 @@ DP_INLINE int take_hit6(struct shell_frame *frame, __u32 number, const struct dp
 	__u8 *data = shell_data(frame), *end = shell_end(frame);
 	__u32 bytes = (__u32)(end - data);
 	struct dp_hit hit;
-	enum dp_hit_verdict verdict = dp_hit6(0, &settings, data, end, bytes, port, &hit);
+	enum dp_hit_verdict verdict = dp_hit6(0, &settings, data, end, bytes, port, number, &hit);
 
 	if (verdict == DP_HIT_FORWARD)
 		return dp_hit6_forward(data, end, &hit) ? send_hit(number, bytes, &hit) : SHELL_BROKEN;
@@ -320,7 +320,7 @@ DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
 		if (!hop)
 			return SHELL_BROKEN;
 		twinpath_count_forwarded(hop->port, ctx->packet.frame_bytes);
-		dp_flow_count(0, ctx->packet.family, ctx->view.slot, 1, ctx->packet.frame_bytes, ctx->now);
+		dp_flow_count_packet(0, &ctx->packet, ctx->view.slot, ctx->now);
 		return shell_send(hop->device);
 	case DP_STEER:
 		return steer(frame, ctx, reason, counters);

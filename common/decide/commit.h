@@ -13,15 +13,60 @@
 /* Answer of a commit beside reasons: look the flow up again. */
 enum { DP_LOOK_AGAIN = DP_LOOK_NEW + 1 };
 
-/* The state that the pair goes to: FINs of both directions close it. Asked when the own FIN has been written. */
-DP_INLINE __u32 dp_commit_next_state(struct dp_env *env, const struct dp_context *ctx)
+/* What the FINs of both directions lack: flags that the packet's entry and its partner get. When both have sent one, each
+ * acknowledgement is looked at. */
+DP_INLINE void dp_commit_fin_flags(struct dp_env *env, const struct dp_context *ctx, const struct dp_flow_said *said)
 {
-	__u32 partner = 0;
+	const struct dp_flow_view *view = &ctx->view;
+	__u32 own = DP_FLOW_FINS, partner = DP_FLOW_FINS;
 
-	if ((ctx->operation.own_set & DP_FLOW_FIN) &&
-	    dp_flow_partner_link(env, ctx->packet.family, &ctx->view, &partner) && (partner & DP_FLOW_FIN))
-		return DP_FLOW_CLOSING;
-	return ctx->operation.state;
+	if (said->note == dp_ntohl(said->partner_acked))
+		own |= DP_FLOW_DONE;
+	if (said->partner_note == dp_ntohl(said->acked))
+		partner |= DP_FLOW_DONE;
+	if (own & ~said->link)
+		dp_flow_change_flags(env, ctx->packet.family, view->slot, view->control, own, 0);
+	if (partner & ~said->partner_link)
+		dp_flow_change_flags(env, ctx->packet.family, view->partner,
+				     view->link & DP_FLOW_VERSION_MASK, partner, 0);
+}
+
+/* FINs of both directions, each acknowledged by the other one, close the pair: the state it goes to. Asked behind the writes
+ * of this packet, with a full barrier in between: of two last packets at one moment, one sees what the other has written. */
+DP_VERB int dp_commit_fins(struct dp_env *env, const struct dp_context *ctx)
+{
+	const struct dp_packet *packet;
+	const struct dp_flow_view *view;
+	struct dp_flow_said said;
+
+	DP_LAUNDER(env);
+	if (!ctx)
+		return 0;
+	packet = &ctx->packet;
+	view = &ctx->view;
+	if (dp_packet_acknowledges(packet))
+		dp_flow_exchange_acked(env, packet->family, view->slot, packet->tcp_acknowledgement);
+	if (!dp_flow_said(env, packet->family, view, &said) || !(said.partner_link & DP_FLOW_FIN))
+		return ctx->operation.state;
+	dp_commit_fin_flags(env, ctx, &said);
+	if (!dp_flow_said(env, packet->family, view, &said) || !(said.link & said.partner_link & DP_FLOW_DONE))
+		return ctx->operation.state;
+	return DP_FLOW_CLOSING;
+}
+
+/* Numbers of the cold elements, before the flags that say what they are. */
+DP_INLINE void dp_commit_numbers(struct dp_env *env, const struct dp_context *ctx)
+{
+	const struct dp_operation *operation = &ctx->operation;
+	const struct dp_flow_view *view = &ctx->view;
+	__u32 theirs = dp_ntohl(ctx->packet.tcp_acknowledgement);
+
+	if (operation->numbers == DP_NUMBERS_KEEP)
+		return;
+	dp_flow_store_numbers(env, ctx->packet.family, view->slot, view->control, operation->first,
+			      operation->note);
+	if (operation->numbers == DP_NUMBERS_ANEW)
+		dp_flow_store_numbers(env, ctx->packet.family, view->partner, view->link, theirs, theirs);
 }
 
 DP_INLINE void dp_commit_flags(struct dp_env *env, const struct dp_context *ctx)
@@ -45,31 +90,59 @@ DP_VERB int dp_commit_track(struct dp_env *env, struct dp_context *ctx)
 	DP_LAUNDER(env);
 	if (!ctx)
 		return 0;
-	if (ctx->operation.sequence == DP_SEQUENCE_STORE)
-		dp_flow_store_sequence(env, ctx->packet.family, &ctx->view, ctx->operation.sequence_number);
+	dp_commit_numbers(env, ctx);
 	dp_commit_flags(env, ctx);
-	state = dp_commit_next_state(env, ctx);
+	state = ctx->operation.state;
+	if (state != DP_FLOW_CLOSING &&
+	    (((ctx->view.link & ~ctx->operation.own_clear) | ctx->operation.own_set) & DP_FLOW_FIN))
+		state = (__u32)dp_commit_fins(env, ctx);
 	if (state)
 		dp_flow_set_state(env, ctx->packet.family, &ctx->view, state);
 	ctx->view.link = (ctx->view.link & ~ctx->operation.own_clear) | ctx->operation.own_set;
 	return 1;
 }
 
-DP_INLINE void dp_commit_refresh(struct dp_env *env, const struct dp_context *ctx)
+DP_VERB int dp_commit_refresh(struct dp_env *env, const struct dp_context *ctx)
 {
-	dp_flow_restamp(env, ctx->packet.family, &ctx->view, ctx->operation.stamp,
-			ctx->operation.next_hop, ctx->operation.rule);
+	DP_LAUNDER(env);
+	if (!ctx)
+		return 0;
+	return dp_flow_restamp(env, ctx->packet.family, &ctx->view, ctx->operation.stamp,
+			       ctx->operation.next_hop, ctx->operation.port, ctx->operation.rule);
 }
 
-/* DP_NONE: the pair is there, and ctx->view is its forward entry. */
-DP_INLINE int dp_commit_install(struct dp_env *env, const struct dp_settings *settings, struct dp_context *ctx)
+/* ctx->view is the packet's entry of the pair that was installed. Called, not inlined: the installation needs the stack. */
+DP_VERB int dp_commit_view(struct dp_context *ctx)
 {
-	__u8 crowded = ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6;
-	struct dp_install *install = &ctx->install;
-	int result;
+	if (!ctx)
+		return 0;
+	if (ctx->answers)
+		dp_flow_view_installed(&ctx->reverse, &ctx->install, 1, &ctx->view);
+	else
+		dp_flow_view_installed(&ctx->forward, &ctx->install, 0, &ctx->view);
+	ctx->known = 1;
+	return 1;
+}
 
-	if (ctx->side == DP_SIDE_ENGINE)
-		ctx->forward.flags |= DP_FLOW_ENGINE | DP_FLOW_HELD;
+/* What the installation is asked for. A pair whose first packet is in the engine lets none of its direction overtake it. */
+DP_VERB int dp_commit_ask(struct dp_env *env, struct dp_context *ctx)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	struct dp_install *install;
+	__u8 crowded;
+
+	DP_LAUNDER(env);
+	if (!ctx || !settings)
+		return 0;
+	install = &ctx->install;
+	crowded = ctx->packet.family == DP_FAMILY_V4 ? DP_CROWDED_V4 : DP_CROWDED_V6;
+	if (ctx->side == DP_SIDE_ENGINE) {
+		ctx->forward.flags |= DP_FLOW_ENGINE;
+		if (ctx->answers)
+			ctx->reverse.flags |= DP_FLOW_HELD;
+		else
+			ctx->forward.flags |= DP_FLOW_HELD;
+	}
 	install->now = ctx->now;
 	install->family = ctx->packet.family;
 	install->evict = 1;
@@ -77,13 +150,21 @@ DP_INLINE int dp_commit_install(struct dp_env *env, const struct dp_settings *se
 	install->crowded = (settings->crowded & crowded) != 0;
 	install->slot = 0;
 	install->control = 0;
-	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, install);
+	return 1;
+}
+
+/* DP_NONE: the pair is there, and ctx->view is the packet's entry. */
+DP_INLINE int dp_commit_install(struct dp_env *env, struct dp_context *ctx)
+{
+	int result;
+
+	dp_commit_ask(env, ctx);
+	result = dp_flow_install(env, &ctx->forward, &ctx->reverse, &ctx->install);
 	if (result == DP_INSTALL_FULL)
 		return DP_TABLE_FULL;
 	if (result != DP_INSTALL_OK)
 		return DP_LOOK_AGAIN; /* another CPU or the engine was faster: its pair is as good */
-	dp_flow_view_installed(&ctx->forward, install, &ctx->view);
-	ctx->known = 1;
+	dp_commit_view(ctx);
 	return DP_NONE;
 }
 
@@ -105,16 +186,15 @@ DP_INLINE int dp_commit_pair(struct dp_env *env, struct dp_context *ctx)
  * stage has carried out. */
 DP_INLINE int dp_commit_flow(struct dp_env *env, struct dp_context *ctx, int reason)
 {
-	const struct dp_settings *settings = dp_env_settings(env);
-	int failed;
+	int deleted = 1, failed;
 
-	if (!settings)
-		return DP_INTERNAL;
-	if (!dp_commit_pair(env, ctx) && (ctx->operation.kinds & DP_OPERATION_MOVE))
+	if (ctx->operation.kinds & DP_OPERATION_DELETE)
+		deleted = dp_flow_delete(env, ctx->packet.family, &ctx->view);
+	if (!deleted && (ctx->operation.kinds & DP_OPERATION_MOVE))
 		return DP_LOOK_AGAIN; /* another writer moved it */
 	if (!(ctx->operation.kinds & DP_OPERATION_INSTALL))
 		return reason;
-	failed = dp_commit_install(env, settings, ctx);
+	failed = dp_commit_install(env, ctx);
 	if (failed || !(ctx->operation.kinds & DP_OPERATION_MOVE))
 		return failed ? failed : reason;
 	/* between the deletion and this moment packets of the pair found no flow */

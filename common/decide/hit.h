@@ -16,27 +16,31 @@
 #include "hit4.h"
 #include "hit6.h"
 
-/* Of either family. A caller that writes calls dp_hit4 and dp_hit6 each by itself. */
+/* Of either family, of the port `number`. A caller that writes calls dp_hit4 and dp_hit6 each by itself. */
 DP_INLINE enum dp_hit_verdict dp_hit(struct dp_env *env, const struct dp_settings *settings,
 				     const __u8 *frame, const __u8 *end, __u32 frame_bytes,
-				     const struct dp_port *port, struct dp_hit *hit)
+				     const struct dp_port *port, __u32 number, struct dp_hit *hit)
 {
 	enum dp_hit_verdict verdict;
 
 	if (!dp_hit_link(frame, end, port))
 		return DP_HIT_ODD;
-	verdict = dp_hit4(env, settings, frame, end, frame_bytes, port, hit);
+	verdict = dp_hit4(env, settings, frame, end, frame_bytes, port, number, hit);
 	if (verdict != DP_HIT_ODD)
 		return verdict;
-	return dp_hit6(env, settings, frame, end, frame_bytes, port, hit);
+	return dp_hit6(env, settings, frame, end, frame_bytes, port, number, hit);
 }
 
 DP_INLINE void dp_hit_count(struct dp_env *env, const struct dp_hit *hit, __u32 bytes, __u32 now)
 {
-	if (hit->family == DP_FAMILY_V4)
+	if (hit->family == DP_FAMILY_V4) {
+		DP_STORE_RELEASE(&hit->entry.v4->acked, hit->acked);
 		dp_flow_count4(env, hit->slot, hit->entry.v4, 1, bytes, now);
-	else
-		dp_flow_count6(env, hit->slot, hit->entry.v6, 1, bytes, now);
+		return;
+	}
+	if (hit->protocol == DP_PROTOCOL_TCP) /* the second line, which UDP does not touch */
+		DP_STORE_RELEASE(&hit->entry.v6->acked, hit->acked);
+	dp_flow_count6(env, hit->slot, hit->entry.v6, 1, bytes, now);
 }
 
 #endif

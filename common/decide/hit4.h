@@ -46,7 +46,7 @@ DP_INLINE enum dp_hit_verdict dp_hit4_read(const __u8 *frame, const __u8 *end, _
 	if (!dp_checksum_right(dp_hit4_sum(frame, addresses)) || (__u32)addresses == addresses >> 32)
 		return DP_HIT_ODD;
 	hit->protocol = (__u8)(ttl_word >> 8);
-	verdict = dp_hit_transport(frame + DP_HIT4_L4, end, hit->l3_bytes - DP_IPV4_BYTES, hit->protocol);
+	verdict = dp_hit_transport(frame + DP_HIT4_L4, end, hit->l3_bytes - DP_IPV4_BYTES, hit);
 	if (verdict != DP_HIT_FORWARD)
 		return verdict;
 	words->word[0] = addresses;
@@ -67,7 +67,7 @@ DP_INLINE void dp_hit4_copy(const struct dp_flow_entry4 *entry, struct dp_hit *h
 
 DP_INLINE enum dp_hit_verdict dp_hit4(struct dp_env *env, const struct dp_settings *settings,
 				      const __u8 *frame, const __u8 *end, __u32 frame_bytes,
-				      const struct dp_port *port, struct dp_hit *hit)
+				      const struct dp_port *port, __u32 number, struct dp_hit *hit)
 {
 	struct dp_flow_words4 words;
 	struct dp_flow_found4 found;
@@ -85,7 +85,7 @@ DP_INLINE enum dp_hit_verdict dp_hit4(struct dp_env *env, const struct dp_settin
 	hit->control = found.control;
 	if (DP_LOAD(found.word) != found.control)
 		return DP_HIT_FOUND;
-	return dp_hit_judge(env, settings, hit);
+	return dp_hit_judge(env, settings, port, number, hit);
 }
 
 /* A TTL of one less makes the sum of the header less by one. */

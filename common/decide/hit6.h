@@ -36,7 +36,7 @@ DP_INLINE enum dp_hit_verdict dp_hit6_read(const __u8 *frame, const __u8 *end, _
 	hit->l3_bytes = payload + DP_IPV6_BYTES;
 	next = dp_load16(frame + DP_HIT6_NEXT);
 	hit->protocol = (__u8)next;
-	verdict = dp_hit_transport(frame + DP_HIT6_L4, end, payload, hit->protocol);
+	verdict = dp_hit_transport(frame + DP_HIT6_L4, end, payload, hit);
 	if (verdict != DP_HIT_FORWARD)
 		return verdict;
 	DP_UNROLL
@@ -67,7 +67,7 @@ DP_INLINE void dp_hit6_copy(const struct dp_flow_entry6 *entry, struct dp_hit *h
 
 DP_INLINE enum dp_hit_verdict dp_hit6(struct dp_env *env, const struct dp_settings *settings,
 				      const __u8 *frame, const __u8 *end, __u32 frame_bytes,
-				      const struct dp_port *port, struct dp_hit *hit)
+				      const struct dp_port *port, __u32 number, struct dp_hit *hit)
 {
 	struct dp_flow_words6 words;
 	struct dp_flow_found6 found;
@@ -85,7 +85,7 @@ DP_INLINE enum dp_hit_verdict dp_hit6(struct dp_env *env, const struct dp_settin
 	hit->control = found.control;
 	if (DP_LOAD(found.word) != found.control)
 		return DP_HIT_FOUND;
-	return dp_hit_judge(env, settings, hit);
+	return dp_hit_judge(env, settings, port, number, hit);
 }
 
 /* Behind DP_HIT_FORWARD: the frame as it leaves. 0: a defect. */

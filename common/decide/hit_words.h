@@ -27,6 +27,7 @@ struct dp_hit {
 	} entry; /* where to count; valid as long as the packet */
 	/* the packet */
 	__u32 l3_bytes;
+	__be32 acked; /* what it acknowledges; not TCP: 0 */
 	__u8 family;
 	__u8 protocol;
 	/* the next hop, read once: all questions and the new header see the same */
@@ -51,14 +52,15 @@ DP_INLINE int dp_hit_link(const __u8 *frame, const __u8 *end, const struct dp_po
 	return frame + DP_HIT_BYTES_MIN <= end && (dp_load64(frame) ^ dp_load64(port->mac)) << 16 == 0;
 }
 
-/* `bytes` ≥ DP_UDP_BYTES: of the IP packet, from the transport header on. A TCP segment with SYN, FIN or RST changes its
+/* `bytes` ≥ DP_UDP_BYTES: of the IP packet, from the transport header on. A TCP segment with SYN, FIN or RST may change its
  * flow; one with neither RST nor ACK is bad. */
-DP_INLINE enum dp_hit_verdict dp_hit_transport(const __u8 *l4, const __u8 *end, __u32 bytes, __u32 protocol)
+DP_INLINE enum dp_hit_verdict dp_hit_transport(const __u8 *l4, const __u8 *end, __u32 bytes, struct dp_hit *hit)
 {
-	__u32 ports = dp_load32(l4), length;
+	__u32 ports = dp_load32(l4), protocol = hit->protocol, length;
 
 	if (!(ports & 0xffff) || !(ports >> 16))
 		return DP_HIT_ODD;
+	hit->acked = 0;
 	if (protocol == DP_PROTOCOL_UDP) {
 		length = dp_ntohs(dp_load16(l4 + offsetof(struct dp_udp, length)));
 		return length < DP_UDP_BYTES || length > bytes ? DP_HIT_ODD : DP_HIT_FORWARD;
@@ -68,6 +70,7 @@ DP_INLINE enum dp_hit_verdict dp_hit_transport(const __u8 *l4, const __u8 *end, 
 	length = (l4[offsetof(struct dp_tcp, data_offset)] >> 4) * 4u;
 	if (length < DP_TCP_BYTES || length > bytes)
 		return DP_HIT_ODD;
+	hit->acked = dp_load32(l4 + offsetof(struct dp_tcp, acknowledgement));
 	return (l4[offsetof(struct dp_tcp, flags)] & (DP_TCP_SYN | DP_TCP_FIN | DP_TCP_RST | DP_TCP_ACK)) == DP_TCP_ACK
 		       ? DP_HIT_FORWARD
 		       : DP_HIT_NOT;
@@ -106,14 +109,24 @@ DP_INLINE int dp_hit_hop(struct dp_env *env, struct dp_hit *hit)
 	return tag_and_flags == (DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP) << 16 && hit->l3_bytes <= hop->mtu;
 }
 
-/* The flow's half is found and copied: what becomes of the packet? */
-DP_INLINE enum dp_hit_verdict dp_hit_judge(struct dp_env *env, const struct dp_settings *settings,
-					   struct dp_hit *hit)
+/* Other bits than 0: this packet did not come in where packets of its half come in, and that port is strict about sources. */
+DP_INLINE __u32 dp_hit_astray(const struct dp_port *port, __u32 number, const struct dp_hit *hit)
 {
-	if ((__u32)hit->route != DP_LOAD(&settings->stamp) || !dp_hit_steady(hit))
+	__u32 strict = 0u - (__u32)(port->source_check / DP_SOURCE_CHECK_STRICT);
+
+	return (number ^ (__u32)(hit->route >> 48)) & strict;
+}
+
+/* The flow's half is found and copied: what becomes of the packet that came in by the port `number`? */
+DP_INLINE enum dp_hit_verdict dp_hit_judge(struct dp_env *env, const struct dp_settings *settings,
+					   const struct dp_port *port, __u32 number, struct dp_hit *hit)
+{
+	__u32 other = (__u32)hit->route ^ DP_LOAD(&settings->stamp);
+
+	if ((other | dp_hit_astray(port, number, hit)) || !dp_hit_steady(hit))
 		return DP_HIT_FOUND;
-	if (hit->link & (DP_FLOW_HELD | DP_FLOW_USER))
-		return hit->link & DP_FLOW_HELD ? DP_HIT_FOUND : DP_HIT_USER;
+	if (hit->link & (DP_FLOW_HELD | DP_FLOW_FINS | DP_FLOW_USER))
+		return hit->link & (DP_FLOW_HELD | DP_FLOW_FINS) ? DP_HIT_FOUND : DP_HIT_USER;
 	return dp_hit_hop(env, hit) ? DP_HIT_FORWARD : DP_HIT_FOUND;
 }
 

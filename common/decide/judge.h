@@ -49,9 +49,7 @@ DP_INLINE enum dp_reason dp_may_start(const struct dp_settings *settings, const 
 			return DP_NOT_SYN;
 		if (settings->pickup == DP_PICKUP_LOOSE)
 			return DP_NONE;
-		if (settings->pickup_grace && (__s32)(settings->pickup_until - ctx->now) > 0)
-			return DP_NONE;
-		return DP_NOT_SYN;
+		return dp_in_grace(settings, ctx->now) ? DP_NONE : DP_NOT_SYN;
 	}
 	if (packet->protocol == DP_PROTOCOL_ICMP || packet->protocol == DP_PROTOCOL_ICMPV6)
 		return packet->flags & DP_PACKET_ICMP_QUERY ? DP_NONE : DP_UNSOLICITED_ICMP;
@@ -148,6 +146,9 @@ DP_INLINE void dp_half_of_packet(const struct dp_context *ctx, const struct dp_p
 	half->delta = 0;
 	half->delta_ports = 0;
 	half->pad = 0;
+	half->acked = 0;
+	half->first_sequence = 0;
+	half->note = 0;
 	half->rule = ctx->match.rule;
 	half->stamp = ctx->stamp;
 	half->flags = 0;
@@ -171,6 +172,9 @@ DP_INLINE void dp_half_reverse(const struct dp_flow_half *forward, __u8 zone, st
 	half->delta = 0;
 	half->delta_ports = 0;
 	half->pad = 0;
+	half->acked = 0;
+	half->first_sequence = 0;
+	half->note = 0;
 	half->rule = forward->rule;
 	half->stamp = forward->stamp;
 	half->flags = forward->flags;
@@ -214,8 +218,6 @@ DP_INLINE void dp_plan_reverse(struct dp_context *ctx, __u8 to_zone)
 	ctx->reverse.next_hop = ctx->back.next_hop;
 	ctx->reverse.port = ctx->there.port;
 	dp_plan_stamps(ctx);
-	if (ctx->packet.protocol == DP_PROTOCOL_TCP && !(ctx->packet.tcp_flags & DP_TCP_SYN))
-		ctx->forward.flags |= DP_FLOW_PICKUP;
 }
 
 /* A port as rules of policy routing know it: host order, 0 for protocols without ports. */
@@ -271,6 +273,74 @@ DP_INLINE enum dp_reason dp_policy(struct dp_env *env, struct dp_context *ctx, _
 	return ctx->match.rule ? DP_RULE : DP_ZONE_DEFAULT;
 }
 
+/* ctx->original: a packet of the opposite direction, as it comes in where ctx->packet leaves. */
+DP_INLINE void dp_opposite_direction(struct dp_context *ctx, __u8 zone)
+{
+	const struct dp_packet *packet = &ctx->packet;
+	struct dp_packet *original = &ctx->original;
+
+	*original = *packet;
+	original->source = packet->destination;
+	original->destination = packet->source;
+	original->source_port = packet->destination_port;
+	original->destination_port = packet->source_port;
+	original->zone = zone;
+	original->ingress = ctx->there.port;
+	original->icmp_type = (__u8)(dp_ntohs(original->destination_port) >> 8);
+}
+
+/* TCP whose SYN nobody has seen may be an answer: who refuses it in its own direction asks for the other one. 1: it may
+ * pass, as a packet of the flow's reverse direction; ctx->match is then the rule that allows the flow. */
+DP_INLINE int dp_policy_answers(struct dp_env *env, struct dp_context *ctx, __u8 to_zone)
+{
+	struct dp_match refusal;
+
+	if (ctx->packet.protocol != DP_PROTOCOL_TCP || (ctx->packet.tcp_flags & DP_TCP_SYN))
+		return 0;
+	refusal = ctx->match;
+	dp_opposite_direction(ctx, to_zone);
+	dp_classify(env, ctx->policy_bank, &ctx->original, ctx->packet.zone, &ctx->match);
+	ctx->answers = ctx->match.action == DP_ACTION_ALLOW;
+	if (!ctx->answers)
+		ctx->match = refusal;
+	return ctx->answers;
+}
+
+/* Both halves are planned as if the packet's direction were the flow's. Behind this they are the other way round. */
+DP_VERB int dp_swap_halves(struct dp_context *ctx)
+{
+	struct dp_flow_half forward;
+
+	if (!ctx)
+		return 0;
+	forward = ctx->forward;
+	ctx->forward = ctx->reverse;
+	ctx->reverse = forward;
+	return 1;
+}
+
+/* What the first packet of a TCP flow has sent: of its half. */
+DP_INLINE void dp_plan_numbers(const struct dp_packet *packet, struct dp_flow_half *half)
+{
+	__u32 syn = (packet->tcp_flags & DP_TCP_SYN) != 0, fin = (packet->tcp_flags & DP_TCP_FIN) != 0;
+
+	half->flags |= DP_FLOW_SEQUENCE;
+	if (fin)
+		half->flags |= DP_FLOW_FIN;
+	half->first_sequence = dp_ntohl(packet->tcp_sequence) + syn;
+	half->note = half->first_sequence + packet->tcp_data_bytes + fin;
+}
+
+DP_INLINE void dp_plan_tcp(struct dp_context *ctx)
+{
+	if (!(ctx->packet.tcp_flags & DP_TCP_SYN))
+		ctx->forward.flags |= DP_FLOW_PICKUP;
+	if (ctx->answers)
+		dp_plan_numbers(&ctx->packet, &ctx->reverse);
+	else
+		dp_plan_numbers(&ctx->packet, &ctx->forward);
+}
+
 /* May ctx->packet, which is unicast and not for the host, come from where it comes from, and can it go where it goes?
  * ctx->there is the answer for its destination; fills ctx->back. DP_NONE: it leads to a port. */
 DP_VERB int dp_judge_way(struct dp_env *env, struct dp_context *ctx)
@@ -311,13 +381,17 @@ DP_VERB int dp_judge(struct dp_env *env, struct dp_context *ctx)
 	if (reason)
 		return reason;
 	reason = dp_policy(env, ctx, egress->zone);
-	if (reason)
+	if (reason && !dp_policy_answers(env, ctx, egress->zone))
 		return reason;
 	dp_plan_forward(ctx);
 	reason = dp_translate_source(env, ctx, egress);
 	if (reason)
 		return reason;
 	dp_plan_reverse(ctx, egress->zone);
+	if (ctx->answers)
+		dp_swap_halves(ctx);
+	if (ctx->packet.protocol == DP_PROTOCOL_TCP)
+		dp_plan_tcp(ctx);
 	reason = dp_next_hop_ready(env, ctx, ctx->there.next_hop);
 	if (reason == DP_NONE && ctx->match.place == DP_PLACE_USER)
 		return DP_STEER_PLACE_USER;

@@ -89,6 +89,40 @@ DP_VERB int dp_reroute(struct dp_env *env, struct dp_context *ctx)
 	return DP_NONE;
 }
 
+/* A packet that came in by another port than its half's packets do, where ports are strict about sources: does its source
+ * lead there, too, as that of a packet that begins a flow has to (RFC 3704)? Several paths and changed routes lead here, and
+ * strangers on a port of the same zone. ctx->operation.port: by which port the half's packets come in from now on. */
+DP_VERB int dp_look_ingress(struct dp_env *env, struct dp_context *ctx)
+{
+	const struct dp_settings *settings = dp_env_settings(env);
+	const struct dp_next_hop *hop;
+	const struct dp_port *port;
+
+	DP_LAUNDER(env);
+	if (!ctx || !settings)
+		return DP_INTERNAL;
+	ctx->operation.port = ctx->view.port;
+	port = dp_env_port(env, ctx->packet.ingress);
+	if (!port || port->source_check != DP_SOURCE_CHECK_STRICT || ctx->view.port == ctx->packet.ingress)
+		return DP_NONE;
+	ctx->operation.port = ctx->packet.ingress;
+	hop = dp_env_next_hop(env, ctx->view.next_hop);
+	dp_route_query_reverse(settings, ctx, hop ? hop->port : 0, &ctx->back);
+	dp_route_find(env, &ctx->back);
+	return dp_source_valid(env, ctx);
+}
+
+/* Notes that port, so that packets which come in there are plain hits. What is refreshed takes it along. */
+DP_INLINE void dp_look_moved(struct dp_env *env, struct dp_context *ctx)
+{
+	if (ctx->operation.port == ctx->view.port || ctx->view.stamp != ctx->stamp)
+		return;
+	ctx->operation.stamp = ctx->view.stamp;
+	ctx->operation.next_hop = ctx->view.next_hop;
+	ctx->operation.rule = dp_flow_rule(env, ctx->packet.family, &ctx->view);
+	ctx->operation.kinds |= DP_OPERATION_REFRESH;
+}
+
 /* Stale stamp: looks the route up again and, when the generation changed, asks the rules again. The next hop of this very
  * packet is that of the operation, also when it is 0: then the next packet asks again. Inlined: route and rules are calls
  * beside each other, not in each other, because the stack of the stage `known` is short. */
@@ -155,6 +189,9 @@ DP_INLINE int dp_look_known(struct dp_env *env, struct dp_context *ctx)
 
 	if (!ctx)
 		return DP_INTERNAL;
+	reason = dp_look_ingress(env, ctx);
+	if (reason)
+		return reason;
 	reason = dp_look_along(env, ctx);
 	if (reason == DP_LOOK_MOVED) {
 		ctx->move = DP_MOVE_ALONG;
@@ -163,9 +200,10 @@ DP_INLINE int dp_look_known(struct dp_env *env, struct dp_context *ctx)
 	if (reason == DP_LOOK_NEW || !dp_sends(ctx, reason))
 		return reason;
 	if (dp_track(env, ctx) == DP_TRACK_ANEW) {
-		ctx->operation.kinds = DP_OPERATION_DELETE;
+		ctx->operation.kinds = DP_OPERATION_REPLACE;
 		return DP_LOOK_NEW;
 	}
+	dp_look_moved(env, ctx);
 	return reason;
 }
 

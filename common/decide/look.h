@@ -36,6 +36,14 @@ DP_INLINE int dp_look_addresses(const struct dp_packet *packet)
 	return dp_martian_destination(packet->family, &packet->destination) ? DP_MARTIAN_DESTINATION : DP_NONE;
 }
 
+/* A pair whose place is taken goes when the rules in force have allowed the one that takes it, and not before. */
+DP_INLINE void dp_look_install(struct dp_context *ctx)
+{
+	if (ctx->operation.kinds & DP_OPERATION_REPLACE)
+		ctx->operation.kinds = DP_OPERATION_DELETE;
+	ctx->operation.kinds |= DP_OPERATION_INSTALL;
+}
+
 /* A packet that is not the host's and is no packet of a live flow; ctx->there is answered. */
 DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx)
 {
@@ -56,7 +64,7 @@ DP_INLINE int dp_look_forward(struct dp_env *env, struct dp_context *ctx)
 	if (dp_may_be_moved(ctx, reason) && dp_move_find(env, ctx))
 		return dp_move(env, ctx);
 	if (dp_may_install(ctx, reason))
-		ctx->operation.kinds |= DP_OPERATION_INSTALL;
+		dp_look_install(ctx);
 	return reason;
 }
 
@@ -133,6 +141,7 @@ DP_INLINE void dp_look_begin(const struct dp_settings *settings, struct dp_conte
 	ctx->route_bank = (__u16)(DP_LOAD(&settings->route_bank) & 1);
 	ctx->known = 0;
 	ctx->to_host = 0;
+	ctx->answers = 0;
 	ctx->next_hop = 0;
 	ctx->move = DP_MOVE_NONE;
 	ctx->match.rule = 0;

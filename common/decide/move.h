@@ -1,7 +1,8 @@
 /* move.h - a live pair whose route leads into another zone, as after a failover to another uplink.
  *
  * Keys     of a pair name the zones that its packets come from. So a pair goes on in another zone as another pair: the old one
- *          is deleted and the new one installed, in the same state. It begins its counters and its age anew.
+ *          is deleted and the new one installed, in the same state, with what both ends have said. It begins its
+ *          counters and its age anew.
  * Rules    the rules in force are asked about the flow's original direction and the new zones. What they refuse is dropped
  *          under their reason, and the pair stays: when the route leads back, it goes on.
  * Seen     by the first packet behind the change of routes, whichever direction it has. One in the pair's direction finds its
@@ -17,34 +18,18 @@
 
 /* What a flow has gone through, which its pair keeps. */
 enum {
-	DP_MOVED_FLAGS = DP_FLOW_HELD | DP_FLOW_ANSWERED | DP_FLOW_FIN | DP_FLOW_RESET |
-			 DP_FLOW_ALIVE | DP_FLOW_ENGINE | DP_FLOW_PICKUP | DP_FLOW_PROVEN,
+	DP_MOVED_FLAGS = DP_FLOW_HELD | DP_FLOW_ANSWERED | DP_FLOW_FIN | DP_FLOW_DONE | DP_FLOW_SYN |
+			 DP_FLOW_ENGINE | DP_FLOW_PICKUP | DP_FLOW_SEQUENCE | DP_FLOW_FINS,
 };
 
 /* Was this packet refused for want of a pair? Of those that the rules allow only who has lost a race asks: the pair that
  * was in the way may be its own. */
 DP_INLINE int dp_may_be_moved(const struct dp_context *ctx, int reason)
 {
-	if (ctx->operation.kinds & DP_OPERATION_DELETE)
+	if (ctx->operation.kinds & (DP_OPERATION_DELETE | DP_OPERATION_REPLACE))
 		return 0; /* ctx->view is a pair that this packet ends */
 	return ctx->attempt || reason == DP_NOT_SYN || reason == DP_UNSOLICITED_ICMP ||
 	       reason == DP_RULE || reason == DP_ZONE_DEFAULT || reason == DP_STEER_REJECT;
-}
-
-/* ctx->original: a packet of the opposite direction, as it comes in where ctx->packet leaves. */
-DP_INLINE void dp_opposite_direction(struct dp_context *ctx, __u8 zone)
-{
-	const struct dp_packet *packet = &ctx->packet;
-	struct dp_packet *original = &ctx->original;
-
-	*original = *packet;
-	original->source = packet->destination;
-	original->destination = packet->source;
-	original->source_port = packet->destination_port;
-	original->destination_port = packet->source_port;
-	original->zone = zone;
-	original->ingress = ctx->there.port;
-	original->icmp_type = (__u8)(dp_ntohs(original->destination_port) >> 8);
 }
 
 /* Is there a pair whose other direction is now routed to where the packet came from? Then ctx->view is that direction's
@@ -71,28 +56,41 @@ DP_VERB int dp_move_find(struct dp_env *env, struct dp_context *ctx)
 	return 1;
 }
 
+/* What a direction of the old pair has said, into its half of the new one. */
+DP_INLINE void dp_move_half(struct dp_flow_half *half, __u32 link, __be32 acked, __u32 first, __u32 note)
+{
+	half->flags |= link & DP_MOVED_FLAGS;
+	half->acked = acked;
+	half->first_sequence = first;
+	half->note = note;
+}
+
+/* Of a pair that is gone by now nothing is installed. */
+DP_INLINE void dp_move_said(struct dp_env *env, struct dp_context *ctx)
+{
+	int forward = (ctx->view.link & DP_FLOW_FORWARD) != 0;
+	struct dp_flow_said said;
+
+	if (!dp_flow_said(env, ctx->packet.family, &ctx->view, &said))
+		return;
+	dp_move_half(forward ? &ctx->forward : &ctx->reverse, said.link, said.acked, said.first, said.note);
+	dp_move_half(forward ? &ctx->reverse : &ctx->forward, said.partner_link, said.partner_acked,
+		     said.partner_first, said.partner_note);
+}
+
 /* Both halves of the pair in its new zones. `onward`: the packet has the flow's original direction. */
 DP_INLINE void dp_plan_move(struct dp_env *env, struct dp_context *ctx, int onward, __u8 to_zone)
 {
-	__u32 link = 0, opposite = 0;
-
-	dp_flow_partner_link(env, ctx->packet.family, &ctx->view, &opposite);
-	link = ctx->view.link & DP_FLOW_FORWARD ? ctx->view.link : opposite;
-	opposite = ctx->view.link & DP_FLOW_FORWARD ? opposite : ctx->view.link;
 	dp_half_of_packet(ctx, onward ? &ctx->packet : &ctx->original, &ctx->forward);
 	ctx->forward.flags = dp_rule_flags(ctx);
 	dp_half_reverse(&ctx->forward, to_zone, &ctx->reverse);
-	ctx->forward.flags |= link & DP_MOVED_FLAGS;
-	ctx->reverse.flags |= opposite & DP_MOVED_FLAGS;
+	dp_move_said(env, ctx);
 	ctx->forward.next_hop = onward ? ctx->there.next_hop : ctx->back.next_hop;
 	ctx->reverse.next_hop = onward ? ctx->back.next_hop : ctx->there.next_hop;
 	ctx->reverse.port = onward ? ctx->there.port : ctx->packet.ingress;
 	dp_plan_stamps(ctx);
-	/* the first sequence numbers stay behind: what is not assured yet is as if it had been picked up */
 	ctx->operation.state = (__u8)(ctx->view.control & DP_FLOW_STATE_MASK);
-	if (ctx->operation.state == DP_FLOW_HALF_OPEN && ctx->packet.protocol == DP_PROTOCOL_TCP &&
-	    !(ctx->packet.tcp_flags & DP_TCP_SYN))
-		ctx->forward.flags |= DP_FLOW_PICKUP;
+	ctx->answers = 0;
 }
 
 /* The pair of ctx->view is to go on along the packet's way, which is in order. DP_NONE: it may, and is planned; or the reason

@@ -48,7 +48,7 @@ DP_INLINE int dp_stage_new(struct dp_env *env, struct dp_context *ctx)
 	if (!ctx)
 		return DP_STAGE_SEND;
 	dp_decided(ctx, dp_look_new(env, ctx));
-	return ctx->operation.kinds ? DP_STAGE_INSTALL : DP_STAGE_SEND;
+	return ctx->operation.kinds & (DP_OPERATION_DELETE | DP_OPERATION_INSTALL) ? DP_STAGE_INSTALL : DP_STAGE_SEND;
 }
 
 /* Carries the operation out. A loser's second look finds the winner's pair, or a winner that has yet to go live and waits

@@ -324,14 +324,14 @@ DP_INLINE void DP_F(write)(DP_ENTRY *entry, const struct dp_flow_half *half, __u
 	entry->new_destination_port = half->new_destination_port;
 	entry->seen = now;
 	entry->recent = 0;
-	entry->acked = 0;
+	entry->acked = half->acked;
 	entry->delta_ports = half->delta_ports;
 }
 
-DP_INLINE void DP_F(write_cold)(struct dp_flow_cold *cold, __u32 word)
+DP_INLINE void DP_F(write_cold)(struct dp_flow_cold *cold, const struct dp_flow_half *half, __u32 word)
 {
-	cold->first_sequence = 0;
-	cold->note = 0;
+	cold->first_sequence = half->first_sequence;
+	cold->note = half->note;
 	cold->carried = 0;
 	cold->rule_word = word;
 }
@@ -358,8 +358,8 @@ DP_VERB int DP_F(write_pair)(struct dp_env *env, const struct dp_flow_pair *pair
 	reverse_flags = reverse->flags & DP_FLOW_FLAGS_MASK & ~(__u32)DP_FLOW_FORWARD;
 	DP_F(write)(reverse_entry, reverse, pair->forward, pair->forward_version | reverse_flags, now);
 	DP_F(write)(forward_entry, forward, pair->reverse, pair->reverse_version | forward_flags, now);
-	DP_F(write_cold)(reverse_cold, dp_flow_rule_word(reverse->rule, 0));
-	DP_F(write_cold)(forward_cold, now);
+	DP_F(write_cold)(reverse_cold, reverse, dp_flow_rule_word(reverse->rule, 0));
+	DP_F(write_cold)(forward_cold, forward, now);
 	return 1;
 }
 

@@ -114,22 +114,36 @@ DP_INLINE int dp_flow_install(struct dp_env *env, const struct dp_flow_half *for
 	return dp_flow_install6(env, forward, reverse, io);
 }
 
-/* The view of a forward half that was just installed, from what was written. */
-DP_INLINE void dp_flow_view_installed(const struct dp_flow_half *forward,
-				      const struct dp_install *io, struct dp_flow_view *view)
+/* Where the pair that was just installed has its halves: of the view of one of them. */
+DP_INLINE void dp_flow_view_place(const struct dp_install *io, int reverse, struct dp_flow_view *view)
 {
+	if (reverse) {
+		view->slot = io->pair.reverse;
+		view->control = io->pair.reverse_version | dp_flow_tag(io->hashes.reverse) | DP_FLOW_HALF_OPEN;
+		view->partner = io->pair.forward;
+		view->link = io->pair.forward_version;
+		return;
+	}
 	view->slot = io->slot;
 	view->control = io->control;
 	view->partner = io->pair.reverse;
-	view->link = io->pair.reverse_version | (forward->flags & DP_FLOW_FLAGS_MASK) | DP_FLOW_FORWARD;
-	view->stamp = forward->stamp;
-	view->next_hop = forward->next_hop;
-	view->port = forward->port;
-	view->new_source = forward->new_source;
-	view->new_destination = forward->new_destination;
-	view->new_source_port = forward->new_source_port;
-	view->new_destination_port = forward->new_destination_port;
-	view->delta = forward->delta;
+	view->link = io->pair.reverse_version | DP_FLOW_FORWARD;
+}
+
+/* The view of a half that was just installed, from what was written; `reverse`: it is the pair's reverse half. */
+DP_INLINE void dp_flow_view_installed(const struct dp_flow_half *half, const struct dp_install *io,
+				      int reverse, struct dp_flow_view *view)
+{
+	dp_flow_view_place(io, reverse, view);
+	view->link |= half->flags & DP_FLOW_FLAGS_MASK;
+	view->stamp = half->stamp;
+	view->next_hop = half->next_hop;
+	view->port = half->port;
+	view->new_source = half->new_source;
+	view->new_destination = half->new_destination;
+	view->new_source_port = half->new_source_port;
+	view->new_destination_port = half->new_destination_port;
+	view->delta = half->delta;
 	view->pad = 0;
 }
 
@@ -168,14 +182,14 @@ DP_INLINE int dp_flow_change_flags(struct dp_env *env, __u8 family, __u32 slot, 
 	return dp_flow_change_flags6(env, slot, control, set, clear);
 }
 
-/* Replaces stamp and next hop of the half that `view` shows, both or none, and then the rule of its pair: 1 when done, 0
+/* Replaces stamp, next hop and port of the half that `view` shows, all or none, and then the rule of its pair: 1 when done, 0
  * when the half has changed since it was copied. */
 DP_INLINE int dp_flow_restamp(struct dp_env *env, __u8 family, const struct dp_flow_view *view,
-			      __u32 stamp, __u16 next_hop, __u32 rule)
+			      __u32 stamp, __u16 next_hop, __u16 port, __u32 rule)
 {
 	if (family == DP_FAMILY_V4)
-		return dp_flow_restamp4(env, view, stamp, next_hop, rule);
-	return dp_flow_restamp6(env, view, stamp, next_hop, rule);
+		return dp_flow_restamp4(env, view, stamp, next_hop, port, rule);
+	return dp_flow_restamp6(env, view, stamp, next_hop, port, rule);
 }
 
 /* Deletes the pair of `view` (either half): 1 when this caller did it. */

@@ -401,12 +401,12 @@ DP_INLINE void DP_F(set_rule)(struct dp_env *env, const struct dp_flow_view *vie
 }
 
 DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view, __u32 stamp,
-			    __u16 next_hop, __u32 rule)
+			    __u16 next_hop, __u16 port, __u32 rule)
 {
 	DP_ENTRY *entry = DP_F(entry)(env, view->slot);
 	__u32 *word = DP_F(control)(env, view->slot);
 	__u64 before = dp_flow_route_word(view->stamp, view->next_hop, view->port);
-	__u64 after = dp_flow_route_word(stamp, next_hop, view->port);
+	__u64 after = dp_flow_route_word(stamp, next_hop, port);
 	dp_flow_word *route;
 
 	if (!entry || !word || !dp_flow_same_version(DP_LOAD(word), view->control))
@@ -419,7 +419,7 @@ DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view,
 		return 1;
 	}
 	/* recycled in between for a flow with the very same numbers: that one has to look its route up again */
-	(void)DP_COMPARE_SWAP(route, after, dp_flow_route_word(0, next_hop, view->port));
+	(void)DP_COMPARE_SWAP(route, after, dp_flow_route_word(0, next_hop, port));
 	return 0;
 }
 

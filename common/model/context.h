@@ -54,9 +54,10 @@ struct dp_context {
 	struct dp_operation operation; /* what the packet changes in the tables */
 	struct dp_packet original; /* of a flow that is judged again: the packet in the flow's original direction */
 	__u8 move;                 /* enum dp_move */
-	__u8 pad[3];
+	__u8 answers; /* the packet begins a pair whose reverse half is its own: it was picked up in that direction */
+	__u8 pad[2];
 };
-DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 2 * 56 + 64 + 8 + 2 * 96 + 128 + 40 + 76 + 4,
+DP_STATIC_ASSERT(sizeof(struct dp_context) == 76 + 20 + 2 * 56 + 64 + 8 + 2 * 108 + 128 + 40 + 76 + 4,
 		 "no hidden padding");
 DP_STATIC_ASSERT(sizeof(struct dp_context) % 8 == 0,
 		 "values of per-CPU maps lie eight bytes apart");

@@ -13,7 +13,7 @@
  *          a pair            336     592   two slots, in a table that is half full at max_pairs
  * Writers  With the protocol of flow/table.h: the kernel datapath on every CPU, the engine, and of the control plane expiry,
  *          recovery after a crash, and deletion by REST and by a reload (userspace/flows).
- * Order    addresses, ports and checksum deltas: network. The rest: host.
+ * Order    addresses, ports, checksum deltas and acknowledgements: network. The rest: host.
  * Units    seen, created: ticks (settings.h). Traffic: whole frames, as received.
  *
  * Control word: bits 0-2 state, 3-14 tag (part of the hash), 15-31 version (one more at every release).
@@ -38,7 +38,7 @@ enum dp_flow_state {
 	DP_FLOW_DYING = 3,   /* being deleted, or killed by a duplicate */
 	DP_FLOW_HALF_OPEN = 4,
 	DP_FLOW_ASSURED = 5,
-	DP_FLOW_CLOSING = 6, /* TCP: FIN from both sides, or a RST not yet contradicted */
+	DP_FLOW_CLOSING = 6, /* TCP: FINs of both sides, acknowledged, or a RST that fits */
 };
 
 enum {
@@ -58,15 +58,17 @@ enum dp_flow_flag {
 	DP_FLOW_USER = 1 << 1,    /* place: user, every packet visits the engine */
 	DP_FLOW_HELD = 1 << 2, /* earlier packets are still in the engine: steer, do not overtake */
 	DP_FLOW_REWRITE = 1 << 3, /* addresses or ports change; without it the new ones are those of the key */
-	DP_FLOW_ANSWERED = 1 << 4,  /* on the forward entry: the responder has sent something */
-	DP_FLOW_FIN = 1 << 5,       /* this direction has sent FIN */
-	DP_FLOW_RESET = 1 << 6,     /* this direction has sent RST */
-	DP_FLOW_ALIVE = 1 << 7,     /* this direction has sent something else after a RST */
+	/* on the forward entry: the responder has sent something; TCP: it has acknowledged what the originator sent */
+	DP_FLOW_ANSWERED = 1 << 4,
+	DP_FLOW_FIN = 1 << 5,  /* TCP: this direction has sent FIN, whose number + 1 is in `note` */
+	DP_FLOW_DONE = 1 << 6, /* TCP: the other direction has acknowledged this one's FIN */
+	/* TCP: this direction has sent another SYN. Half-open: `note` is its number + 1; later: `first_sequence` is */
+	DP_FLOW_SYN = 1 << 7,
 	DP_FLOW_ENGINE = 1 << 8,    /* on the forward entry: installed by the engine (origin) */
 	DP_FLOW_PICKUP = 1 << 9,    /* on the forward entry: TCP seen without its SYN */
-	DP_FLOW_SEQUENCE = 1 << 10, /* on the reverse entry: `first_sequence` is known */
+	DP_FLOW_SEQUENCE = 1 << 10, /* TCP, half-open: `first_sequence` and `note` are known */
 	DP_FLOW_LOG = 1 << 11,      /* the rule says log */
-	DP_FLOW_PROVEN = 1 << 12, /* has been assured: a RST that is contradicted leads back there */
+	DP_FLOW_FINS = 1 << 12, /* TCP: both directions have sent FIN, so each acknowledgement takes the slow path */
 };
 
 /* Packets and bytes of a half share the word `recent`, so that a packet pays for one addition: bytes in bits 0 to 39,
@@ -112,8 +114,8 @@ DP_STATIC_ASSERT(sizeof(struct dp_flow_key6) == 40, "five words");
  *              never current: the next packet takes the slow path. The expiry scan writes 0 into stamps far behind, so
  *              that a number that comes round again is never taken for the old one
  * port         by which packets of this half came in when the flow began
- * acked        the acknowledgement that this direction sent last, host order, for the check that one side confirms what
- *              the other says. Nothing writes it after the installation yet
+ * acked        TCP: the acknowledgement that this direction sent last, by which one side confirms what the other says
+ *              (flow/track.h). 0: none yet
  * recent       packets and bytes not yet carried
  * delta_ports  one's complement sum that a change of both ports adds to a checksum
  *
@@ -131,7 +133,7 @@ struct dp_flow_entry4 {
 	__be16 new_destination_port;
 	__u32 seen;
 	__u64 recent;
-	__u32 acked;
+	__be32 acked;
 	__u16 delta_ports;
 	__u16 reserved;
 } __attribute__((aligned(64)));
@@ -140,7 +142,8 @@ DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, stamp) % 8 == 0,
 		 "the route word is swapped as one");
 DP_STATIC_ASSERT(offsetof(struct dp_flow_entry4, recent) % 8 == 0, "added to as one");
 
-/* The first line is all that a packet without translation reads and writes on its way through the kernel datapath. */
+/* The first line is all that a packet without translation reads and writes on its way through the kernel datapath; one of
+ * TCP also writes `acked`, for which it has no room, into the second: a store that nobody waits for. */
 struct dp_flow_entry6 {
 	struct dp_flow_key6 key;
 	__u32 stamp;
@@ -154,7 +157,7 @@ struct dp_flow_entry6 {
 	__be16 new_source_port;
 	__be16 new_destination_port;
 	__u32 partner;
-	__u32 acked;
+	__be32 acked;
 	__u16 delta_ports;
 	__u16 reserved[9];
 } __attribute__((aligned(64)));
@@ -169,8 +172,10 @@ DP_STATIC_ASSERT(offsetof(struct dp_flow_entry6, recent) == 56, "last in the fir
  * forward   created: tick of the installation, for the age shown to users
  * reverse   rule and service of the pair (dp_flow_rule_word) */
 struct dp_flow_cold {
-	__u32 first_sequence; /* TCP: this direction's first sequence number + 1, host order */
-	__u32 note; /* sequence number of a FIN, or of a SYN on a live pair. Nothing writes it yet */
+	/* TCP, host order. Half-open: what the direction has sent, from the number behind its SYN to the one behind its last
+	 * byte (flow/numbers.h); later: the number behind a SYN, and the one behind its FIN */
+	__u32 first_sequence;
+	__u32 note;
 	__u32 carried; /* packets << 13 | bytes */
 	union {
 		__u32 created;
@@ -239,7 +244,11 @@ struct dp_flow_half {
 	__u16 delta;
 	__u16 delta_ports;
 	__u16 pad;
+	/* TCP: what this direction has said, as in the entry and its cold element */
+	__be32 acked;
+	__u32 first_sequence;
+	__u32 note;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_flow_half) == 96, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_flow_half) == 108, "no hidden padding");
 
 #endif

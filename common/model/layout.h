@@ -25,7 +25,7 @@ enum dp_table_group {
 };
 
 enum {
-	DP_LAYOUT_FLOWS = 5,
+	DP_LAYOUT_FLOWS = 6,
 	DP_LAYOUT_VERSION = 10, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
 	DP_LAYOUT_ROUTES = 7,

@@ -14,35 +14,37 @@
  * pair deletes the one and installs the other. Carried out in this order. */
 enum dp_operation_kind {
 	DP_OPERATION_DELETE = 1 << 0,  /* the pair */
-	DP_OPERATION_REFRESH = 1 << 1, /* stamp, next hop and rule of the packet's entry */
-	DP_OPERATION_TRACK = 1 << 2, /* flags of either entry, state of the pair, the note of a sequence number */
+	DP_OPERATION_REFRESH = 1 << 1, /* stamp, next hop, port and rule of the packet's entry */
+	DP_OPERATION_TRACK = 1 << 2, /* flags of either entry, state of the pair, numbers of the cold elements */
 	DP_OPERATION_INSTALL = 1 << 3, /* a new pair */
 	DP_OPERATION_MOVE = 1 << 4, /* with DELETE and INSTALL: it is the deleted one in other zones, in `state` */
+	DP_OPERATION_REPLACE = 1 << 5, /* the pair is over: becomes DELETE when a new one may take its place */
 };
 
-/* The note of the responder's first sequence number + 1 (flow/notes.h). */
-enum dp_sequence_note {
-	DP_SEQUENCE_KEEP = 0,
-	DP_SEQUENCE_STORE = 1, /* on the packet's entry, which is the reverse one */
+/* TRACK: which numbers of the cold elements are written (model/flow.h). */
+enum dp_numbers_note {
+	DP_NUMBERS_KEEP = 0,
+	DP_NUMBERS_OWN = 1, /* those of the packet's entry: first and note */
+	DP_NUMBERS_ANEW = 2, /* and of its partner both to what the packet acknowledges: the pair's life starts anew */
 };
 
 enum { DP_BUDGET_NONE = 0xff };
 
 struct dp_operation {
-	__u8 kinds;    /* enum dp_operation_kind */
-	__u8 budget;   /* one packet is taken from it: enum dp_budget_kind, or DP_BUDGET_NONE */
-	__u8 state;    /* TRACK, MOVE: enum dp_flow_state; 0: stays */
-	__u8 sequence; /* TRACK: enum dp_sequence_note */
-	__u32 sequence_number; /* to store; host order */
-	__u32 own_set;         /* TRACK: enum dp_flow_flag of the packet's entry */
+	__u8 kinds;   /* enum dp_operation_kind */
+	__u8 budget;  /* one packet is taken from it: enum dp_budget_kind, or DP_BUDGET_NONE */
+	__u8 state;   /* TRACK, MOVE: enum dp_flow_state; 0: stays */
+	__u8 numbers; /* TRACK: enum dp_numbers_note */
+	__u32 first;  /* of the packet's entry; host order */
+	__u32 note;
+	__u32 own_set; /* TRACK: enum dp_flow_flag of the packet's entry */
 	__u32 own_clear;
 	__u32 partner_set; /* TRACK: of its partner */
 	__u32 partner_clear;
 	__u32 stamp; /* REFRESH: new values; next_hop also when it is 0 and nothing is refreshed */
 	__u16 next_hop;
-	__u16 pad;
+	__u16 port;
 	__u32 rule;
-	__u32 pad2; /* contexts are eight bytes apart */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_operation) == 40, "no hidden padding");
 
@@ -51,17 +53,17 @@ DP_INLINE void dp_operation_clear(struct dp_operation *operation)
 	operation->kinds = 0;
 	operation->budget = DP_BUDGET_NONE;
 	operation->state = 0;
-	operation->sequence = DP_SEQUENCE_KEEP;
-	operation->sequence_number = 0;
+	operation->numbers = DP_NUMBERS_KEEP;
+	operation->first = 0;
+	operation->note = 0;
 	operation->own_set = 0;
 	operation->own_clear = 0;
 	operation->partner_set = 0;
 	operation->partner_clear = 0;
 	operation->stamp = 0;
 	operation->next_hop = 0;
+	operation->port = 0;
 	operation->rule = 0;
-	operation->pad = 0;
-	operation->pad2 = 0;
 }
 
 #endif

@@ -16,7 +16,7 @@
 enum dp_source_check {
 	DP_SOURCE_CHECK_OFF = 0,
 	DP_SOURCE_CHECK_LOOSE = 1,
-	DP_SOURCE_CHECK_STRICT = 2
+	DP_SOURCE_CHECK_STRICT = 2 /* the greatest: a plain hit divides by it */
 };
 
 enum dp_port_flag {

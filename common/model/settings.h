@@ -68,20 +68,27 @@ struct dp_settings {
 	__u32 heartbeat;   /* tick at which the daemon last said it lives */
 	__u32 ticks_per_second;
 	__u32 heartbeat_limit; /* ticks after which the daemon counts as gone */
-	__u32 pickup_until;    /* tick: until then DP_PICKUP_LOOSE holds whatever `pickup` says */
+	__u32 pickup_until; /* tick: for pickup_ticks before it DP_PICKUP_LOOSE holds whatever `pickup` says */
 	__u8 pickup;           /* enum dp_pickup */
 	__u8 evict_expired; /* a table is crowded: writers evict expired pairs, as they do anyway while the daemon is gone (commit.h) */
-	__u8 pickup_grace;  /* pickup_until counts */
+	__u8 pickup_grace;  /* pickup_until counts; the daemon ends it */
 	__u8 crowded;       /* enum dp_crowded: which tables are */
 	struct dp_timeouts timeouts;
 	/* Packets per second, by enum dp_budget_kind. The sum of all shares and `budget` is what the operator allows. */
 	__u32 budget[DP_BUDGETS];       /* for whichever port comes first */
 	__u32 budget_share[DP_BUDGETS]; /* of each port, for itself */
-	__u32 pad;
+	__u32 pickup_ticks; /* length of the grace time */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_settings) == 176, "no hidden padding");
 enum { DP_SETTINGS_HEAD = 48 }; /* bytes: through ecmp_seed */
 DP_STATIC_ASSERT(__builtin_offsetof(struct dp_settings, ecmp_seed) == DP_SETTINGS_HEAD - 8,
 		 "the head never changes");
+
+/* Does the grace time last? Told by how long it still lasts, and that is never longer than the whole: so it does not come
+ * back when the clock has gone half round. */
+DP_INLINE int dp_in_grace(const struct dp_settings *settings, __u32 now)
+{
+	return settings->pickup_grace && settings->pickup_until - now - 1 < settings->pickup_ticks;
+}
 
 #endif

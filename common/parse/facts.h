@@ -33,7 +33,7 @@ DP_INLINE void dp_packet_clear(struct dp_packet *packet, __u32 frame_bytes)
 	packet->icmp_type = 0;
 	packet->icmp_code = 0;
 	packet->tags = 0;
-	packet->pad = 0;
+	packet->tcp_data_bytes = 0;
 	packet->tcp_sequence = 0;
 	packet->tcp_acknowledgement = 0;
 }
@@ -55,10 +55,12 @@ DP_INLINE void dp_note_ports(struct dp_packet *packet, __be16 source, __be16 des
 	packet->destination_port = destination;
 }
 
-DP_INLINE void dp_note_tcp(struct dp_packet *packet, const struct dp_tcp *tcp)
+/* `data_bytes`: what of the packet lies behind the header. */
+DP_INLINE void dp_note_tcp(struct dp_packet *packet, const struct dp_tcp *tcp, __u32 data_bytes)
 {
 	dp_note_ports(packet, tcp->source_port, tcp->destination_port);
 	packet->tcp_flags = tcp->flags;
+	packet->tcp_data_bytes = (__u16)data_bytes;
 	packet->tcp_sequence = tcp->sequence;
 	packet->tcp_acknowledgement = tcp->acknowledgement;
 }

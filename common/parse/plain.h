@@ -43,7 +43,7 @@ DP_INLINE int dp_plain_tcp(const __u8 *l4, const __u8 *end, __u32 bytes, struct 
 	header_bytes = (tcp->data_offset >> 4) * 4u;
 	if (header_bytes < sizeof(*tcp) || header_bytes > bytes || dp_tcp_flags_bad(tcp->flags))
 		return 0;
-	dp_note_tcp(packet, tcp);
+	dp_note_tcp(packet, tcp, bytes - header_bytes);
 	return 1;
 }
 

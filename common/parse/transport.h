@@ -30,7 +30,7 @@ DP_INLINE enum dp_reason dp_parse_tcp(struct dp_cursor *cur, struct dp_packet *p
 		return DP_BAD_HEADER_LENGTH;
 	if (header_bytes - sizeof(*tcp) > cur->left)
 		return dp_truncated(packet, DP_SHORT_L4);
-	dp_note_tcp(packet, tcp);
+	dp_note_tcp(packet, tcp, cur->left - (header_bytes - (__u32)sizeof(*tcp)));
 	if (dp_tcp_flags_bad(tcp->flags))
 		return DP_BAD_TCP_FLAGS;
 	if (tcp->source_port == 0 || tcp->destination_port == 0)

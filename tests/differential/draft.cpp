@@ -256,6 +256,12 @@ constexpr FieldMutator kFields[] = {
      [](Draft& draft, Random&) { draft.tags.insert(draft.tags.begin(), Vlan{.id = 100, .tpid = 0x88a8}); }},
     {"no tags", [](Draft& draft, Random&) { draft.tags.clear(); }},
     {"another port", [](Draft& draft, Random& random) { draft.port = random.below(kPortsEnd); }},
+    {"by a neighbour port of the zone",
+     [](Draft& draft, Random&) {
+       if (draft.port != kOutside && draft.port != kParent) return;
+       draft.port = draft.port == kOutside ? kParent : kOutside;
+       draft.eth.dst = port_mac(draft.port);
+     }},
     {"second queue", [](Draft& draft, Random&) { draft.queue = 1; }},
     {"payload", [](Draft& draft, Random& random) { draft.payload = random.below(200); }},
     {"as long as the MTU",

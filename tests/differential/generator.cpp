@@ -44,6 +44,14 @@ constexpr TcpStep kTcpSteps[] = {
 constexpr TcpStep kTcpSurprises[] = {
     {"RST", false, tcp::kRst, 1, 1, 0},
     {"RST from the server", true, tcp::kRst | tcp::kAck, 1, 1, 0},
+    {"RST behind data", false, tcp::kRst, 41, 61, 0},
+    {"RST from the server behind data", true, tcp::kRst | tcp::kAck, 61, 41, 0},
+    {"RST from the server behind both FINs", true, tcp::kRst, 62, 0, 0},
+    {"refusal", true, tcp::kRst | tcp::kAck, 0, 1, 0},
+    {"SYN of a new connection", false, tcp::kSyn, 9000, 0, 0},
+    {"SYN-ACK of a new connection", true, tcp::kSyn | tcp::kAck, 9000, 9001, 0},
+    {"ACK of a new connection", false, tcp::kAck, 9001, 9001, 0},
+    {"SYN from the server", true, tcp::kSyn, 0, 0, 0},
     {"ACK of a wrong number", false, tcp::kAck, 1, 7, 0},
     {"SYN-ACK of another sequence", true, tcp::kSyn | tcp::kAck, 77, 1, 0},
     {"ACK from the server", true, tcp::kAck, 1, 1, 0},
@@ -146,7 +154,7 @@ Draft Generator::draft_of(const Flow& flow, bool answers) const {
 Draft Generator::tcp_step(Flow& flow, std::vector<std::string>& story) {
   const std::size_t count = std::size(kTcpSteps);
   const TcpStep* step = &kTcpSteps[std::min<std::size_t>(flow.step, count - 1)];
-  if (random_.percent(4))
+  if (random_.percent(6))
     step = &random_.pick(kTcpSurprises);
   else if (random_.percent(6))
     step = &random_.pick(kTcpSteps);

@@ -60,13 +60,14 @@ std::uint32_t TwinSide::port_of(std::uint32_t ifindex) const {
 }
 
 dp_hit_verdict TwinSide::hits(const Arrival& arrival, struct dp_hit& hit) {
-  const dp_port& port = env_.ports[port_of(arrival.ifindex)];
+  const std::uint32_t number = port_of(arrival.ifindex);
+  const dp_port& port = env_.ports[number];
   const std::uint8_t* frame = arrival.frame.data();
   const std::uint8_t* end = frame + arrival.frame.size();
   const auto size = static_cast<__u32>(arrival.frame.size());
   searched_ = DP_SEARCHED_NOT;
   if (port.flags & DP_PORT_WORKLOAD) return DP_HIT_NOT;
-  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, frame, end, size, &port, &hit);
+  const dp_hit_verdict verdict = ::dp_hit(&env_, env_.settings, frame, end, size, &port, number, &hit);
   if (verdict == DP_HIT_ODD) return DP_HIT_NOT;
   dp_packet packet{};
   if (verdict != DP_HIT_NOT && !dp_parse_plain(frame, end, size, port.mac, &packet))
@@ -153,7 +154,7 @@ Outcome TwinSide::forward(dp_context& ctx, const Arrival& arrival) {
   const __u16 tag = dp_next_hop_tag(hop);
   frame -= dp_forward_growth(&ctx.packet, tag);
   if (!dp_forward(frame, end, &ctx.packet, &ctx.view, hop, tag)) return stay(ctx, arrival, DP_INTERNAL);
-  dp_flow_count(&env_, ctx.packet.family, ctx.view.slot, 1, ctx.packet.frame_bytes, ctx.now);
+  dp_flow_count_packet(&env_, &ctx.packet, ctx.view.slot, ctx.now);
   last_.egress = hop->port;
   add(port_counters[hop->port].forwarded, ctx.packet.frame_bytes);
   return {attachments_.sends[hop->device] ? XDP_REDIRECT : XDP_DROP, Bytes(frame, end), {}};

@@ -421,6 +421,7 @@ constexpr Event kAllEvents[] = {
      [](World& world, Random& random) {
        world.settings().pickup_grace ^= 1;
        world.settings().pickup_until = random.word();
+       world.settings().pickup_ticks = random.word();
      }},
 };
 

@@ -75,6 +75,7 @@ inline std::string difference(const dp_packet& ours, const TwinFacts& twin) {
   compare("l4 offset", ours.l4_offset, twin.l4_offset);
   compare("l3 bytes", ours.l3_bytes, twin.l3_bytes);
   compare("tcp flags", ours.tcp_flags, twin.tcp_flags);
+  compare("tcp data bytes", ours.tcp_data_bytes, twin.tcp_data_bytes);
   compare("icmp type", ours.icmp_type, twin.icmp_type);
   compare("icmp code", ours.icmp_code, twin.icmp_code);
   compare("sequence", ntohl(ours.tcp_sequence), twin.tcp_sequence);

@@ -23,6 +23,7 @@ struct TwinFacts {
   unsigned ether_type = 0, vlan = 0, inner_vlan = 0, tags = 0;
   unsigned l3_offset = 0, l4_offset = 0, l3_bytes = 0;
   unsigned tcp_flags = 0, icmp_type = 0, icmp_code = 0;
+  unsigned tcp_data_bytes = 0;
   std::uint32_t tcp_sequence = 0, tcp_acknowledgement = 0;
 };
 
@@ -223,6 +224,7 @@ class TwinParser {
     facts_.tcp_sequence = u32(at + 4);
     facts_.tcp_acknowledgement = u32(at + 8);
     facts_.tcp_flags = u8(at + 13);
+    facts_.tcp_data_bytes = static_cast<unsigned>(end - at) - header;
     const bool fin = facts_.tcp_flags & 1, syn = facts_.tcp_flags & 2, rst = facts_.tcp_flags & 4;
     const bool ack = facts_.tcp_flags & 16;
     if ((syn && fin) || (syn && rst) || (fin && !ack) || (!syn && !rst && !ack)) return DP_BAD_TCP_FLAGS;

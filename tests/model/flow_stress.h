@@ -81,7 +81,7 @@ DP_INLINE void flow_stress_hit(struct dp_env* env, struct flow_stress* s, struct
   else if (dice < 4)
     dp_flow_set_state(env, family, &s->view, DP_FLOW_ASSURED);
   else if (dice < 6)
-    dp_flow_change_flags(env, family, s->view.slot, s->view.control, DP_FLOW_ALIVE, DP_FLOW_HELD);
+    dp_flow_change_flags(env, family, s->view.slot, s->view.control, DP_FLOW_FIN, DP_FLOW_HELD);
 }
 
 DP_INLINE void flow_stress_miss(struct dp_env* env, struct flow_stress* s, struct flow_stress_counts* counts,

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "harness/gateway_tables.hpp"
@@ -25,71 +26,141 @@ struct Segment {
   std::uint8_t flags = 0;
   std::uint32_t seq = 0;
   std::uint32_t ack = 0;
+  std::uint32_t data = 0;
+
+  [[nodiscard]] bool has(std::uint8_t flag) const { return (flags & flag) != 0; }
 };
 
+// One direction. The numbers that the other one can acknowledge are written out, one by one.
 struct Side {
-  bool fin = false;
-  bool spoke_after_reset = false;
+  std::set<std::uint32_t> sent;
+  bool two_numberings = false;  // `sent` has the number behind the first SYN and the one behind another
+  std::uint32_t first = 0;
+  bool fin = false, fin_acknowledged = false;
+  std::uint32_t fin_number = 0;
+  std::optional<std::uint32_t> other_syn;  // on an assured flow: the number behind it
+  std::uint32_t acknowledged = 0;          // last of all; 0: nothing yet
 };
 
 struct TcpTwin {
   State state = State::none;
   bool originator_is_lan = true;
-  bool proven = false;
-  bool reset = false;
-  std::optional<std::uint32_t> expected_ack;
+  bool answered = false;  // the responder has acknowledged the originator
   Side lan, wan;
 
   Side& side(bool is_lan) { return is_lan ? lan : wan; }
 
   // True when the packet may pass.
   bool take(const Segment& segment) {
-    const bool syn = (segment.flags & tcp::kSyn) != 0, ack = (segment.flags & tcp::kAck) != 0;
-    if (syn && !ack && (state == State::none || state == State::closing)) {
+    const bool opens = segment.has(tcp::kSyn) && !segment.has(tcp::kAck);
+    if (opens && (state == State::none || state == State::closing)) {
       *this = TcpTwin{};
       state = State::half_open;
       originator_is_lan = segment.from_lan;
+      note(side(segment.from_lan), segment, false);
       return true;
     }
     if (state == State::none) return false;
-    if ((segment.flags & tcp::kRst) != 0) {
-      reset = true;
-      lan.spoke_after_reset = wan.spoke_after_reset = false;
-      state = State::closing;
+    Side &own = side(segment.from_lan), &other = side(!segment.from_lan);
+    if (segment.has(tcp::kRst)) {
+      const bool exact = other.acknowledged != 0 && segment.seq == other.acknowledged;
+      const bool answer = state == State::half_open && segment.has(tcp::kAck) && other.sent.count(segment.ack) != 0;
+      if (exact || answer) state = State::closing;
       return true;
     }
     if (state == State::half_open)
-      handshake(segment, syn, ack);
-    else if (reset)
-      contradict(segment, syn, ack);
-    if ((segment.flags & tcp::kFin) != 0) {
-      side(segment.from_lan).fin = true;
-      if (lan.fin && wan.fin) state = State::closing;
-    }
+      handshake(segment, own, other);
+    else if (state == State::assured && segment.has(tcp::kSyn))
+      synchronize(segment, own, other);
+    else if (segment.has(tcp::kFin))
+      finish(segment, own, other);
+    if (segment.has(tcp::kAck)) own.acknowledged = segment.ack;
+    close(own, other);
     return true;
   }
 
-  void handshake(const Segment& segment, bool syn, bool ack) {
-    if (segment.from_lan != originator_is_lan) {
-      if (syn && ack) expected_ack = segment.seq + 1;
-    } else if (ack && expected_ack == segment.ack) {
-      if (state == State::half_open) state = State::assured;
-      proven = true;
-    }
+  void handshake(const Segment& segment, Side& own, Side& other) {
+    const bool vouched = segment.has(tcp::kAck) && other.sent.count(segment.ack) != 0;
+    note(own, segment, vouched);
+    if (!vouched) return;
+    if (segment.from_lan != originator_is_lan)
+      answered = true;
+    else
+      state = State::assured;
   }
-  // The handshake goes on behind a RST, but the flow is what it would be without it only when both have spoken again.
-  void contradict(const Segment& segment, bool syn, bool ack) {
-    if (!proven) handshake(segment, syn, ack);
-    side(segment.from_lan).spoke_after_reset = true;
-    if (!lan.spoke_after_reset || !wan.spoke_after_reset || (lan.fin && wan.fin)) return;
-    reset = lan.spoke_after_reset = wan.spoke_after_reset = false;
-    state = proven ? State::assured : State::half_open;
+
+  // What may be acknowledged from now on.
+  void note(Side& own, const Segment& segment, bool vouched) const {
+    const bool syn = segment.has(tcp::kSyn);
+    const std::uint32_t start = segment.seq + (syn ? 1 : 0);
+    const std::uint32_t end = start + segment.data + (segment.has(tcp::kFin) ? 1 : 0);
+    const bool known = own.sent.count(start) != 0;
+    if (own.sent.empty() || (vouched && (syn ? !answered : own.two_numberings && !known))) {
+      own.sent.clear();
+      own.two_numberings = false;
+      own.first = start;
+      fill(own, start, end);
+    } else if (known || (vouched && !syn)) {
+      if (own.two_numberings && end == start) return;
+      if (own.two_numberings) own.sent.clear();
+      if (own.two_numberings || start < own.first) own.first = start;
+      own.two_numberings = false;
+      fill(own, start, end);
+    } else if (syn) {
+      own.sent = {own.first, start};
+      own.two_numberings = true;
+    }
+    if (segment.has(tcp::kFin) && !own.two_numberings && end == *own.sent.rbegin()) {
+      own.fin = true;
+      own.fin_number = end;
+    }
+    // nothing follows a FIN
+    if (own.two_numberings || own.fin_number != *own.sent.rbegin()) own.fin = false;
+  }
+  static void fill(Side& own, std::uint32_t start, std::uint32_t end) {
+    own.sent.insert(start);
+    own.sent.insert(end);
+    for (std::uint32_t number = *own.sent.begin(); number != *own.sent.rbegin(); ++number) own.sent.insert(number);
+  }
+
+  void synchronize(const Segment& segment, Side& own, Side& other) {
+    if (!segment.has(tcp::kAck)) {
+      own.other_syn = segment.seq + 1;
+      return;
+    }
+    if (segment.from_lan == originator_is_lan || other.other_syn != segment.ack) return;
+    const std::uint32_t acknowledged = other.acknowledged;
+    own = other = Side{};
+    other.acknowledged = acknowledged;
+    state = State::half_open;
+    answered = true;
+    other.first = segment.ack;
+    other.sent = {segment.ack};
+    own.first = segment.seq + 1;
+    fill(own, own.first, own.first + segment.data);
+  }
+
+  // Numbers are so near each other here that they can be compared.
+  static void finish(const Segment& segment, Side& own, const Side& other) {
+    const std::uint32_t number = segment.seq + segment.data + 1;
+    if (own.fin_acknowledged || (other.acknowledged != 0 && number < other.acknowledged)) return;
+    const bool ahead = own.fin_number >= other.acknowledged;
+    if (own.fin && ahead && own.fin_number <= number) return;
+    own.fin = true;
+    own.fin_number = number;
+  }
+
+  // Asked of a packet whose own direction has sent FIN, or whose acknowledgement may be the last one.
+  void close(Side& own, Side& other) {
+    if (!own.fin || !other.fin || state == State::closing) return;  // a RST was before
+    own.fin_acknowledged = own.fin_acknowledged || own.fin_number == other.acknowledged;
+    other.fin_acknowledged = other.fin_acknowledged || other.fin_number == own.acknowledged;
+    if (own.fin_acknowledged && other.fin_acknowledged) state = State::closing;
   }
 
   [[nodiscard]] Clock clock() const {
     if (state == State::none) return Clock::none;
-    if (reset && !(lan.spoke_after_reset && wan.spoke_after_reset)) return Clock::reset;
-    if (state == State::closing || (lan.fin && wan.fin)) return Clock::closing;
+    if (state == State::closing) return lan.fin_acknowledged && wan.fin_acknowledged ? Clock::closing : Clock::reset;
     return state == State::half_open ? Clock::syn : Clock::established;
   }
 };
@@ -123,8 +194,8 @@ State state_of(std::uint32_t control) {
 Packet frame_of(const Segment& segment) {
   const Tcp lan{.sport = 1000, .dport = 80, .seq = segment.seq, .ack = segment.ack, .flags = segment.flags};
   const Tcp wan{.sport = 80, .dport = 1000, .seq = segment.seq, .ack = segment.ack, .flags = segment.flags};
-  if (segment.from_lan) return Eth{} / Ipv4{} / lan;
-  return Eth{.dst = kWanMac} / Ipv4{.src = "198.51.100.1", .dst = "192.0.2.1"} / wan;
+  if (segment.from_lan) return Eth{} / Ipv4{} / lan / Payload(segment.data);
+  return Eth{.dst = kWanMac} / Ipv4{.src = "198.51.100.1", .dst = "192.0.2.1"} / wan / Payload(segment.data);
 }
 
 Packet datagram(bool from_lan) {
@@ -163,12 +234,22 @@ std::uint32_t ticks_of(const dp_timeouts& timeouts, Clock clock) {
   }
 }
 
-Segment random_segment(std::mt19937& random) {
+// Numbers of a few bytes, so that they meet; in a third of the walks packets acknowledge what is there, as ends do.
+Segment random_segment(std::mt19937& random, TcpTwin& twin, bool sensible) {
   using namespace tcp;
   static constexpr std::uint8_t kFlags[] = {kSyn, kSyn,        kSyn | kAck, kSyn | kAck, kAck,       kAck,
                                             kAck, kAck | kPsh, kFin | kAck, kRst,        kRst | kAck};
   const auto number = [&](std::uint32_t below) { return static_cast<std::uint32_t>(random() % below); };
-  return {number(2) == 0, kFlags[number(std::size(kFlags))], 100 + number(3), 100 + number(4)};
+  Segment segment{number(2) == 0, kFlags[number(std::size(kFlags))], 100 + number(3), 100 + number(4), number(3)};
+  if (!sensible || number(8) == 0) return segment;
+  const Side& other = twin.side(!segment.from_lan);
+  if (segment.has(kRst) && number(4) != 0) segment.flags = kAck;
+  if (other.fin)
+    segment.ack = other.fin_number;
+  else if (!other.sent.empty())
+    segment.ack = *other.sent.rbegin();
+  if (other.acknowledged != 0) segment.seq = other.acknowledged;
+  return segment;
 }
 
 void prepare(GatewayTables& tables) {
@@ -183,6 +264,7 @@ TEST_CASE("TCP: state, timeout and verdict are those of the twin after every pac
   constexpr std::uint32_t kSeed = 20260102;
   std::mt19937 random(kSeed);
   std::array<std::uint32_t, 4> visited{};
+  std::array<std::uint32_t, 7> clocks{};
   for (int sequence = 0; sequence < 3000; ++sequence) {
     GatewayTables tables;
     prepare(tables);
@@ -190,12 +272,15 @@ TEST_CASE("TCP: state, timeout and verdict are those of the twin after every pac
     std::ostringstream story;
     const std::uint8_t side = random() % 2 == 0 ? DP_SIDE_KERNEL : DP_SIDE_ENGINE;
     for (int step = 0; step < 24; ++step) {
-      const Segment segment = random_segment(random);
-      story << (segment.from_lan ? " lan:" : " wan:") << int{segment.flags} << "/" << segment.seq << "/" << segment.ack;
+      const Segment segment = random_segment(random, twin, sequence % 3 == 0);
+      story << (segment.from_lan ? " lan:" : " wan:") << int{segment.flags} << "/" << segment.seq << "/" << segment.ack
+            << "+" << segment.data;
       const Packet packet = frame_of(segment);
       const std::uint16_t port = segment.from_lan ? kLan : kWan;
       const int reason = tables.decide(packet.bytes(), port, side);
       const bool passes = twin.take(segment);
+      if (reason == DP_NONE)  // as the datapath does with what it forwards
+        dp_flow_count_packet(&tables.env, &tables.last.packet, tables.last.view.slot, tables.now);
       INFO("seed " << kSeed << ", sequence " << sequence << ":" << story.str());
       REQUIRE((reason == DP_NONE) == passes);
       const Seen seen = look(tables, packet, port, 6);
@@ -203,9 +288,12 @@ TEST_CASE("TCP: state, timeout and verdict are those of the twin after every pac
       REQUIRE(static_cast<int>(seen.other_half) == static_cast<int>(twin.state));
       REQUIRE(seen.timeout == ticks_of(tables.settings.timeouts, twin.clock()));
       ++visited[static_cast<std::size_t>(twin.state)];
+      ++clocks[static_cast<std::size_t>(twin.clock())];
     }
   }
   for (const std::uint32_t times : visited) CHECK(times > 500);  // the walk has been everywhere
+  for (const Clock clock : {Clock::syn, Clock::established, Clock::closing, Clock::reset})
+    CHECK(clocks[static_cast<std::size_t>(clock)] > 500);
 }
 
 TEST_CASE("UDP: assured by the originator's next packet after an answer, never by an answer alone") {

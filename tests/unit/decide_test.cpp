@@ -110,10 +110,10 @@ const std::vector<Situation>& situations() {
       {"RST out of nowhere, loose", allowed_and([](GatewayTables& t) { t.settings.pickup = DP_PICKUP_LOOSE; }), kLan,
        Eth{} / Ipv4{} / flags(kRst | kAck), DP_NOT_SYN, DP_NOT_SYN},
       {"TCP without SYN in the grace after start",
-       allowed_and([](GatewayTables& t) { t.settings.pickup_grace = 1; t.settings.pickup_until = kStart + 1; }), kLan,
+       allowed_and([](GatewayTables& t) { t.settings.pickup_grace = 1; t.settings.pickup_ticks = 10; t.settings.pickup_until = kStart + 1; }), kLan,
        Eth{} / Ipv4{} / flags(kAck), DP_NONE, DP_NONE},
       {"TCP without SYN after the grace",
-       allowed_and([](GatewayTables& t) { t.settings.pickup_grace = 1; t.settings.pickup_until = kStart; }), kLan,
+       allowed_and([](GatewayTables& t) { t.settings.pickup_grace = 1; t.settings.pickup_ticks = 10; t.settings.pickup_until = kStart; }), kLan,
        Eth{} / Ipv4{} / flags(kAck), DP_NOT_SYN, DP_NOT_SYN},
       // ICMP that starts nothing
       {"echo reply out of nowhere", allowed, kLan, Eth{} / Ipv4{} / Icmp{.type = 0}, DP_UNSOLICITED_ICMP, DP_UNSOLICITED_ICMP},
@@ -469,8 +469,11 @@ TEST_CASE("a SYN on a closing flow starts a new one, on a live one it does not")
   const std::uint32_t first = tables.last.view.control;
   REQUIRE(tables.decide(syn, kLan) == DP_NONE);
   CHECK(dp_flow_same_version(tables.last.view.control, first));
-  REQUIRE(tables.decide((Eth{} / Ipv4{} / flags(tcp::kRst)).bytes(), kLan) == DP_NONE);
-  const std::uint32_t slot = tables.last.view.slot;
+  // the answer to the SYN, from a port that nobody listens on
+  const Packet refusal = Packet{Eth{.dst = kWanMac}} / Ipv4{.src = "198.51.100.1", .dst = "192.0.2.1"} /
+                         Tcp{.sport = 80, .dport = 49152, .seq = 0, .ack = 1001, .flags = tcp::kRst | tcp::kAck};
+  REQUIRE(tables.decide(refusal.bytes(), kWan) == DP_NONE);
+  const std::uint32_t slot = tables.last.view.partner;
   REQUIRE(tables.decide(syn, kLan) == DP_NONE);
   const bool anew = tables.last.view.slot != slot || !dp_flow_same_version(tables.last.view.control, first);
   CHECK(anew);
@@ -515,10 +518,10 @@ Arriving random_arrival(std::mt19937& random) {
     return {situation.packet.bytes(), situation.ingress};
   }
   using namespace tcp;
-  static constexpr std::uint8_t kFlags[] = {kSyn, kSyn, kSyn | kAck, kAck, kAck, kFin | kAck, kRst, kRst | kAck};
+  static constexpr std::uint8_t kFlags[] = {kSyn, kSyn, kSyn, kSyn | kAck, kAck, kFin | kAck, kRst | kAck, kRst | kAck};
   const bool from_lan = below(2) == 0, v6 = below(3) == 0;
   const std::uint8_t bits = kFlags[below(std::size(kFlags))];
-  const std::uint32_t seq = 100 + below(2), ack = 100 + below(3), payload = below(20) == 0 ? 1480U : 0U;
+  const std::uint32_t seq = 100 + below(2), ack = 100 + below(2), payload = below(20) == 0 ? 1480U : 0U;
   const auto client = static_cast<std::uint16_t>(1000 + below(3)), server = std::uint16_t{80};
   const auto ttl = static_cast<std::uint8_t>(below(20) == 0 ? 1 : 64);
   Packet packet = from_lan ? Packet{Eth{}} : Packet{on_wan()};
@@ -559,7 +562,7 @@ bool is_refusal(int reason) { return reason == DP_HOST_BUDGET || reason == DP_ST
 TEST_CASE("a look writes nothing, says the same twice, and foretells what the decision does") {
   constexpr std::uint32_t kSeed = 20261128;
   std::mt19937 random(kSeed);
-  std::array<std::uint32_t, 32> kinds{};
+  std::array<std::uint32_t, 64> kinds{};
   for (int sequence = 0; sequence < 120; ++sequence) {
     GatewayTables tables;
     tables.allow();
@@ -588,8 +591,8 @@ TEST_CASE("a look writes nothing, says the same twice, and foretells what the de
       ++kinds[first.operation.kinds];
     }
   }
-  for (const int kind :
-       {0, int{DP_OPERATION_DELETE}, int{DP_OPERATION_REFRESH}, int{DP_OPERATION_TRACK}, int{DP_OPERATION_INSTALL},
-        DP_OPERATION_DELETE | DP_OPERATION_INSTALL, DP_OPERATION_REFRESH | DP_OPERATION_TRACK})
+  for (const int kind : {0, int{DP_OPERATION_DELETE}, int{DP_OPERATION_REFRESH}, int{DP_OPERATION_TRACK},
+                         int{DP_OPERATION_INSTALL}, int{DP_OPERATION_REPLACE},
+                         DP_OPERATION_DELETE | DP_OPERATION_INSTALL, DP_OPERATION_REFRESH | DP_OPERATION_TRACK})
     CHECK_MESSAGE(kinds[static_cast<std::size_t>(kind)] > 20, "operation ", kind);  // the walk has been everywhere
 }

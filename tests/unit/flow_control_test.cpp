@@ -44,11 +44,11 @@ TEST_CASE("timeouts follow protocol, state and flags of both halves") {
       {6, DP_FLOW_HALF_OPEN, 0, 0, t.tcp_syn},
       {6, DP_FLOW_ASSURED, 0, 0, t.tcp_established},
       {6, DP_FLOW_ASSURED, DP_FLOW_FIN, 0, t.tcp_established},
-      {6, DP_FLOW_ASSURED, DP_FLOW_FIN, DP_FLOW_FIN, t.tcp_closing},
-      {6, DP_FLOW_CLOSING, 0, 0, t.tcp_closing},
-      {6, DP_FLOW_CLOSING, 0, DP_FLOW_RESET, t.tcp_reset},
-      {6, DP_FLOW_CLOSING, DP_FLOW_RESET | DP_FLOW_ALIVE, 0, t.tcp_reset},
-      {6, DP_FLOW_ASSURED, DP_FLOW_RESET | DP_FLOW_ALIVE, DP_FLOW_ALIVE, t.tcp_established},
+      {6, DP_FLOW_ASSURED, DP_FLOW_FIN, DP_FLOW_FIN, t.tcp_established},
+      {6, DP_FLOW_CLOSING, 0, 0, t.tcp_reset},
+      {6, DP_FLOW_CLOSING, DP_FLOW_FIN, DP_FLOW_FIN, t.tcp_reset},
+      {6, DP_FLOW_CLOSING, DP_FLOW_DONE, 0, t.tcp_reset},
+      {6, DP_FLOW_CLOSING, DP_FLOW_DONE, DP_FLOW_DONE, t.tcp_closing},
       {17, DP_FLOW_HALF_OPEN, 0, 0, t.udp},
       {17, DP_FLOW_ASSURED, 0, 0, t.udp_stream},
       {1, DP_FLOW_HALF_OPEN, 0, 0, t.icmp},
@@ -62,7 +62,7 @@ TEST_CASE("timeouts follow protocol, state and flags of both halves") {
 }
 
 TEST_CASE("the least of the timeouts is one that some flags of a pair in that state lead to") {
-  constexpr std::uint32_t kFlags[] = {0, DP_FLOW_FIN, DP_FLOW_RESET, DP_FLOW_RESET | DP_FLOW_ALIVE, DP_FLOW_ALIVE};
+  constexpr std::uint32_t kFlags[] = {0, DP_FLOW_FIN, DP_FLOW_DONE, DP_FLOW_DONE | DP_FLOW_FIN};
   for (const std::uint32_t shortest : {5u, 200u, 2000u}) {  // of a RST, before and behind the others
     const dp_timeouts t{10, 1000, 20, shortest, 30, 100, 15, 40};
     for (const int protocol : {1, 6, 17, 47})

@@ -18,14 +18,14 @@ namespace {
 
 constexpr std::uint32_t kStamp = 0x00010001;
 
-void flag_reset(FlowTable& table, std::uint32_t number, bool reverse) {
+void flag_done(FlowTable& table, std::uint32_t number, bool reverse) {
   const dp_flow_view view = find(table, number, reverse);
-  dp_flow_change_flags(table.env(), table.family(), view.slot, view.control, DP_FLOW_RESET, 0);
+  dp_flow_change_flags(table.env(), table.family(), view.slot, view.control, DP_FLOW_DONE, 0);
 }
 
-// As dp_track does it.
-void reset(FlowTable& table, std::uint32_t number, bool reverse) {
-  flag_reset(table, number, reverse);
+// Closed by FINs, as dp_commit_fins does it. By a RST: the state alone.
+void finish(FlowTable& table, std::uint32_t number) {
+  for (const bool reverse : {false, true}) flag_done(table, number, reverse);
   set_state(table, number, DP_FLOW_CLOSING);
 }
 
@@ -40,7 +40,7 @@ void disturb(FlowTable& table, std::uint64_t seed, std::uint32_t flows, std::uin
   }
   switch (random.below(4)) {
     case 0: set_state(table, number, random.percent(70) ? DP_FLOW_ASSURED : DP_FLOW_CLOSING); break;
-    case 1: reset(table, number, reverse); break;
+    case 1: finish(table, number); break;
     default: break;
   }
   packet(table, number, reverse, now);
@@ -61,7 +61,7 @@ TEST_CASE("expiry deletes a pair at its timeout and not a tick before") {
     table.install(2, 100);
     set_state(table, 2, DP_FLOW_ASSURED);  // 1000
     table.install(3, 100);
-    set_state(table, 3, DP_FLOW_CLOSING);  // 20
+    finish(table, 3);  // 20
     ExpiryCounts counts = expiry.pass(table.view(), 109, table.timeouts(), kStamp);
     CHECK(counts.live == 3);
     CHECK(counts.half_open == 1);
@@ -99,10 +99,16 @@ TEST_CASE("flags of both halves decide the timeout") {
     FlowTable table{family};
     FlowExpiry expiry;
     table.install(1, 100);
-    set_state(table, 1, DP_FLOW_ASSURED);
-    flag_reset(table, 1, true);
+    table.install(2, 100);
+    table.install(3, 100);
+    finish(table, 1);                      // 20
+    set_state(table, 2, DP_FLOW_CLOSING);  // 5
+    flag_done(table, 3, true);
+    set_state(table, 3, DP_FLOW_CLOSING);  // 5
     CHECK(expiry.pass(table.view(), 104, table.timeouts(), kStamp).expired == 0);
-    CHECK(expiry.pass(table.view(), 105, table.timeouts(), kStamp).expired == 1);
+    CHECK(expiry.pass(table.view(), 105, table.timeouts(), kStamp).expired == 2);
+    CHECK(expiry.pass(table.view(), 119, table.timeouts(), kStamp).expired == 0);
+    CHECK(expiry.pass(table.view(), 120, table.timeouts(), kStamp).expired == 1);
   }
 }
 
@@ -149,13 +155,13 @@ TEST_CASE("a bucket that was looked at is looked at again in time, whatever happ
     CHECK(expiry.pass(table.view(), 100, table.timeouts(), kStamp).assured == 1);
     SUBCASE("nothing") { CHECK(expiry.pass(table.view(), 1099, table.timeouts(), kStamp).assured == 1); }
     SUBCASE("a reset, which sets the shortest timeout") {
-      reset(table, 1, false);
+      set_state(table, 1, DP_FLOW_CLOSING);
       packet(table, 1, false, 101);
       CHECK(expiry.pass(table.view(), 105, table.timeouts(), kStamp).expired == 0);
       CHECK(expiry.pass(table.view(), 106, table.timeouts(), kStamp).expired == 1);
     }
     SUBCASE("another state") {
-      set_state(table, 1, DP_FLOW_CLOSING);  // 20
+      finish(table, 1);  // 20
       CHECK(expiry.pass(table.view(), 101, table.timeouts(), kStamp).closing == 1);
       CHECK(expiry.pass(table.view(), 120, table.timeouts(), kStamp).expired == 1);
     }

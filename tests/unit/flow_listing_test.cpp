@@ -101,13 +101,13 @@ TEST_CASE("a walk in pages shows every pair once, with both halves") {
   }
 }
 
-TEST_CASE("a sequence number kept beside the table is not shown as traffic, nor the age as a rule") {
+TEST_CASE("sequence numbers kept beside the table are not shown as traffic, nor the age as a rule") {
   FOR_EACH_FAMILY {
     FlowTable table{family};
     table.install(1, 0xfffff);
     const dp_flow_view reverse = find(table, 1, true);
     dp_flow_count(table.env(), family, reverse.slot, 1, 60, 0xfffff);
-    dp_flow_store_sequence(table.env(), family, &reverse, 0xdeadbeef);
+    dp_flow_store_numbers(table.env(), family, reverse.slot, reverse.control, 0xdeadbeef, 0xfeedface);
     const FlowSnapshot flow = *flow_at(table.view(), id_of(table, 1));
     CHECK(flow.reverse.bytes == 60);
     CHECK(flow.reverse.packets == 1);
@@ -138,7 +138,7 @@ TEST_CASE("a pair in a recycled slot begins with empty counters, its own age and
       table.install(1, 100 + number);
       const dp_flow_view forward = find(table, 1), reverse = find(table, 1, true);
       for (const dp_flow_view* half : {&forward, &reverse}) {
-        dp_flow_store_sequence(table.env(), family, half, 0xdeadbeef);
+        dp_flow_store_numbers(table.env(), family, half->slot, half->control, 0xdeadbeef, 0xfeedface);
         for (int i = 0; i < 9; ++i) dp_flow_count(table.env(), family, half->slot, 1U << 20, 1ULL << 36, 5);
       }
       REQUIRE(delete_flow(table.view(), id_of(table, 1)));

@@ -349,16 +349,16 @@ TEST_CASE("flags change on one half while its version stands, and keep the partn
     dp_flow_view view, after;
     REQUIRE(table.find(7, true, view));
     CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_FIN | DP_FLOW_HELD, 0) == 1);
-    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_ALIVE, DP_FLOW_HELD) == 1);
+    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control, DP_FLOW_SYN, DP_FLOW_HELD) == 1);
     REQUIRE(table.find(7, true, after));
-    CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FIN | DP_FLOW_ALIVE | DP_FLOW_REWRITE));
+    CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FIN | DP_FLOW_SYN | DP_FLOW_REWRITE));
     CHECK(dp_flow_same_version(after.link, view.link));
     REQUIRE(table.find(7, false, after));
     CHECK((after.link & DP_FLOW_FLAGS_MASK) == (DP_FLOW_FORWARD | DP_FLOW_REWRITE));
-    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_RESET, 0) ==
+    CHECK(dp_flow_change_flags(table.env(), family, view.slot, view.control + DP_FLOW_VERSION_ONE, DP_FLOW_DONE, 0) ==
           0);
     REQUIRE(table.find(7, true, after));
-    CHECK((after.link & DP_FLOW_RESET) == 0);
+    CHECK((after.link & DP_FLOW_DONE) == 0);
   }
 }
 
@@ -370,7 +370,7 @@ TEST_CASE("a restamp replaces stamp, next hop and the pair's rule, from what was
       dp_flow_view view, after, other;
       REQUIRE(table.find(7, by_reverse, view));
       CHECK(dp_flow_rule(table.env(), family, &view) == flow_half(family, 7, true).rule);
-      CHECK(dp_flow_restamp(table.env(), family, &view, 0x00020003, 77, 0x12345) == 1);
+      CHECK(dp_flow_restamp(table.env(), family, &view, 0x00020003, 77, view.port, 0x12345) == 1);
       REQUIRE(table.find(7, by_reverse, after));
       REQUIRE(table.find(7, !by_reverse, other));
       CHECK(after.stamp == 0x00020003);
@@ -379,10 +379,10 @@ TEST_CASE("a restamp replaces stamp, next hop and the pair's rule, from what was
       CHECK(other.stamp == 0x00010001);
       CHECK(dp_flow_rule(table.env(), family, &after) == 0x12345);
       CHECK(dp_flow_rule(table.env(), family, &other) == 0x12345);
-      CHECK(dp_flow_restamp(table.env(), family, &view, 0x00030003, 79, 80) == 0);
+      CHECK(dp_flow_restamp(table.env(), family, &view, 0x00030003, 79, view.port, 80) == 0);
       CHECK(dp_flow_rule(table.env(), family, &after) == 0x12345);
       dp_flow_delete(table.env(), family, &after);
-      CHECK(dp_flow_restamp(table.env(), family, &after, 0x00030003, 79, 80) == 0);
+      CHECK(dp_flow_restamp(table.env(), family, &after, 0x00030003, 79, view.port, 80) == 0);
       CHECK(dp_flow_rule(table.env(), family, &after) == 0x12345);
     }
   }
@@ -397,7 +397,7 @@ TEST_CASE("a rule keeps the service beside it") {
   dp_flow_cold& cold = table.view().cold[view.slot];
   cold.rule_word = dp_flow_rule_word(5, 0xabc);
   CHECK(dp_flow_rule(table.env(), DP_FAMILY_V4, &view) == 5);
-  dp_flow_restamp(table.env(), DP_FAMILY_V4, &view, 0x00020003, 77, 6);
+  dp_flow_restamp(table.env(), DP_FAMILY_V4, &view, 0x00020003, 77, view.port, 6);
   CHECK(cold.rule_word == dp_flow_rule_word(6, 0xabc));
 }
 

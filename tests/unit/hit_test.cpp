@@ -32,7 +32,7 @@ struct Decided : GatewayTables {
   }
   dp_hit_verdict hit() {
     return dp_hit(&env, &settings, frame.data(), frame.data() + frame.size(), static_cast<__u32>(frame.size()),
-                  &port(kLan), &found);
+                  &port(kLan), kLan, &found);
   }
   void set_flag(__u32 flag) { dp_flow_change_flags(&env, last.packet.family, view.slot, view.control, flag, 0); }
 

@@ -14,7 +14,9 @@ struct ChainUnderTest {
   MemoryIo io;
   NotedRequests requests;
   EngineCounters counters;
-  StageChain chain{tables.env, io, requests, counters, {.hold_total = 8, .hold_per_neighbour = 8, .reassembly = {}}};
+  FlowTally tally{tables.env};
+  StageChain chain{tables.env, io,    requests,
+                   counters,   tally, {.hold_total = 8, .hold_per_neighbour = 8, .reassembly = {}}};
 };
 
 // A packet of a live flow of `place: user`, as it is when it leaves the decide stage.

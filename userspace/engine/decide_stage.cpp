@@ -13,6 +13,13 @@ void DecideStage::run(std::span<Item> burst, std::uint32_t) noexcept {
   }
 }
 
+// SYN, FIN and RST are judged by what the other direction has acknowledged (common/flow/track.h).
+void DecideStage::tell_acknowledgements(const dp_packet& packet) noexcept {
+  if (packet.protocol != DP_PROTOCOL_TCP || (packet.tcp_flags & (DP_TCP_SYN | DP_TCP_FIN | DP_TCP_RST)) == 0) return;
+  dp_flow_view view;
+  if (!tally_.empty() && dp_flow_find(&env_, &packet, &view) != 0) tally_.flush(packet.family, view);
+}
+
 // The reassembly stage has given each fragment the facts of its datagram: a fragment is decided like a whole packet.
 void DecideStage::decide(Item& item) noexcept {
   constexpr __u32 kFragment = DP_PACKET_FRAGMENT | DP_PACKET_FIRST_FRAGMENT;
@@ -23,6 +30,7 @@ void DecideStage::decide(Item& item) noexcept {
   packet.zone = port->zone;
   const __u32 flags = packet.flags;
   packet.flags = flags & ~kFragment;
+  tell_acknowledgements(packet);
   item.reason = dp_decide(&env_, &item.context);
   packet.flags = flags;
   if (item.reason == DP_STEER_ICMP_ERROR) item.reason = relate(env_, item);

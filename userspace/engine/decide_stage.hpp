@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/counters.hpp"
+#include "engine/flow_tally.hpp"
 #include "engine/stage.hpp"
 
 struct dp_env;
@@ -11,15 +12,18 @@ namespace twinpath {
 
 class DecideStage final : public Stage {
  public:
-  DecideStage(dp_env& env, EngineCounters& counters) : env_(env), counters_(counters) {}
+  DecideStage(dp_env& env, EngineCounters& counters, FlowTally& tally)
+      : env_(env), counters_(counters), tally_(tally) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "decide"; }
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
 
  private:
   void decide(Item& item) noexcept;
+  void tell_acknowledgements(const dp_packet& packet) noexcept;
 
   dp_env& env_;
   EngineCounters& counters_;
+  FlowTally& tally_;
 };
 
 }  // namespace twinpath

@@ -41,12 +41,12 @@ Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, Neighbou
       limits_(limits),
       counters_(std::move(counters)),
       sockets_(sockets),
-      chain_(env, io, requests, *counters_,
+      tally_(env),
+      chain_(env, io, requests, *counters_, tally_,
              {.hold_total = std::min(limits.hold_total, io.engine_frames() / 2),
               .hold_per_neighbour = limits.hold_per_neighbour,
               .reassembly = {.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}}),
-      departing_(kDepartingMax),
-      tally_(env) {
+      departing_(kDepartingMax) {
   burst_.reserve(afxdp::kBurstMax);
   again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
 }
@@ -272,7 +272,8 @@ void Engine::send(Item& item, std::uint32_t now) noexcept {
 void Engine::account(const Item& item, std::uint32_t now) noexcept {
   const dp_context& context = item.context;
   if (item.related) return;
-  tally_.count(context.packet.family, context.view, context.packet.frame_bytes, now);
+  const __be32 acked = dp_packet_acknowledges(&context.packet) != 0 ? context.packet.tcp_acknowledgement : 0;
+  tally_.count(context.packet.family, context.view, context.packet.frame_bytes, now, acked);
   if ((context.view.link & DP_FLOW_HELD) == 0) return;
   const std::uint16_t device = item.egress_device;
   const std::uint16_t queue = egress_queue(env_, device, item.frame.queue);

@@ -91,11 +91,11 @@ class Engine {
   EngineLimits limits_;
   std::shared_ptr<EngineCounters> counters_;  // may lie in memory that outlives the process
   afxdp::Sockets* sockets_;                   // the driver's; NULL: commands about sockets are refused
+  FlowTally tally_;
   StageChain chain_;
   std::vector<Item> burst_;
   std::vector<Item> again_;
   DepartingFlows departing_;
-  FlowTally tally_;
   std::uint32_t last_retry_ = 0;
   std::uint32_t last_flush_ = 0;
   std::uint32_t last_losses_ = 0;

@@ -1,4 +1,5 @@
-// flow_tally.hpp - counts packets of flows on the engine's side, and adds them to the flow table some times a second.
+// flow_tally.hpp - counts packets of flows on the engine's side, and adds them to the flow table some times a second, with the
+// last acknowledgement of each direction.
 //
 // Why      The kernel datapath reads the flow table's entry for each packet that it steers. If the engine wrote to the
 //          entry for each packet, the entry's cache line would move between the two cores each time: measured with a
@@ -27,8 +28,11 @@ class FlowTally {
   FlowTally(const FlowTally&) = delete;
   FlowTally& operator=(const FlowTally&) = delete;
 
-  // One packet of the half that `view` shows. `now` in ticks.
-  void count(std::uint8_t family, const dp_flow_view& view, std::uint32_t bytes, std::uint32_t now) noexcept;
+  // One packet of the half that `view` shows. `now` in ticks. `acked`: what it acknowledges, 0 when it says nothing of that.
+  void count(std::uint8_t family, const dp_flow_view& view, std::uint32_t bytes, std::uint32_t now,
+             __be32 acked = 0) noexcept;
+  // Adds the counts of one flow's two halves: what is decided next reads what they have acknowledged.
+  void flush(std::uint8_t family, const dp_flow_view& view) noexcept;
   // Adds all counts to the table.
   void flush() noexcept;
   [[nodiscard]] bool empty() const noexcept { return empty_; }
@@ -40,6 +44,7 @@ class FlowTally {
     std::uint32_t packets = 0;  // 0: the entry is free
     std::uint32_t seen = 0;     // tick of the last packet
     std::uint64_t bytes = 0;
+    __be32 acked = 0;  // last acknowledgement of TCP; 0: none
   };
   void flush(Entry& entry) noexcept;
 

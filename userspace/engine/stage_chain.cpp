@@ -7,10 +7,10 @@
 namespace twinpath {
 
 StageChain::StageChain(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests, EngineCounters& counters,
-                       const ChainLimits& limits)
+                       FlowTally& tally, const ChainLimits& limits)
     : read_(env, counters),
       reassembly_(limits.reassembly, env.settings->v4.seed, env.settings->ticks_per_second),
-      decide_(env, counters),
+      decide_(env, counters, tally),
       hold_(env, requests, counters, limits.hold_total, limits.hold_per_neighbour),
       error_reply_(env, io, counters),
       forward_(env),

@@ -32,7 +32,7 @@ struct ChainLimits {
 
 class StageChain {
  public:
-  StageChain(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests, EngineCounters& counters,
+  StageChain(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests, EngineCounters& counters, FlowTally& tally,
              const ChainLimits& limits);
   StageChain(const StageChain&) = delete;
   StageChain& operator=(const StageChain&) = delete;

@@ -42,12 +42,6 @@ nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half,
   return out;
 }
 
-// A kernel's tick may be a little ahead of this clock's: that is 0 ticks, not 2^32 - 1.
-std::uint32_t age_of(const FlowSnapshot& flow, const PolicyNames& names) {
-  const std::uint32_t age = names.now - flow.created;
-  return age > UINT32_MAX - names.ticks_per_second ? 0 : age;
-}
-
 }  // namespace
 
 std::string name_at(std::span<const std::string> names, std::size_t index) {
@@ -70,14 +64,14 @@ FlowOrigin origin_of(const FlowSnapshot& flow) {
 
 nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
   const std::uint32_t idle =
-      std::min(dp_flow_idle(names.now, flow.forward.seen), dp_flow_idle(names.now, flow.reverse.seen));
+      std::min(dp_ticks_since(names.now, flow.forward.seen), dp_ticks_since(names.now, flow.reverse.seen));
   nlohmann::json out = {{"id", id_text(flow.family, flow.id)},
                         {"generation", flow.forward.stamp >> 16},
                         {"origin", word_of(kFlowOrigins, origin_of(flow))},
                         {"place", (flow.forward.flags & DP_FLOW_USER) != 0 ? "user" : "auto"},
                         {"state", word_of(kFlowStates, flow.state)},
-                        {"age_s", age_of(flow, names) / names.ticks_per_second},
-                        {"idle_s", static_cast<std::int32_t>(idle) < 0 ? 0 : idle / names.ticks_per_second},
+                        {"age_s", dp_ticks_since(names.now, flow.created) / names.ticks_per_second},
+                        {"idle_s", idle / names.ticks_per_second},
                         {"rule", flow.rule == 0 ? "default" : name_at(names.rules, flow.rule)},
                         {"forward", half_json(flow, flow.forward, names)},
                         {"reverse", half_json(flow, flow.reverse, names)}};

@@ -62,7 +62,7 @@ Status PairMaker::decide() {
     return refuse("the gateway would not forward the flows: {}", kReasons.at(static_cast<std::size_t>(reason)).name);
   forward_ = context.forward;
   reverse_ = context.reverse;
-  forward_.flags |= DP_FLOW_ANSWERED | DP_FLOW_PROVEN;
+  forward_.flags |= DP_FLOW_ANSWERED;
   if (options_.rewrite) forward_.flags |= DP_FLOW_REWRITE;
   return {};
 }

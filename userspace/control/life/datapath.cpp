@@ -80,7 +80,8 @@ void Datapath::begin_settings() {
 }
 
 void Datapath::begin_pickup_grace() {
-  settings_->set_pickup_until(clock_.now() + running_.config.flows.pickup_grace_s * clock_.per_second());
+  if (running_.config.flows.pickup != Pickup::grace) return;
+  settings_->begin_pickup_grace(clock_.now(), running_.config.flows.pickup_grace_s * clock_.per_second());
 }
 
 Status Datapath::open_driver() {

@@ -26,6 +26,7 @@ void ExpiryTimer::pass() {
   const dp_settings& settings = settings_.view();
   pairs4_ = expiry4_.pass(flows_.view(DP_FAMILY_V4), clock_.now(), settings.timeouts, settings.stamp);
   pairs6_ = expiry6_.pass(flows_.view(DP_FAMILY_V6), clock_.now(), settings.timeouts, settings.stamp);
+  settings_.end_pickup_grace(clock_.now());
   settings_.set_crowded(crowded(pairs4_, settings.v4), crowded(pairs6_, settings.v6));
 }
 

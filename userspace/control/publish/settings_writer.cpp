@@ -83,7 +83,15 @@ void SettingsWriter::store_stamp(std::uint16_t generation, std::uint16_t epoch) 
 
 void SettingsWriter::set_heartbeat(std::uint32_t tick) { store(settings_.heartbeat, tick); }
 
-void SettingsWriter::set_pickup_until(std::uint32_t tick) { store(settings_.pickup_until, tick); }
+void SettingsWriter::begin_pickup_grace(std::uint32_t now, std::uint32_t ticks) {
+  store(settings_.pickup_until, now + ticks);
+  store(settings_.pickup_ticks, ticks);
+  store(settings_.pickup_grace, 1);
+}
+
+void SettingsWriter::end_pickup_grace(std::uint32_t now) {
+  if (settings_.pickup_grace != 0 && dp_in_grace(&settings_, now) == 0) store(settings_.pickup_grace, 0);
+}
 
 void SettingsWriter::set_crowded(bool v4, bool v6) {
   store(settings_.crowded, (v4 ? DP_CROWDED_V4 : 0) | (v6 ? DP_CROWDED_V6 : 0));

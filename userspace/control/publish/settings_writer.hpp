@@ -30,7 +30,9 @@ class SettingsWriter {
   void put_policy_in_force(std::uint32_t bank, std::uint16_t generation);
   void put_routes_in_force(std::uint32_t bank, std::uint16_t epoch);
   void set_heartbeat(std::uint32_t tick);
-  void set_pickup_until(std::uint32_t tick);
+  // The grace time begins, for so many ticks. end_pickup_grace() ends it for good when it is over; called every second.
+  void begin_pickup_grace(std::uint32_t now, std::uint32_t ticks);
+  void end_pickup_grace(std::uint32_t now);
   void set_crowded(bool v4, bool v6);
 
   // The current values.
