@@ -61,4 +61,7 @@ DP_INLINE struct dp_flow_cold *dp_env_cold6(struct dp_env *env, __u32 slot);
 /* The window of a budget (enum dp_budget_kind); port 0: of all ports together. */
 DP_INLINE struct dp_budget_window *dp_env_budget_window(struct dp_env *env, __u32 kind, __u32 port);
 
+/* Adds to the counters of a rule (model/counters.h); 0, a zone's default, has none. */
+DP_INLINE void dp_env_count_rule(struct dp_env *env, __u32 rule, __u64 packets, __u64 bytes, __u64 flows);
+
 #endif

@@ -25,21 +25,35 @@ DP_INLINE void twinpath_count_reason(__u32 reason, __u32 bytes)
 		twinpath_add(counter, bytes);
 }
 
-DP_INLINE void twinpath_count_rule(__u32 rule, __u32 bytes)
+/* May this packet's rule write one more event in this second? Counts what it may not. */
+DP_INLINE int twinpath_may_log(__u32 rule, __u32 now, struct dp_log_counters *counts)
 {
-	struct dp_counter *counter = bpf_map_lookup_elem(&rule_hits, &rule);
+	const struct dp_settings *limits = dp_env_settings(0);
+	struct dp_budget_window *window = bpf_map_lookup_elem(&log_windows, &rule);
 
-	if (counter)
-		twinpath_add(counter, bytes);
+	if (!limits || !window)
+		return 0;
+	if (twinpath_take(window, limits->log_events, limits->ticks_per_second, now))
+		return 1;
+	counts->suppressed++;
+	return 0;
 }
 
-/* Tells what became of a packet whose rule says log. A full ring loses the event, never the packet. */
-DP_INLINE void twinpath_log(const struct dp_context *ctx, int reason)
+/* Tells what has become of a packet whose rule says log, in the end. A full ring loses the event, never the packet. */
+static __attribute__((noinline)) int twinpath_log(const struct dp_context *ctx, int reason)
 {
-	struct dp_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	__u32 rule = ctx->match.rule;
+	struct dp_log_counters *counts = bpf_map_lookup_elem(&log_counts, &rule);
+	struct dp_event *event;
 
-	if (!event)
-		return;
+	if (!counts || !twinpath_may_log(rule, ctx->now, counts))
+		return 0;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		counts->lost++;
+		return 0;
+	}
+	event->time_ns = bpf_ktime_get_boot_ns();
 	event->source = ctx->packet.source;
 	event->destination = ctx->packet.destination;
 	event->source_port = ctx->packet.source_port;
@@ -50,8 +64,17 @@ DP_INLINE void twinpath_log(const struct dp_context *ctx, int reason)
 	event->reason = (__u8)reason;
 	event->family = ctx->packet.family;
 	event->protocol = ctx->packet.protocol;
-	event->pad[0] = event->pad[1] = event->pad[2] = 0;
+	__builtin_memset(event->pad, 0, sizeof(event->pad));
 	bpf_ringbuf_submit(event, 0);
+	return 1;
+}
+
+/* What has become of a packet in the end: counted for its rule, and logged when that says so. */
+DP_INLINE void twinpath_note_outcome(const struct dp_context *ctx, int reason)
+{
+	dp_count_outcome(0, ctx, reason);
+	if (ctx->match.flags & DP_RULE_LOG)
+		twinpath_log(ctx, reason);
 }
 
 DP_INLINE void twinpath_count_received(__u32 port, __u32 bytes)

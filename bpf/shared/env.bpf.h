@@ -129,4 +129,16 @@ DP_INLINE struct dp_budget_window *dp_env_budget_window(struct dp_env *env, __u3
 	return bpf_map_lookup_elem(&budgets, &index);
 }
 
+DP_INLINE void dp_env_count_rule(struct dp_env *env, __u32 rule, __u64 packets, __u64 bytes, __u64 flows)
+{
+	struct dp_rule_counters *counters = rule ? bpf_map_lookup_elem(&rule_hits, &rule) : 0;
+
+	(void)env;
+	if (!counters)
+		return;
+	counters->packets += packets;
+	counters->bytes += bytes;
+	counters->flows += flows;
+}
+
 #endif

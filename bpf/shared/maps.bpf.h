@@ -98,9 +98,11 @@ struct {
 	} name SEC(".maps")
 
 DP_PER_CPU(reasons, struct dp_counter, DP_REASONS);
-DP_PER_CPU(rule_hits, struct dp_counter, DP_RULE_IDS_MAX);
+DP_PER_CPU(rule_hits, struct dp_rule_counters, DP_RULE_IDS_MAX);
 DP_PER_CPU(port_counters, struct dp_port_counters, DP_PORTS_MAX);
 DP_PER_CPU(scratch, struct dp_context, 1);
+
+DP_PER_CPU(log_counts, struct dp_log_counters, DP_RULE_IDS_MAX);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -109,6 +111,7 @@ struct {
 
 /* shared with the engine */
 DP_ARRAY(budgets, struct dp_budget_window, DP_BUDGETS * DP_PORTS_MAX, BPF_F_MMAPABLE);
+DP_ARRAY(log_windows, struct dp_budget_window, DP_RULE_IDS_MAX, 0);
 
 /* the stages, entered by tail call; user space puts the programs in */
 struct {

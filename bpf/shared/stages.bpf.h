@@ -47,9 +47,10 @@ DP_INLINE const struct dp_device *device_of(__u32 number)
 	return port ? dp_env_device(0, port->device) : 0;
 }
 
-/* To the engine, if it is there: the program's result. The budget has been paid. */
+/* To the engine, if it is there: the program's result. The budget has been paid. `ctx` is the packet's context, NULL
+ * for a plain hit. */
 DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *packet, int reason,
-			     struct dp_port_counters *counters)
+			     struct dp_port_counters *counters, const struct dp_context *ctx)
 {
 	const struct dp_device *device = device_of(packet->ingress);
 	int refused;
@@ -58,6 +59,8 @@ DP_INLINE int twinpath_steer(struct shell_frame *frame, const struct dp_packet *
 		return SHELL_BROKEN;
 	refused = shell_prepare_steer(frame, device, packet, reason);
 	twinpath_count_reason(refused ? (__u32)refused : (__u32)reason, packet->frame_bytes);
+	if (ctx)
+		twinpath_note_outcome(ctx, refused ? refused : reason);
 	if (refused) {
 		twinpath_add(&counters->dropped, packet->frame_bytes);
 		return shell_drop();
@@ -79,7 +82,7 @@ DP_INLINE int steer_hit(struct shell_frame *frame, __u32 number)
 	packet.ingress = (__u16)number;
 	packet.frame_bytes = shell_bytes(frame);
 	twinpath_add(&counters->received, packet.frame_bytes);
-	return twinpath_steer(frame, &packet, DP_STEER_PLACE_USER, counters);
+	return twinpath_steer(frame, &packet, DP_STEER_PLACE_USER, counters, 0);
 }
 
 /* The frame is written: counts and sends it. */
@@ -284,7 +287,7 @@ static __attribute__((noinline)) int prepare_forward(struct shell_frame *frame, 
 static __attribute__((noinline)) int steer(struct shell_frame *frame, const struct dp_context *ctx,
 					   int reason, struct dp_port_counters *counters)
 {
-	return twinpath_steer(frame, &ctx->packet, reason, counters);
+	return twinpath_steer(frame, &ctx->packet, reason, counters, ctx);
 }
 
 /* Pays from the packet's budget: the final reason. Where no queue leads to the engine, nothing is taken. */
@@ -308,13 +311,12 @@ DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
 	if (!counters)
 		return SHELL_BROKEN;
 	reason = pay(frame, ctx);
-	if (ctx->match.rule)
-		twinpath_count_rule(ctx->match.rule, ctx->packet.frame_bytes);
-	if (ctx->match.flags & DP_RULE_LOG)
-		twinpath_log(ctx, reason);
 	hop = dp_env_next_hop(0, ctx->next_hop);
 	if (!reason)
 		reason = hop ? prepare_forward(frame, ctx, hop) : (int)DP_INTERNAL;
+	if (dp_reason_verdict((enum dp_reason)reason) == DP_STEER)
+		return steer(frame, ctx, reason, counters);
+	twinpath_note_outcome(ctx, reason);
 	switch (dp_reason_verdict((enum dp_reason)reason)) {
 	case DP_FORWARD:
 		if (!hop)
@@ -322,8 +324,6 @@ DP_INLINE int deliver(struct shell_frame *frame, struct dp_context *ctx)
 		twinpath_count_forwarded(hop->port, ctx->packet.frame_bytes);
 		dp_flow_count_packet(0, &ctx->packet, ctx->view.slot, ctx->now);
 		return shell_send(hop->device);
-	case DP_STEER:
-		return steer(frame, ctx, reason, counters);
 	case DP_PASS:
 		twinpath_count_reason((__u32)reason, ctx->packet.frame_bytes);
 		twinpath_add(&counters->passed, ctx->packet.frame_bytes);

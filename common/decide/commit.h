@@ -111,6 +111,18 @@ DP_VERB int dp_commit_refresh(struct dp_env *env, const struct dp_context *ctx)
 			       ctx->operation.next_hop, ctx->operation.port, ctx->operation.rule);
 }
 
+/* Counts a packet whose fate is final for the rule that has decided it, unless its flow counts it: a rule that allows what
+ * is forwarded has flows. A steered packet's fate is the engine's to count. */
+DP_INLINE void dp_count_outcome(struct dp_env *env, const struct dp_context *ctx, int reason)
+{
+	enum dp_verdict verdict = dp_reason_verdict((enum dp_reason)reason);
+
+	if (ctx->side == DP_SIDE_KERNEL && verdict == DP_STEER)
+		return;
+	if (ctx->match.rule && (ctx->match.action != DP_ACTION_ALLOW || verdict == DP_PASS))
+		dp_env_count_rule(env, ctx->match.rule, 1, ctx->packet.frame_bytes, 0);
+}
+
 /* ctx->view is the packet's entry of the pair that was installed. Called, not inlined: the installation needs the stack. */
 DP_VERB int dp_commit_view(struct dp_context *ctx)
 {
@@ -146,8 +158,8 @@ DP_VERB int dp_commit_ask(struct dp_env *env, struct dp_context *ctx)
 	install->now = ctx->now;
 	install->family = ctx->packet.family;
 	install->evict = 1;
-	install->evict_expired = settings->evict_expired || dp_heartbeat_stale(settings, ctx->now);
 	install->crowded = (settings->crowded & crowded) != 0;
+	install->evict_expired = install->crowded || dp_heartbeat_stale(settings, ctx->now);
 	install->slot = 0;
 	install->control = 0;
 	return 1;
@@ -165,6 +177,7 @@ DP_INLINE int dp_commit_install(struct dp_env *env, struct dp_context *ctx)
 	if (result != DP_INSTALL_OK)
 		return DP_LOOK_AGAIN; /* another CPU or the engine was faster: its pair is as good */
 	dp_commit_view(ctx);
+	dp_env_count_rule(env, ctx->forward.rule, 0, 0, 1);
 	return DP_NONE;
 }
 

@@ -137,6 +137,7 @@ DP_VERB int DP_F(evict)(struct dp_env *env, __u32 slot, const struct dp_flow_cla
 		DP_F(mirror)(env, &pair); /* the reverse entry may lag behind a forward entry that is assured by now */
 		return 0;
 	}
+	DP_F(settle_end)(env, &pair);
 	DP_F(release)(env, &pair);
 	return 1;
 }
@@ -477,6 +478,7 @@ DP_INLINE int DP_F(delete_idle)(struct dp_env *env, const struct dp_flow_view *v
 	if (!former)
 		return 0;
 	if (DP_F(expired)(env, pair->forward, dp_flow_state_of(former), now)) {
+		DP_F(settle_end)(env, pair);
 		DP_F(release)(env, pair);
 		return 1;
 	}

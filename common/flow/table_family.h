@@ -17,6 +17,8 @@
  *   dp_flow_pair_at4 dp_flow_pair_at6                           dp_flow_change_forward_state4 dp_flow_change_forward_state6
  *   dp_flow_mirror4 dp_flow_mirror6                             dp_flow_set_state4 dp_flow_set_state6
  *   dp_flow_change_flags4 dp_flow_change_flags6                 dp_flow_rule_word4 dp_flow_rule_word6
+ *   dp_flow_add_traffic4 dp_flow_add_traffic6                   dp_flow_settle4 dp_flow_settle6
+ *   dp_flow_settle_end4 dp_flow_settle_end6
  *   dp_flow_set_rule4 dp_flow_set_rule6                         dp_flow_restamp4 dp_flow_restamp6
  *   dp_flow_release4 dp_flow_release6                           dp_flow_delete4 dp_flow_delete6
  */
@@ -276,17 +278,17 @@ DP_INLINE int DP_F(view_slot)(struct dp_env *env, __u32 slot, __u32 expected,
 DP_INLINE void DP_F(count)(struct dp_env *env, __u32 slot, DP_ENTRY *entry, __u64 packets, __u64 bytes, __u32 now)
 {
 	struct dp_flow_cold *cold;
-	__u64 reached;
+	__u64 changed;
 
 	/* an unchanged tick is not written: the line stays shared between readers of a busy second */
 	if (DP_LOAD(&entry->seen) != now)
 		DP_STORE_RELEASE(&entry->seen, now);
-	reached = dp_traffic_add(&entry->recent, packets, bytes);
-	if (!reached)
+	changed = dp_traffic_add(&entry->recent, packets, bytes);
+	if (!changed)
 		return;
 	cold = DP_ENV_COLD(env, slot);
 	if (cold)
-		dp_traffic_carry(&entry->recent, &cold->carried, reached);
+		dp_traffic_carry(&cold->carried, changed);
 }
 
 /* The pair that the half in `slot` belongs to, while its control word is still `control`: 1 when so. */
@@ -387,17 +389,57 @@ DP_INLINE __u32 *DP_F(rule_word)(struct dp_env *env, const struct dp_flow_view *
 	return cold ? &cold->rule_word : 0;
 }
 
-/* Writes the pair's rule, unless it has it already. A pair recycled in this moment may get the rule: it is shown to
- * users, and no packet is judged by it. */
+/* Adds what the half in `slot` has counted. */
+DP_INLINE void DP_F(add_traffic)(struct dp_env *env, __u32 slot, __u64 *packets, __u64 *bytes)
+{
+	const DP_ENTRY *entry = DP_F(entry)(env, slot);
+	const struct dp_flow_cold *cold = DP_ENV_COLD(env, slot);
+	__u64 half_packets, half_bytes;
+
+	if (!entry || !cold)
+		return;
+	dp_traffic_of(DP_LOAD(&entry->recent), DP_LOAD(&cold->carried), &half_packets, &half_bytes);
+	*packets += half_packets;
+	*bytes += half_bytes;
+}
+
+/* Gives what the pair has counted to the rule `to`, and takes it off `from`; 0: none. */
+DP_INLINE void DP_F(settle)(struct dp_env *env, const struct dp_flow_pair *pair, __u32 to, __u32 from)
+{
+	__u64 packets = 0, bytes = 0;
+
+	DP_F(add_traffic)(env, pair->forward, &packets, &bytes);
+	DP_F(add_traffic)(env, pair->reverse, &packets, &bytes);
+	dp_env_count_rule(env, to, packets, bytes, 0);
+	dp_env_count_rule(env, from, -packets, -bytes, 0);
+}
+
+/* The pair ends: its rule gets what it has counted. The caller owns the forward entry in dying. A packet that still counts
+ * on it is lost to the rule. */
+DP_INLINE void DP_F(settle_end)(struct dp_env *env, const struct dp_flow_pair *pair)
+{
+	const struct dp_flow_cold *cold = DP_ENV_COLD(env, pair->reverse);
+	__u32 rule = cold ? DP_LOAD(&cold->rule_word) & DP_FLOW_RULE_MASK : 0;
+
+	if (rule)
+		DP_F(settle)(env, pair, rule, 0);
+}
+
+/* Writes the pair's rule, unless it has it already; what it has counted until now stays with the former one. A pair recycled
+ * in this moment may get the rule: it is shown to users, and no packet is judged by it. */
 DP_INLINE void DP_F(set_rule)(struct dp_env *env, const struct dp_flow_view *view, __u32 rule)
 {
 	__u32 *word = DP_F(rule_word)(env, view), before;
+	struct dp_flow_pair pair;
 
 	if (!word)
 		return;
 	before = DP_LOAD(word);
-	if ((before & DP_FLOW_RULE_MASK) != rule)
-		(void)DP_COMPARE_SWAP(word, before, dp_flow_rule_word(rule, before >> DP_FLOW_RULE_BITS));
+	if ((before & DP_FLOW_RULE_MASK) == rule ||
+	    DP_COMPARE_SWAP(word, before, dp_flow_rule_word(rule, before >> DP_FLOW_RULE_BITS)) != before)
+		return;
+	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
+	DP_F(settle)(env, &pair, before & DP_FLOW_RULE_MASK, rule);
 }
 
 DP_INLINE int DP_F(restamp)(struct dp_env *env, const struct dp_flow_view *view, __u32 stamp,
@@ -443,6 +485,7 @@ DP_INLINE int DP_F(delete)(struct dp_env *env, const struct dp_flow_view *view)
 	dp_flow_pair_from(view->slot, view->control, view->partner, view->link, &pair);
 	if (!DP_F(change_forward_state)(env, &pair, 0, DP_FLOW_DYING))
 		return 0;
+	DP_F(settle_end)(env, &pair);
 	DP_F(release)(env, &pair);
 	return 1;
 }

@@ -1,6 +1,8 @@
 /* event.h - one record of the `events` ring buffer: a packet whose rule says log, when the rule was asked.
  *
  * Writer   the kernel datapath; a full ring loses events, never packets. Reader: the control plane.
+ * Bound    settings.log_events a second and rule. What is beyond it, and what a full ring has lost, is counted
+ *          (dp_log_counters).
  * Order    addresses and ports network, the rest host.
  */
 #ifndef DP_EVENT_H
@@ -9,6 +11,7 @@
 #include "address.h"
 
 struct dp_event {
+	__u64 time_ns; /* since boot, with the time in suspension: CLOCK_BOOTTIME */
 	struct dp_address source;
 	struct dp_address destination;
 	__be16 source_port;
@@ -19,8 +22,8 @@ struct dp_event {
 	__u8 reason;   /* enum dp_reason: what became of the packet */
 	__u8 family;
 	__u8 protocol;
-	__u8 pad[3];
+	__u8 pad[7];
 };
-DP_STATIC_ASSERT(sizeof(struct dp_event) == 52, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_event) == 64, "no hidden padding");
 
 #endif

@@ -72,9 +72,9 @@ enum dp_flow_flag {
 };
 
 /* Packets and bytes of a half share the word `recent`, so that a packet pays for one addition: bytes in bits 0 to 39,
- * packets in the others. The packet that reaches the top bit of a field carries it into `carried` of the cold element,
+ * packets in the others. The packet that changes the top bit of a field notes it in `carried` of the cold element,
  * whose lower bits count 2^39 bytes each and whose upper bits count 2^23 packets each (flow/traffic.h). One half counts
- * 2^52 bytes and 2^42 packets before it begins anew: at 10 Gbit/s in frames of 1,500 bytes, after 41 and 61 days. */
+ * 2^52 bytes and 2^42 - 2^12 packets before it begins anew: at 10 Gbit/s in frames of 1,500 bytes, after 41 and 61 days. */
 enum {
 	DP_TRAFFIC_BYTE_BITS = 40,
 	DP_TRAFFIC_CARRIED_BYTE_BITS = 13,
@@ -116,7 +116,7 @@ DP_STATIC_ASSERT(sizeof(struct dp_flow_key6) == 40, "five words");
  * port         by which packets of this half came in when the flow began
  * acked        TCP: the acknowledgement that this direction sent last, by which one side confirms what the other says
  *              (flow/track.h). 0: none yet
- * recent       packets and bytes not yet carried
+ * recent       packets and bytes, the lower bits of both
  * delta_ports  one's complement sum that a change of both ports adds to a checksum
  *
  * stamp, next_hop and port are one aligned word, which is compared and swapped as one. */

@@ -18,7 +18,7 @@ enum dp_table_group {
 	DP_GROUP_POLICY = 2,   /* zone_pairs, rules */
 	DP_GROUP_ROUTES = 3,   /* next_hops, neighbours */
 	DP_GROUP_PORTS = 4, /* ports, port_macs, devices, ingress, vlan_ports, tx_devices, sockets */
-	DP_GROUP_COUNTERS = 5, /* reasons, rule_hits, port_counters, budgets, events, engine_counters */
+	DP_GROUP_COUNTERS = 5, /* reasons, rule_hits, port_counters, budgets, events, log_*, engine_counters */
 	DP_GROUP_FIB = 6, /* route_rules, fib, routes, paths: written anew by each daemon, never taken over */
 	DP_GROUPS = 7,
 	DP_GROUPS_MAX = 16,
@@ -30,7 +30,7 @@ enum {
 	DP_LAYOUT_POLICY = 5,
 	DP_LAYOUT_ROUTES = 7,
 	DP_LAYOUT_PORTS = 7,
-	DP_LAYOUT_COUNTERS = 9,
+	DP_LAYOUT_COUNTERS = 10,
 	DP_LAYOUT_FIB = 1,
 };
 

@@ -32,7 +32,7 @@ struct dp_budget_window {
 enum dp_pickup { DP_PICKUP_STRICT = 0, DP_PICKUP_LOOSE = 1 };
 
 /* Tables in which half-open pairs have reached their share, or all pairs max_pairs: a new flow takes the place of a
- * half-open or expired one where it can, instead of a free one. Told by the scan, so up to a second late; in tables far
+ * half-open or expired one where it can, instead of a free one. Expired ones are also evicted while the daemon is gone. Told by the scan, so up to a second late; in tables far
  * above the default size, in which little happens, some seconds. */
 enum dp_crowded { DP_CROWDED_V4 = 1 << 0, DP_CROWDED_V6 = 1 << 1 };
 
@@ -70,16 +70,18 @@ struct dp_settings {
 	__u32 heartbeat_limit; /* ticks after which the daemon counts as gone */
 	__u32 pickup_until; /* tick: for pickup_ticks before it DP_PICKUP_LOOSE holds whatever `pickup` says */
 	__u8 pickup;           /* enum dp_pickup */
-	__u8 evict_expired; /* a table is crowded: writers evict expired pairs, as they do anyway while the daemon is gone (commit.h) */
-	__u8 pickup_grace;  /* pickup_until counts; the daemon ends it */
-	__u8 crowded;       /* enum dp_crowded: which tables are */
+	__u8 pickup_grace;     /* pickup_until counts; the daemon ends it */
+	__u8 crowded;          /* enum dp_crowded: which tables are */
+	__u8 pad;
 	struct dp_timeouts timeouts;
 	/* Packets per second, by enum dp_budget_kind. The sum of all shares and `budget` is what the operator allows. */
 	__u32 budget[DP_BUDGETS];       /* for whichever port comes first */
 	__u32 budget_share[DP_BUDGETS]; /* of each port, for itself */
-	__u32 pickup_ticks; /* length of the grace time */
+	__u32 pickup_ticks;             /* length of the grace time */
+	__u32 log_events;               /* per second and rule that says log */
+	__u32 pad2;
 };
-DP_STATIC_ASSERT(sizeof(struct dp_settings) == 176, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_settings) == 184, "no hidden padding");
 enum { DP_SETTINGS_HEAD = 48 }; /* bytes: through ecmp_seed */
 DP_STATIC_ASSERT(__builtin_offsetof(struct dp_settings, ecmp_seed) == DP_SETTINGS_HEAD - 8,
 		 "the head never changes");

@@ -55,6 +55,7 @@ class Differential {
   [[nodiscard]] std::string difference(const Step& step) const;
   [[nodiscard]] std::string outcome_difference(const Step& step) const;
   [[nodiscard]] std::string event_difference(const Step& step) const;
+  [[nodiscard]] std::string rule_difference(std::uint32_t rule) const;
   [[nodiscard]] std::string counter_difference() const;
   [[nodiscard]] std::string table_difference() const;
   [[nodiscard]] std::string report(const Step& step, const std::string& what) const;

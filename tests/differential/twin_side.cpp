@@ -50,6 +50,7 @@ TwinSide::TwinSide(KernelSide& kernel, const Attachments& attachments)
   env_.flows4_cold = flows4_cold;
   env_.flows6_cold = flows6_cold;
   env_.budgets = budgets;
+  env_.rule_counts = rule_hits;
 }
 
 // The untagged port on a device. The kernel side has a hashed table for this, filled from the same ports.
@@ -176,6 +177,13 @@ Outcome TwinSide::steer(dp_context& ctx, const Arrival& arrival, int reason) {
   return {XDP_REDIRECT, arrival.frame, metadata};
 }
 
+Outcome TwinSide::finish(dp_context& ctx, const Arrival& arrival, int reason) {
+  const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(reason));
+  if (verdict == DP_FORWARD) return forward(ctx, arrival);
+  if (verdict == DP_STEER) return steer(ctx, arrival, reason);
+  return stay(ctx, arrival, reason);
+}
+
 // Passed or dropped.
 Outcome TwinSide::stay(const dp_context& ctx, const Arrival& arrival, int reason) {
   const bool passes = dp_reason_verdict(static_cast<dp_reason>(reason)) == DP_PASS;
@@ -254,12 +262,10 @@ Outcome TwinSide::run(const Arrival& arrival, std::uint32_t now, dp_hit_verdict 
   add(port_counters[last_.ingress].received, ctx.packet.frame_bytes);
   last_.rule = ctx.match.rule;
   last_.reason = reason;
-  if (ctx.match.rule) add(rule_hits[ctx.match.rule], ctx.packet.frame_bytes);
-  if (ctx.match.flags & DP_RULE_LOG) log(ctx, reason);
-  const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(reason));
-  if (verdict == DP_FORWARD) return forward(ctx, arrival);
-  if (verdict == DP_STEER) return steer(ctx, arrival, reason);
-  return stay(ctx, arrival, reason);
+  Outcome outcome = finish(ctx, arrival, reason);
+  dp_count_outcome(&env_, &ctx, last_.reason);
+  if (ctx.match.flags & DP_RULE_LOG) log(ctx, last_.reason);  // what has become of it in the end
+  return outcome;
 }
 
 }  // namespace twinpath::test

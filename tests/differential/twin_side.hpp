@@ -70,7 +70,7 @@ class TwinSide {
   std::vector<dp_flow_cold> flows6_cold;
   std::vector<dp_budget_window> budgets;
   std::array<dp_counter, DP_REASONS> reasons{};
-  std::array<dp_counter, DP_RULE_IDS_MAX> rule_hits{};
+  std::array<dp_rule_counters, DP_RULE_IDS_MAX> rule_hits{};
   std::array<dp_port_counters, DP_PORTS_MAX> port_counters{};
 
  private:
@@ -83,6 +83,7 @@ class TwinSide {
   int read_frame(dp_context& ctx, const Arrival& arrival, std::uint32_t number);
   int decide(dp_context& ctx, const Arrival& arrival);
   void look(const dp_context& ctx);
+  Outcome finish(dp_context& ctx, const Arrival& arrival, int reason);
   Outcome forward(dp_context& ctx, const Arrival& arrival);
   Outcome steer(dp_context& ctx, const Arrival& arrival, int reason);
   Outcome stay(const dp_context& ctx, const Arrival& arrival, int reason);

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/fd.hpp"
+#include "harness/namespace.hpp"
 #include "harness/program.hpp"
 #include "harness/running_server.hpp"
 #include "harness/text.hpp"
@@ -47,6 +48,7 @@ class Fixture {
 
   TemporaryFolder folder;
   std::string name = "cli-test-" + std::to_string(::getpid());
+  test::TestNamespace netns{"cli-up"};
 };
 
 }  // namespace
@@ -67,8 +69,8 @@ TEST_CASE_FIXTURE(Fixture, "up returns when the daemon is ready, and the daemon 
 
 TEST_CASE_FIXTURE(Fixture, "the name and the network namespace are handed on") {
   daemon_does("echo ready >&3");
-  CHECK(up("-n " + name + " --netns gw").status == 0);
-  CHECK(has(arguments(), "--name " + name + " --netns gw"));
+  CHECK(up("-n " + name + " --netns " + netns.name()).status == 0);
+  CHECK(has(arguments(), "--name " + name + " --netns " + netns.name()));
 }
 
 TEST_CASE_FIXTURE(Fixture, "the time to confirm is handed on, and said with the command that confirms") {
@@ -137,10 +139,10 @@ TEST_CASE_FIXTURE(Fixture, "a bad document starts nothing") {
 
 TEST_CASE_FIXTURE(Fixture, "down without a daemon has what it left cleaned") {
   daemon_does("exit 0");
-  const Ran ran = run("-n " + name + " --netns gw down");
+  const Ran ran = run("-n " + name + " --netns " + netns.name() + " down");
   CHECK(ran.status == 0);
   CHECK(has(ran.out, name + ": down"));
-  CHECK(has(arguments(), "--name " + name + " --clean --netns gw"));
+  CHECK(has(arguments(), "--name " + name + " --clean --netns " + netns.name()));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a cleaning that fails says why and ends with 1") {

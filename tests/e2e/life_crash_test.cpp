@@ -3,7 +3,9 @@
 
 #include <csignal>
 
+#include "harness/host_state.hpp"
 #include "harness/stream.hpp"
+#include "harness/text.hpp"
 
 using namespace twinpath;
 using namespace twinpath::test;
@@ -116,4 +118,30 @@ TEST_CASE("without a daemon, expired flows are replaced by new ones, several tim
   CHECK(rule_packets(lab, "echo") >= hits + kRounds * kFlows);  // each flow's first packet was judged by it
   CHECK(assured_exchange(lab, server.get(), 9002, 7000));
   CHECK(eventually([&] { return lab.get("/v1/status")["flows"]["v4"]["pairs"] == 0; }));
+}
+
+TEST_CASE("every command says that the daemon is gone and the kernel forwards, and what to do about it") {
+  if (!require_root()) return;
+  GatewayLab lab{"lifegone"};
+  lab.start(lab.config(kRules));
+  lab.end_daemon(SIGKILL);
+  const std::string said = "the daemon of gateway \"" + lab.name() + "\" is gone, and the kernel goes on forwarding: ";
+  for (const char* asked :
+       {"status", "ports", "rules", "zones", "drops", "policies", "confirm", "status --json", "rules --json"}) {
+    CAPTURE(asked);
+    const CommandOutput ran = command(lab, asked);
+    CHECK(ran.status == 1);
+    CHECK(has(ran.output, said + "\"twinpath -n " + lab.name() + " up -c FILE\" adopts it"));
+  }
+  CHECK(command(lab, "reload -c " + lab.config_file()).status == 1);
+  CHECK(has(command(lab, "status").output, lab.name() + ": no daemon; forwarding on lan0, wan0\n"));
+  const json status = json::parse(command(lab, "status --json 2>/dev/null").output);
+  CHECK(status["daemon"] == "gone");
+  CHECK(status["devices"] == json{"lan0", "wan0"});
+  CHECK(has(status["problems"][0].get<std::string>(), said));
+  lab.start(lab.config(kRules));
+  CHECK(command(lab, "status").status == 0);
+  CHECK(command(lab, "down").status == 0);
+  lab.end_daemon(SIGKILL);
+  CHECK(has(command(lab, "status --socket " + lab.socket()).output, "no gateway \"" + lab.name() + "\" is running"));
 }

@@ -52,3 +52,25 @@ TEST_CASE("two gateways from one document have a socket, a journal and pins each
   CHECK(difference(before_first, host_state(first)) == "");
   CHECK(difference(before_second, host_state(second)) == "");
 }
+
+TEST_CASE("a network namespace that is not there, or not the gateway's, is refused by every command") {
+  if (!require_root()) return;
+  GatewayLab lab{"lifenetns"};
+  const TestNamespace other{"lifenetns-other"};
+  lab.start(lab.config());
+  for (const char* asked : {"status", "ports", "rules", "zones", "drops", "policies", "confirm", "down"}) {
+    CAPTURE(asked);
+    const CommandOutput nowhere = command(lab, std::string("--netns nosuch ") + asked);
+    CHECK(nowhere.status == 1);
+    CHECK(nowhere.output == "twinpath: there is no network namespace \"nosuch\" in /run/netns\n");
+    const CommandOutput elsewhere = command(lab, "--netns " + other.name() + " " + asked);
+    CHECK(elsewhere.status == 1);
+    CHECK(elsewhere.output == "twinpath: gateway \"" + lab.name() + "\" is in network namespace \"" +
+                                  lab.gateway.name() + "\", not in \"" + other.name() + "\"\n");
+  }
+  for (const std::string file : {"check -c ", "reload -c ", "up -c "})
+    CHECK(command(lab, "--netns nosuch " + file + lab.config_file()).status == 1);
+  CHECK(command(lab, "--netns " + other.name() + " reload -c " + lab.config_file()).status == 1);
+  CHECK(command(lab, "--netns " + lab.gateway.name() + " status").status == 0);
+  CHECK(lab.get("/v1/status")["name"] == lab.name());
+}

@@ -177,7 +177,7 @@ TEST_CASE("a second gateway of the same name or on the same device is refused, a
   const CommandOutput second = up(lab, other.dump());
   CHECK(second.status == 1);
   CHECK(lines(second.output) == 1);
-  CHECK(has(second.output, "lan0: its XDP hook is held by program \"twinpath_hit\""));
+  CHECK(has(second.output, "lan0: it is a port of gateway \"" + lab.name() + "\""));
   CHECK_FALSE(std::filesystem::exists("/run/twinpath/" + lab.name() + "b.lock"));
   CHECK_FALSE(std::filesystem::exists("/sys/fs/bpf/twinpath/" + lab.name() + "b"));
   CHECK(difference(before, host_state(lab)) == "");
@@ -261,4 +261,18 @@ TEST_CASE("bodies that are no configuration are refused by REST, and the running
   }
   CHECK(lab.get("/v1/config") == before);
   CHECK(lab.get("/v1/status")["generation"] == generation);
+}
+
+TEST_CASE("a port of another gateway is refused with that gateway's name and the command that takes it down") {
+  if (!require_root()) return;
+  GatewayLab lab{"lifesecond"};
+  lab.start(lab.config(kAllowOut));
+  json second = lab.config(kAllowOut);
+  second["name"] = lab.name() + "-b";
+  second.erase("api");
+  const CommandOutput ran = up(lab, second.dump());
+  CHECK(ran.status == 1);
+  CHECK(has(ran.output, "lan0: it is a port of gateway \"" + lab.name() +
+                            "\": take it out there, or run \"twinpath -n " + lab.name() + " down\"\n"));
+  CHECK(lab.get("/v1/status")["name"] == lab.name());
 }

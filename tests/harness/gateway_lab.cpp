@@ -127,7 +127,7 @@ std::optional<std::string> GatewayLab::try_start(const nlohmann::json& config) {
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
   const UniqueFd read_end{ends[0]};
   UniqueFd write_end{ends[1]};
-  const std::string log = folder_ + "/log";
+  const std::string log = log_path();
   const std::vector<std::string> words{TWINPATHD_PROGRAM, "--config",     config_file(), "--name", name_,
                                        "--netns",         gateway.name(), "--ready-fd",  "3"};
   const pid_t child = ::fork();
@@ -165,7 +165,7 @@ void GatewayLab::clean() {
 }
 
 std::string GatewayLab::log() const {
-  std::ifstream file(folder_ + "/log");
+  std::ifstream file(log_path());
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   return text.size() > kLogShown ? text.substr(text.size() - kLogShown) : text;
 }

@@ -64,7 +64,8 @@ class GatewayLab {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::string socket() const { return folder_ + "/api.sock"; }
   [[nodiscard]] std::string config_file() const { return folder_ + "/config.json"; }
-  // The end of what the daemons of this lab wrote.
+  // What the daemons of this lab wrote, and the end of it.
+  [[nodiscard]] std::string log_path() const { return folder_ + "/log"; }
   [[nodiscard]] std::string log() const;
 
   [[nodiscard]] rest::Reply request(const std::string& method, const std::string& target,

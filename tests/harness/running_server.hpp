@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <future>
 #include <thread>
+#include <type_traits>
 
 #include "harness/fake_gateway.hpp"
 #include "rest/server.hpp"
@@ -55,6 +56,22 @@ class Running {
     return becomes([this](const FakeGateway&) { return server_->connection_count() == 0; });
   }
 
+  // Calls work(gateway) on the server's thread, where the gateway is read; its result. While no request is under way,
+  // and only before the first, a test may look at `gateway` itself.
+  template <class Work>
+  auto with(Work work) {
+    std::promise<decltype(work(gateway))> done;
+    boost::asio::post(context_, [&] {
+      if constexpr (std::is_void_v<decltype(work(gateway))>) {
+        work(gateway);
+        done.set_value();
+      } else {
+        done.set_value(work(gateway));
+      }
+    });
+    return done.get_future().get();
+  }
+
   // What the server does after an answer has left, only its own thread may look at: true as soon as `holds(gateway)`
   // does, false when it does not within a long time.
   template <class Predicate>
@@ -62,9 +79,7 @@ class Running {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     bool held = false;
     while (!held && std::chrono::steady_clock::now() < end) {
-      std::promise<bool> answer;
-      boost::asio::post(context_, [&] { answer.set_value(holds(gateway)); });
-      held = answer.get_future().get();
+      held = with(holds);
     }
     return held;
   }

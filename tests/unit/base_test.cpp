@@ -4,6 +4,7 @@
 
 #include "base/address.hpp"
 #include "base/flow_names.hpp"
+#include "base/line_limit.hpp"
 #include "base/paths.hpp"
 #include "base/prefix.hpp"
 #include "base/protocol.hpp"
@@ -124,4 +125,17 @@ TEST_CASE("the files of a gateway have its name") {
   CHECK(lock_path("edge") == "/run/twinpath/edge.lock");
   CHECK(log_path("edge") == "/run/twinpath/edge.log");
   CHECK(pin_path("edge") == "/sys/fs/bpf/twinpath/edge");
+}
+
+TEST_CASE("of lines of one kind so many are written in a window, and the next one says how many were not") {
+  using namespace std::chrono_literals;
+  LineLimit limit{2, 10s};
+  const LineLimit::Time start{};
+  CHECK(limit.admit(start, "a") == "a");
+  CHECK(limit.admit(start + 9s, "b") == "b");
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(limit.admit(start + 9s, "c"));
+  CHECK(limit.admit(start + 10s, "d") == "d (5 more before, not logged)");
+  CHECK(limit.admit(start + 11s, "e") == "e");
+  CHECK_FALSE(limit.admit(start + 12s, "f"));
+  CHECK(limit.seen() == 10);
 }

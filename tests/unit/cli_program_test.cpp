@@ -126,7 +126,7 @@ TEST_CASE_FIXTURE(Fixture, "an empty policy table says so") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "policies follows the pages to the end, or to the limit") {
-  server.gateway.add_pairs(2345);
+  server.with([](FakeGateway& gateway) { gateway.add_pairs(2345); });
   CHECK(lines(run("policies").out) == 2346);
   CHECK(lines(run("policies --limit 1500").out) == 1501);
   CHECK(json::parse(run("policies --json").out)["policies"].size() == 2345);
@@ -137,7 +137,7 @@ TEST_CASE_FIXTURE(Fixture, "policies hands its filters to the gateway") {
   CHECK(run("policies --zone inside --source 10.1.0.0/16 --destination 2001:db8::/32 --protocol icmpv6 --port 0 "
             "--state closing --origin kernel")
             .status == 0);
-  const PolicyQuery& query = server.gateway.last_query;
+  const PolicyQuery query = server.with([](const FakeGateway& gateway) { return gateway.last_query; });
   CHECK(query.zone == "inside");
   CHECK(query.source->bits == 16);
   CHECK(query.destination->base.family == DP_FAMILY_V6);
@@ -152,23 +152,25 @@ TEST_CASE_FIXTURE(Fixture, "reload sends the document as it was written") {
   CAPTURE(ran.err);
   CHECK(ran.status == 0);
   CHECK(ran.out == "edge1: generation 8 in force\n");
-  CHECK(server.gateway.last_config == good_document);
-  CHECK_FALSE(server.gateway.last_dry_run);
+  CHECK(server.with([](const FakeGateway& gateway) { return gateway.last_config; }) == good_document);
+  CHECK_FALSE(server.with([](const FakeGateway& gateway) { return gateway.last_dry_run; }));
 }
 
 TEST_CASE_FIXTURE(Fixture, "what has to be confirmed is said with the time that is left and the command") {
-  server.gateway.confirm_within_s = 30;
+  server.with([](FakeGateway& gateway) { gateway.confirm_within_s = 30; });
   CHECK(run("-n edge1 reload -c " + document(good_document)).out ==
         "edge1: generation 8 in force\n"
         "edge1: in 30 s the previous configuration is restored, unless you keep it: twinpath -n edge1 confirm\n");
-  server.gateway.status_answer["confirm"] = {{"waiting", true}, {"seconds_left", 29}, {"undo", "down"}};
+  server.with([](FakeGateway& gateway) {
+    gateway.status_answer["confirm"] = {{"waiting", true}, {"seconds_left", 29}, {"undo", "down"}};
+  });
   CHECK(has(run("status").out, "edge1: in 29 s everything is undone, unless you keep it: twinpath -n edge1 confirm\n"));
-  server.gateway.status_answer["confirm"] = {{"waiting", false}};
+  server.with([](FakeGateway& gateway) { gateway.status_answer["confirm"] = {{"waiting", false}}; });
   CHECK_FALSE(has(run("status").out, "confirm"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "confirm keeps what waits, and a reload before that is refused") {
-  server.gateway.waiting_s = 9;
+  server.with([](FakeGateway& gateway) { gateway.waiting_s = 9; });
   const Ran refused = run("reload -c " + document(good_document));
   CHECK(refused.status == 1);
   CHECK(has(refused.err, "is undone in 9 s: confirm it first, or wait\n"));
@@ -176,8 +178,8 @@ TEST_CASE_FIXTURE(Fixture, "confirm keeps what waits, and a reload before that i
   const Ran kept = run("-n edge1 confirm");
   CHECK(kept.status == 0);
   CHECK(kept.out == "edge1: generation 7 is confirmed\n");
-  CHECK(server.gateway.confirmed == 1);
-  server.gateway.waiting_s = 9;
+  CHECK(server.with([](const FakeGateway& gateway) { return gateway.confirmed; }) == 1);
+  server.with([](FakeGateway& gateway) { gateway.waiting_s = 9; });
   CHECK(json::parse(run("--json confirm").out)["confirmed"] == true);
 }
 
@@ -186,17 +188,19 @@ TEST_CASE_FIXTURE(Fixture, "a dry run says what would change") {
   CHECK(ran.status == 0);
   CHECK(has(ran.out, "rules: 1 added\n"));
   CHECK(has(ran.out, "nothing was changed"));
-  CHECK(server.gateway.last_dry_run);
+  CHECK(server.with([](const FakeGateway& gateway) { return gateway.last_dry_run; }));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a bad document is not sent") {
   const Ran ran = run("reload -c " + document("{}"));
   CHECK(ran.status == 1);
-  CHECK(server.gateway.last_config.empty());
+  CHECK(server.with([](const FakeGateway& gateway) { return gateway.last_config; }).empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "faults that only the gateway finds are shown like the others") {
-  server.gateway.faults = {{"ports[0].device", "no such device: lan0"}, {"", "and more"}};
+  server.with([](FakeGateway& gateway) {
+    gateway.faults = {{"ports[0].device", "no such device: lan0"}, {"", "and more"}};
+  });
   const std::string path = document(good_document);
   const Ran ran = run("reload -c " + path);
   CHECK(ran.status == 1);
@@ -205,7 +209,7 @@ TEST_CASE_FIXTURE(Fixture, "faults that only the gateway finds are shown like th
 }
 
 TEST_CASE_FIXTURE(Fixture, "a pipe that closes early ends the program quietly") {
-  server.gateway.add_pairs(50'000);
+  server.with([](FakeGateway& gateway) { gateway.add_pairs(50'000); });
   const Ran ran =
       run_program("{ " TWINPATH_PROGRAM " --socket " + server.socket() + " policies | head -n 1; }", folder.file(""));
   CHECK(lines(ran.out) == 1);

@@ -138,12 +138,13 @@ TEST_CASE("rules show their zones, any when none is named") {
                           {"action", "allow"},
                           {"place", "auto"},
                           {"packets", 1200},
-                          {"bytes", 64000}},
+                          {"bytes", 64000},
+                          {"flows", 12}},
                          {{"name", "rest"}, {"action", "drop"}}}}};
   CHECK(render_rules(answer) ==
-        "RULE  FROM    TO            ACTION  PLACE  PACKETS  BYTES\n"
-        "web   inside  outside, dmz  allow   auto     1,200  64 kB\n"
-        "rest  any     any           drop    -            -      -\n");
+        "RULE  FROM    TO            ACTION  PLACE  FLOWS  PACKETS  BYTES\n"
+        "web   inside  outside, dmz  allow   auto      12    1,200  64 kB\n"
+        "rest  any     any           drop    -          -        -      -\n");
 }
 
 TEST_CASE("drops show what has counted, the most first") {
@@ -248,14 +249,18 @@ TEST_CASE("changes of a dry run are a line each, and none is said to be none") {
   const json changes = {
       {"added", {"two"}},
       {"removed", {"one"}},
-      {"changed", json::array()},
+      {"changed", {"listed", "web"}},
+      {"values",
+       {"web: action allow, now drop", "web: destination_port [80], now any", "web-2: action drop, now allow"}},
       {"reordered", {"inside to outside"}},
       {"defaults", {"inside to dmz: no such pair, now drop"}},
       {"ports", {{"added", {"dmz"}}, {"removed", {"wan"}}, {"changed", {"lan: zone inside, now office"}}}},
       {"zones", {{"added", {"office"}}, {"removed", json::array()}, {"changed", json::array()}}}};
   CHECK(render_changes(changes) ==
         "port dmz: added\nport wan: removed\nport lan: zone inside, now office\nzone office: added\n"
-        "rule two: added\nrule one: removed\nrules from inside to outside: in another order\n"
+        "rule two: added\nrule one: removed\n"
+        "rule listed: changed\nrule web: action allow, now drop\nrule web: destination_port [80], now any\n"
+        "rules from inside to outside: in another order\n"
         "default from inside to dmz: no such pair, now drop\n");
   CHECK(render_changes({{"added", json::array()}}) == "no rule, port or zone would change\n");
   CHECK(render_changes(nullptr).empty());

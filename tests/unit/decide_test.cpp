@@ -550,7 +550,7 @@ void disturb(GatewayTables& tables, std::mt19937& random) {
     case 5: tables.port(kWan).zone = tables.port(kWan).zone == kOutside ? kInside : kOutside; break;
     case 6: tables.settings.budget[random() % DP_BUDGETS] = static_cast<__u32>(random() % 3); break;
     case 7: tables.now += kHertz; break;
-    case 8: tables.settings.evict_expired ^= 1; break;
+    case 8: tables.settings.crowded ^= DP_CROWDED_V4; break;
     default: break;
   }
 }

@@ -2,6 +2,7 @@
 #include "telemetry/event_log.hpp"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
 #include <linux/bpf.h>
 
@@ -9,6 +10,8 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <cmath>
+#include <ctime>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -27,11 +30,11 @@ class EventWriter {
   EventWriter() : map_(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "events", 0, 0, 4096, nullptr)) {
     REQUIRE(map_);
     std::vector<bpf_insn> code;
-    for (std::int16_t at = -56; at < 0; at += 8) code.push_back({BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, at, 0});
+    for (std::int16_t at = -64; at < 0; at += 8) code.push_back({BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, at, 0});
     code.push_back({BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map_.get()});
     code.push_back({0, 0, 0, 0, 0});
     code.push_back({BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0});
-    code.push_back({BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -56});
+    code.push_back({BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -64});
     code.push_back({BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, sizeof(dp_event)});
     code.push_back({BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, 0});
     code.push_back({BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ringbuf_output});
@@ -45,10 +48,18 @@ class EventWriter {
     LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame.data(), .data_size_in = frame.size());
     REQUIRE(bpf_prog_test_run_opts(program_.get(), &run) == 0);
   }
-  [[nodiscard]] int map() const { return map_.get(); }
+  [[nodiscard]] EventLog::Maps maps() const { return {map_.get(), counts_.get()}; }
+  // As if the kernel had counted this.
+  void count(std::uint32_t rule, const dp_log_counters& counters) const {
+    std::vector<dp_log_counters> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    values[0] = counters;
+    REQUIRE(bpf_map_update_elem(counts_.get(), &rule, values.data(), BPF_ANY) == 0);
+  }
 
  private:
   UniqueFd map_;
+  UniqueFd counts_{
+      bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "log_counts", sizeof(__u32), sizeof(dp_log_counters), 8, nullptr)};
   UniqueFd program_;
 };
 
@@ -61,7 +72,7 @@ TEST_CASE("events that come faster than they are logged leave the thread time fo
   boost::asio::io_context io;
   const TableImage image;
   int lines = 0;
-  auto log = EventLog::open(io, writer.map(), image, [&](const std::string&) {
+  auto log = EventLog::open(io, writer.maps(), image, [&](auto, const std::string&) {
     if (++lines < kFlood) writer.write();
   });
   REQUIRE(log);
@@ -92,8 +103,53 @@ TEST_CASE("the log closes no descriptor twice") {
   const TableImage image;
   double_closes = 0;
   {
-    auto log = EventLog::open(io, writer.map(), image, [](const std::string&) {});
+    auto log = EventLog::open(io, writer.maps(), image, [](auto, const std::string&) {});
     REQUIRE(log);
   }
   CHECK(double_closes == 0);
+}
+
+TEST_CASE("what was not logged is told once, for each rule that says log") {
+  if (!require_root()) return;
+  const EventWriter writer;
+  boost::asio::io_context io;
+  TableImage image;
+  image.rule_names = {"", "quiet", "loud"};
+  dp_rule loud{};
+  loud.id = 2;
+  loud.flags = DP_RULE_LOG;
+  image.rules = {loud, loud};  // one rule of the operator, compiled to two
+  writer.count(2, {5, 5});     // of a time before
+  std::vector<std::string> lines;
+  auto log = EventLog::open(io, writer.maps(), image, [&](auto, const std::string& line) { lines.push_back(line); });
+  REQUIRE(log);
+  (*log)->tell_unlogged();
+  CHECK(lines.empty());
+  writer.count(1, {7, 7});
+  writer.count(2, {1005, 8});
+  (*log)->tell_unlogged();
+  CHECK(lines == std::vector<std::string>{"rule loud: 1000 more packets, not logged",
+                                          "rule loud: 3 events lost, since they came faster than they were read"});
+  lines.clear();
+  (*log)->tell_unlogged();
+  CHECK(lines.empty());
+  writer.count(2, {3, 0});  // the number has begun anew
+  (*log)->tell_unlogged();
+  CHECK(lines.empty());
+}
+
+TEST_CASE("an event has the time of its packet, not that of the line") {
+  if (!require_root()) return;
+  const EventWriter writer;
+  boost::asio::io_context io;
+  const TableImage image;
+  std::chrono::system_clock::time_point time;
+  auto log = EventLog::open(io, writer.maps(), image, [&](auto at, const std::string&) { time = at; });
+  REQUIRE(log);
+  writer.write();  // its time is 0: the boot
+  io.run_one();
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  const auto boot = std::chrono::system_clock::now() - std::chrono::seconds{since_boot.tv_sec};
+  CHECK(std::abs(std::chrono::duration<double>(time - boot).count()) < 2.0);
 }

@@ -516,3 +516,83 @@ TEST_CASE("versions wrap without touching tag or state") {
     CHECK(table.install(7) == DP_INSTALL_OK);
   }
 }
+
+namespace {
+
+// A pair under a rule with traffic in both directions: 3 packets and 300 bytes there, 2 and 1000 back.
+struct CountedPair {
+  explicit CountedPair(std::uint8_t family, std::uint32_t rule, std::uint32_t buckets = 64) : table(family, buckets) {
+    table.env()->rule_counts = counters;
+    install(1, rule);
+    count(1, false, 3, 300);
+    count(1, true, 2, 1000);
+  }
+  void install(std::uint32_t number, std::uint32_t rule) {
+    dp_flow_half forward = flow_half(table.family(), number, false), reverse = flow_half(table.family(), number, true);
+    forward.rule = reverse.rule = rule;
+    REQUIRE(table.install(forward, reverse) == DP_INSTALL_OK);
+  }
+  void count(std::uint32_t number, bool reverse, std::uint64_t packets, std::uint64_t bytes) {
+    const dp_flow_view view = at(number, reverse);
+    dp_flow_count(table.env(), table.family(), view.slot, packets, bytes, 1);
+  }
+  dp_flow_view at(std::uint32_t number, bool reverse) {
+    dp_flow_view view{};
+    REQUIRE(table.find(flow_half(table.family(), number, reverse), view));
+    return view;
+  }
+
+  std::vector<dp_rule_counters> counters{16};
+  FlowTable table;
+};
+
+}  // namespace
+
+TEST_CASE("a pair that ends leaves to its rule what both halves have counted, once") {
+  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
+    CountedPair pair{family, 7};
+    CHECK(pair.counters[7].packets == 0);
+    const dp_flow_view view = pair.at(1, true);
+    CHECK(dp_flow_delete(pair.table.env(), family, &view) == 1);
+    CHECK(dp_flow_delete(pair.table.env(), family, &view) == 0);
+    CHECK(pair.counters[7].packets == 5);
+    CHECK(pair.counters[7].bytes == 1300);
+    pair.install(1, 7);  // the slots again: nothing of the former pair is counted twice
+    const dp_flow_view again = pair.at(1, false);
+    CHECK(dp_flow_delete(pair.table.env(), family, &again) == 1);
+    CHECK(pair.counters[7].packets == 5);
+  }
+}
+
+TEST_CASE("a pair that is evicted, or deleted because it is idle, leaves its traffic to its rule") {
+  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
+    CountedPair evicted{family, 7, 1};
+    for (std::uint32_t number = 2; number < 40; ++number)
+      (void)evicted.table.install(flow_half(family, number, false), flow_half(family, number, true), 2, true);
+    CHECK(evicted.counters[7].packets == 5);
+    CountedPair idle{family, 7};
+    const dp_flow_view view = idle.at(1, false);
+    const int deleted = family == DP_FAMILY_V4 ? dp_flow_delete_idle4(idle.table.env(), &view, 100'000)
+                                               : dp_flow_delete_idle6(idle.table.env(), &view, 100'000);
+    CHECK(deleted == 1);
+    CHECK(idle.counters[7].bytes == 1300);
+  }
+}
+
+TEST_CASE("a pair that gets another rule has its traffic until then counted for the former one") {
+  for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
+    CountedPair pair{family, 7};
+    dp_flow_view view = pair.at(1, false);
+    REQUIRE(dp_flow_restamp(pair.table.env(), family, &view, 1U << 16 | 2, view.next_hop, 9) == 1);
+    view = pair.at(1, true);
+    REQUIRE(dp_flow_restamp(pair.table.env(), family, &view, 1U << 16 | 2, view.next_hop, 9) == 1);
+    pair.count(1, true, 1, 60);
+    CHECK(pair.counters[7].packets == 5);
+    CHECK(pair.counters[7].bytes == 1300);
+    view = pair.at(1, false);
+    REQUIRE(dp_flow_delete(pair.table.env(), family, &view) == 1);
+    CHECK(pair.counters[7].packets == 5);
+    CHECK(pair.counters[9].packets == 1);
+    CHECK(pair.counters[9].bytes == 60);
+  }
+}

@@ -2,7 +2,10 @@
 #include "control/follow/follower.hpp"
 
 #include <doctest/doctest.h>
+
 #include <unistd.h>
+#include <string>
+#include <vector>
 
 #include "harness/double_close.hpp"
 #include "harness/engine_fixture.hpp"
@@ -53,9 +56,12 @@ class Lab {
     auto link = netlink::find_device("lan0");
     REQUIRE(link);
     port.device.link = std::move(*link);
+    port.config.name = "lan";
+    port.config.device = "lan0";
     ports.replace({port});
-    auto opened = Follower::open({io, *tables, ports, *hops, *publisher, *test.engine, *requests, *flows},
-                                 [](const std::string&) {});
+    auto opened = Follower::open(
+        {io, *tables, ports, *hops, *publisher, *test.engine, *requests, *flows}, [](const std::string&) {},
+        [this](const std::string& line) { notes.push_back(line); });
     REQUIRE(opened);
     follower = std::move(*opened);
   }
@@ -78,6 +84,7 @@ class Lab {
   std::unique_ptr<NeighbourRequestQueue> requests;
   PortSet ports;
   EngineUnderTest test;
+  std::vector<std::string> notes;
   std::unique_ptr<Follower> follower;
 };
 
@@ -102,4 +109,18 @@ TEST_CASE("a follower that was never stopped closes no descriptor twice") {
   double_closes = 0;
   lab.follower.reset();
   CHECK(double_closes == 0);
+}
+
+TEST_CASE("a link that goes down or comes up is told once") {
+  if (!require_root()) return;
+  Lab lab;
+  lab.follower->take_over_links();
+  CHECK(lab.notes.empty());
+  lab.gateway.run("ip link set lan0 down");
+  lab.follower->catch_up();
+  lab.follower->take_over_links();
+  CHECK(lab.notes == std::vector<std::string>{"port lan: link of lan0 is down"});
+  lab.gateway.run("ip link set lan0 up");
+  lab.follower->catch_up();
+  CHECK(lab.notes.size() == 2);
 }

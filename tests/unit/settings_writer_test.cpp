@@ -61,15 +61,13 @@ TEST_CASE("seconds and budgets of the document are written in ticks and packets"
   CHECK(settings.v4.max_pairs == config.flows.max_pairs_v4);
 }
 
-TEST_CASE("when the table of either family is crowded, writers may replace expired entries") {
+TEST_CASE("the table of each family is crowded or not by itself") {
   dp_settings settings{};
   SettingsWriter writer{settings};
   writer.set_crowded(false, true);
   CHECK(settings.crowded == DP_CROWDED_V6);
-  CHECK(settings.evict_expired == 1);
   writer.set_crowded(false, false);
   CHECK(settings.crowded == 0);
-  CHECK(settings.evict_expired == 0);
 }
 
 TEST_CASE("policy and routes are put in force separately, each with its own half of the stamp") {

@@ -102,14 +102,16 @@ TEST_CASE("a port with traffic shows what each datapath counted") {
 TEST_CASE("zones and rules show their words, any where no zone is named") {
   CHECK(zones_json(std::vector<ZoneSnapshot>{{"inside", DP_ACTION_REJECT, {"lan"}}}) ==
         json::array({{{"name", "inside"}, {"default", "reject"}, {"ports", {"lan"}}}}));
-  const RuleSnapshot rule{"web", {}, {"outside", "dmz"}, DP_ACTION_ALLOW, DP_PLACE_USER, {12, 1200}};
+  const RuleSnapshot rule{"web", {}, {"outside", "dmz"}, DP_ACTION_ALLOW, DP_PLACE_USER, {12, 1200, 3}, {7, 1}};
   CHECK(rules_json(std::vector{rule}) == json::array({{{"name", "web"},
                                                        {"from", "any"},
                                                        {"to", {"outside", "dmz"}},
                                                        {"action", "allow"},
                                                        {"place", "user"},
                                                        {"packets", 12},
-                                                       {"bytes", 1200}}}));
+                                                       {"bytes", 1200},
+                                                       {"flows", 3},
+                                                       {"log", {{"suppressed", 7}, {"lost", 1}}}}}));
 }
 
 TEST_CASE("drops are the reasons that dropped something, with the share of each datapath") {
@@ -145,7 +147,7 @@ TEST_CASE("metrics are Prometheus text: a head for each metric, a line for each 
   metrics.ports.push_back(lan());
   metrics.ports.back().traffic = PortTraffic{};
   metrics.ports.back().traffic->kernel.forwarded = {11, 1100};
-  metrics.rules.push_back({"web", {}, {}, DP_ACTION_ALLOW, DP_PLACE_AUTO, {12, 1200}});
+  metrics.rules.push_back({"web", {}, {}, DP_ACTION_ALLOW, DP_PLACE_AUTO, {12, 1200, 3}, {7, 1}});
   metrics.flows6.pairs.assured = 5;
   metrics.ledger = ledger();
   const std::string text = prometheus_text(metrics);
@@ -156,8 +158,10 @@ TEST_CASE("metrics are Prometheus text: a head for each metric, a line for each 
         "twinpath_packets_total{reason=\"land\",datapath=\"kernel\"} 0\n",
         "twinpath_packets_total{reason=\"fragment\",datapath=\"kernel\"} 9\n",
         "twinpath_forwarded_packets_total{port=\"lan\",datapath=\"kernel\"} 11\n",
-        "twinpath_rule_packets_total{rule=\"web\"} 12\n", "# TYPE twinpath_flow_pairs gauge\n",
-        "twinpath_flow_pairs{family=\"4\",state=\"half-open\"} 0\n",
+        "twinpath_rule_packets_total{rule=\"web\"} 12\n", "twinpath_rule_bytes_total{rule=\"web\"} 1200\n",
+        "twinpath_rule_flows_total{rule=\"web\"} 3\n",
+        "twinpath_rule_unlogged_packets_total{rule=\"web\",why=\"suppressed\"} 7\n",
+        "# TYPE twinpath_flow_pairs gauge\n", "twinpath_flow_pairs{family=\"4\",state=\"half-open\"} 0\n",
         "twinpath_flow_pairs{family=\"6\",state=\"assured\"} 5\n", "twinpath_frames{place=\"free\"} 60\n",
         "twinpath_frames{place=\"sum\"} 64\n", "twinpath_frames{place=\"total\"} 64\n"}) {
     CAPTURE(line);

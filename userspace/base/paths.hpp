@@ -9,6 +9,9 @@ namespace twinpath {
 
 inline constexpr const char* kRunFolder = "/run/twinpath";
 inline constexpr const char* kBpfFs = "/sys/fs/bpf";
+inline constexpr const char* kNetnsFolder = "/run/netns";  // of `ip netns`
+// In the directory of pins: the link of the device whose name follows. A gateway that has one forwards.
+inline constexpr const char* kLinkPinPrefix = "link_";
 
 // The REST server's socket, unless the document names another (api.unix).
 [[nodiscard]] inline std::string socket_path(const std::string& name) {

@@ -8,11 +8,28 @@ namespace twinpath::cli {
 
 Api::Api(Instance instance) : instance_(std::move(instance)), client_(instance_.socket) {}
 
+namespace {
+
+// A non-root user sees no pins, so files may be all there is to see of a datapath.
+std::string absence(const std::string& name, const Error& error) {
+  switch (what_is_left(name)) {
+    case Left::datapath:
+      return fmt::format(
+          "the daemon of gateway \"{0}\" is gone, and the kernel goes on forwarding: \"twinpath -n {0} up -c FILE\" "
+          "adopts it, \"twinpath -n {0} down\" removes it",
+          name);
+    case Left::files:
+      return fmt::format("the daemon of gateway \"{0}\" is gone: \"twinpath -n {0} down\" removes what it left", name);
+    default: return fmt::format("no gateway \"{}\" is running: {}", name, error.text);
+  }
+}
+
+}  // namespace
+
 Result<rest::Reply> Api::request(std::string_view method, std::string_view target, std::string_view body) {
   Result<rest::Reply> reply = client_.request(method, target, body);
   if (!reply && nobody_listens(reply.error()))
-    return tl::unexpected(
-        Error{reply.error().code, fmt::format("no gateway \"{}\" is running: {}", instance_.name, reply.error().text)});
+    return tl::unexpected(Error{reply.error().code, absence(instance_.name, reply.error())});
   return reply;
 }
 

@@ -124,6 +124,7 @@ int run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return finish(app.exit(error) == 0 ? exit_done : exit_usage, false);
   }
+  if (Status there = check_netns(line.global); !there) return failed(there.error());
   return finish(line.command(), line.changes);
 }
 

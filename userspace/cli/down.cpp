@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <thread>
 
 #include "base/bpffs.hpp"
@@ -56,18 +55,11 @@ void say_down(const Global& global, const std::string& name, std::string_view ho
     say(fmt::format("{}: {}\n", name, how));
 }
 
-// True when the gateway has a journal or pins: one that is down has neither.
-bool left_something(const std::string& name) {
-  std::error_code ignored;
-  return std::filesystem::exists(journal_path(name), ignored) ||
-         std::filesystem::exists(pin_path(name, find_bpffs()), ignored);
-}
-
 // No daemon runs: twinpathd --clean removes what it left.
 int clean(const Global& global, const std::string& name) {
   const Result<std::string> program = find_daemon();
   if (!program) return failed(program.error());
-  const bool left = left_something(name);
+  const bool left = what_is_left(name) != Left::nothing;
   std::vector<std::string> arguments{"--name", name, "--clean"};
   if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
   const Result<int> status = run_daemon(*program, arguments);

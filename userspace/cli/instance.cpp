@@ -1,10 +1,14 @@
 #include "cli/instance.hpp"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/format.hpp"
 #include "config/name.hpp"
 
 namespace twinpath::cli {
@@ -34,11 +38,28 @@ Result<std::string> choose_name(const Global& global, const std::string& folder)
   return refuse("there are several gateways, pick one with -n: {}", list);
 }
 
-std::string socket_of(const std::string& folder, const std::string& name) {
+// The journal of the gateway; null when it has none.
+nlohmann::json journal_of(const std::string& folder, const std::string& name) {
   std::ifstream file(folder + "/" + name + ".json");
-  const nlohmann::json state = nlohmann::json::parse(file, nullptr, false);
-  if (state.is_object() && state.contains("socket") && state["socket"].is_string()) return state["socket"];
-  return folder + "/" + name + ".sock";
+  return nlohmann::json::parse(file, nullptr, false);
+}
+
+std::string netns_path(const std::string& name) { return std::string(kNetnsFolder) + "/" + name; }
+
+// By its name, or by its inode: the gateway may have been started from inside.
+Status check_place(const Global& global, const std::string& name, const nlohmann::json& journal) {
+  if (global.netns.empty() || !journal.is_object()) return {};
+  const json& netns = member(journal, "netns");
+  struct stat file {};
+  if (!netns.is_string() || netns == global.netns) return {};
+  if (::stat(netns_path(global.netns).c_str(), &file) == 0 &&
+      number_or_zero(member(journal, "netns_inode")) == file.st_ino)
+    return {};
+  const std::string where = netns.get<std::string>();
+  return refuse(
+      "gateway \"{}\" is in {}, not in \"{}\"", name,
+      where.empty() ? "the network namespace that it was started in" : fmt::format("network namespace \"{}\"", where),
+      global.netns);
 }
 
 }  // namespace
@@ -49,10 +70,38 @@ Status check_name(std::string_view name) {
   return {};
 }
 
+Status check_netns(const Global& global) {
+  if (global.netns.empty()) return {};
+  std::error_code error;
+  if (global.netns.find('/') == global.netns.npos && fs::exists(netns_path(global.netns), error)) return {};
+  return refuse("there is no network namespace \"{}\" in {}", global.netns, kNetnsFolder);
+}
+
+std::vector<std::string> left_devices(const std::string& name) {
+  std::vector<std::string> devices;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(pin_path(name), error))
+    if (const std::string pin = entry.path().filename(); pin.starts_with(kLinkPinPrefix))
+      devices.push_back(pin.substr(std::string_view(kLinkPinPrefix).size()));
+  std::ranges::sort(devices);
+  return devices;
+}
+
+Left what_is_left(const std::string& name) {
+  std::error_code error;
+  if (!left_devices(name).empty()) return Left::datapath;
+  const bool files = fs::exists(journal_path(name), error) || fs::exists(pin_path(name), error);
+  return files ? Left::files : Left::nothing;
+}
+
 Result<Instance> find_instance(const Global& global, const std::string& folder) {
   Result<std::string> name = choose_name(global, folder);
   if (!name) return pass_on(name.error());
-  std::string socket = global.socket.empty() ? socket_of(folder, *name) : global.socket;
+  const nlohmann::json journal = journal_of(folder, *name);
+  if (Status place = check_place(global, *name, journal); !place) return pass_on(place.error());
+  std::string socket = folder + "/" + *name + ".sock";
+  if (const json& noted = member(journal, "socket"); noted.is_string()) socket = noted;
+  if (!global.socket.empty()) socket = global.socket;
   return Instance{std::move(*name), std::move(socket)};
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/paths.hpp"
 #include "base/result.hpp"
@@ -25,7 +26,17 @@ struct Instance {
   std::string socket;
 };
 
-// -n; else "default" when it is there or nothing is; else the only one that is. Refused when there are several.
+// Is there the network namespace of --netns? For every command, also those that need no gateway.
+[[nodiscard]] Status check_netns(const Global& global);
+
+// What a gateway has without a daemon.
+enum class Left { nothing, files, datapath };
+[[nodiscard]] Left what_is_left(const std::string& name);
+// Devices on which the kernel goes on forwarding, by their pins.
+[[nodiscard]] std::vector<std::string> left_devices(const std::string& name);
+
+// -n; else "default" when it is there or nothing is; else the only one that is. Refused when there are several,
+// and when it runs in another network namespace than that of --netns.
 [[nodiscard]] Result<Instance> find_instance(const Global& global, const std::string& folder = kRunFolder);
 
 // Names become file names, in bpffs too, which refuses dots: letters, digits, _ and - only, 1 to 32.

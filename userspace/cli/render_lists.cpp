@@ -95,12 +95,19 @@ std::string render_zones(const json& answer) {
 }
 
 std::string render_rules(const json& answer) {
-  Table table({{"RULE"}, {"FROM"}, {"TO"}, {"ACTION"}, {"PLACE"}, {"PACKETS", Align::right}, {"BYTES", Align::right}},
+  Table table({{"RULE"},
+               {"FROM"},
+               {"TO"},
+               {"ACTION"},
+               {"PLACE"},
+               {"FLOWS", Align::right},
+               {"PACKETS", Align::right},
+               {"BYTES", Align::right}},
               "no rules");
   for (const json& rule : list_of(answer, "rules"))
     table.add({text_cell(member(rule, "name")), zones_text(member(rule, "from")), zones_text(member(rule, "to")),
-               text_cell(member(rule, "action")), text_cell(member(rule, "place")), count_cell(member(rule, "packets")),
-               bytes_cell(member(rule, "bytes"))});
+               text_cell(member(rule, "action")), text_cell(member(rule, "place")), count_cell(member(rule, "flows")),
+               count_cell(member(rule, "packets")), bytes_cell(member(rule, "bytes"))});
   return table.take_page();
 }
 

@@ -25,9 +25,14 @@ std::string link_text(const json& link) {
   return link.is_boolean() ? (link.get<bool>() ? "up" : "down") : text_cell(link);
 }
 
-std::string problem_lines(const json& problems) {
+std::string problem_lines(const json& status) {
   std::string lines;
-  for (const json& problem : problems) lines += printable("problem: " + text_cell(problem)) + "\n";
+  const auto add = [&](const std::string& of, const json& problems) {
+    for (const json& problem : problems) lines += printable("problem: " + of + text_cell(problem)) + "\n";
+  };
+  add("", member(status, "problems"));
+  for (const json& port : member(status, "ports"))
+    add("port " + text_cell(member(port, "name")) + ": ", member(port, "problems"));
   return lines;
 }
 
@@ -35,7 +40,7 @@ std::string heading(const json& status) {
   return printable(fmt::format("{}: up {}, generation {}, epoch {}", text_cell(member(status, "name")),
                                duration_cell(member(status, "uptime_s")), count_cell(member(status, "generation")),
                                count_cell(member(status, "epoch")))) +
-         "\n" + problem_lines(member(status, "problems")) +
+         "\n" + problem_lines(status) +
          printable(fmt::format("version {}, kernel {}, network namespace {}", text_cell(member(status, "version")),
                                text_cell(member(status, "kernel")), text_cell(member(status, "netns")))) +
          "\n";

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "config/choices.hpp"
+#include "config/document.hpp"
 
 namespace twinpath {
 namespace {
@@ -78,6 +79,12 @@ std::string_view action_word(const ByPair<dp_action>& actions, const std::string
   return entry == actions.end() ? "no such pair" : word_of(kActions, entry->second);
 }
 
+// A word without its quotes; an empty list is no condition.
+std::string value_text(const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_array() && value.empty() ? "any" : value.dump();
+}
+
 }  // namespace
 
 PolicyDiff diff(const TableImage& before, const TableImage& after) {
@@ -111,6 +118,20 @@ PolicyDiff diff(const TableImage& before, const TableImage& after) {
     if (was != is) result.defaults.push_back(fmt::format("{}: {}, now {}", pair, was, is));
   }
   return result;
+}
+
+std::vector<std::string> rule_changes(const Config& before, const Config& after) {
+  std::map<std::string, nlohmann::json> former;
+  for (const nlohmann::json& rule : to_json(before)["rules"]) former[rule["name"]] = rule;
+  std::vector<std::string> lines;
+  for (const nlohmann::json& rule : to_json(after)["rules"]) {
+    const auto known = former.find(rule["name"]);
+    if (known == former.end()) continue;
+    for (const auto& [key, value] : rule.items())
+      if (const nlohmann::json& was = known->second[key]; was != value)
+        lines.push_back(fmt::format("{}: {} {}, now {}", known->first, key, value_text(was), value_text(value)));
+  }
+  return lines;
 }
 
 }  // namespace twinpath

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/compile.hpp"
+#include "config/config.hpp"
 
 namespace twinpath {
 
@@ -23,5 +24,8 @@ struct PolicyDiff {
 };
 
 [[nodiscard]] PolicyDiff diff(const TableImage& before, const TableImage& after);
+
+// What the documents say of rules of the same name: "web: action allow, now drop", a line for each member that differs.
+[[nodiscard]] std::vector<std::string> rule_changes(const Config& before, const Config& after);
 
 }  // namespace twinpath

@@ -90,6 +90,9 @@ ControlOptions control_options(const Options& options, Signals& signals) {
   };
   control.complain = [](const std::string& line) { spdlog::warn("{}", line); };
   control.note = [](const std::string& line) { spdlog::info("{}", line); };
+  control.log_packet = [](std::chrono::system_clock::time_point at, const std::string& line) {
+    spdlog::default_logger_raw()->log(at, spdlog::source_loc{}, spdlog::level::info, line);
+  };
   return control;
 }
 

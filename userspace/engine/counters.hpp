@@ -35,8 +35,9 @@ struct EngineCounter {
 };
 
 struct EngineCounters {
-  std::array<EngineCounter, DP_REASONS> reasons;        // drops, by reason
-  std::array<EngineCounter, DP_RULE_IDS_MAX> rules;     // packets that matched a rule
+  std::array<EngineCounter, DP_REASONS> reasons;  // drops, by reason
+  // By rule id. The engine's thread counts here, and the control thread what flows have counted that it deletes.
+  std::array<dp_rule_counters, DP_RULE_IDS_MAX> rules;
   std::array<EngineCounter, DP_PORTS_MAX> received;     // by ingress port
   std::array<EngineCounter, DP_PORTS_MAX> transmitted;  // by egress port: forwarded packets, and those of `made`
   EngineCounter made;                                   // frames made here: ICMP errors, TCP resets, fragments

@@ -34,7 +34,7 @@ void DecideStage::decide(Item& item) noexcept {
   item.reason = dp_decide(&env_, &item.context);
   packet.flags = flags;
   if (item.reason == DP_STEER_ICMP_ERROR) item.reason = relate(env_, item);
-  if (item.context.match.rule != 0 && !item.again) counters_.rules[item.context.match.rule].add(item.frame.length);
+  if (!item.again) dp_count_outcome(&env_, &item.context, item.reason);
   const dp_verdict verdict = dp_reason_verdict(static_cast<dp_reason>(item.reason));
   if (verdict == DP_DROP) item.fate = Fate::drop;
   // The kernel datapath passes packets for the host by itself. One found here was steered under older tables.

@@ -12,8 +12,7 @@ namespace twinpath {
 
 class DecideStage final : public Stage {
  public:
-  DecideStage(dp_env& env, EngineCounters& counters, FlowTally& tally)
-      : env_(env), counters_(counters), tally_(tally) {}
+  DecideStage(dp_env& env, FlowTally& tally) : env_(env), tally_(tally) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "decide"; }
   void run(std::span<Item> burst, std::uint32_t now) noexcept override;
 
@@ -22,7 +21,6 @@ class DecideStage final : public Stage {
   void tell_acknowledgements(const dp_packet& packet) noexcept;
 
   dp_env& env_;
-  EngineCounters& counters_;
   FlowTally& tally_;
 };
 

@@ -47,6 +47,7 @@ Engine::Engine(afxdp::FrameIo& io, dp_env& env, const TickClock& clock, Neighbou
               .hold_per_neighbour = limits.hold_per_neighbour,
               .reassembly = {.waiting_total = std::min(kFragmentsWaiting, io.engine_frames() / 8)}}),
       departing_(kDepartingMax) {
+  env_.rule_counts = counters_->rules;
   burst_.reserve(afxdp::kBurstMax);
   again_.reserve(std::max(limits_.hold_total, kFragmentsWaiting));
 }
@@ -113,7 +114,7 @@ EngineReply Engine::execute(const EngineCommand& command) noexcept {
     case EngineCommandKind::quiet_point: break;
     case EngineCommandKind::neighbours_changed: retry_ = true; break;
     case EngineCommandKind::set_addresses: set_addresses(command); break;
-    case EngineCommandKind::forget_rule: counters_->rules[command.number].clear(); break;
+    case EngineCommandKind::forget_rule: counters_->rules[command.number] = {}; break;
     case EngineCommandKind::clear_port: clear_port(port); break;
     case EngineCommandKind::forget_port: forget_port(port); break;
     case EngineCommandKind::open_socket: return open_socket(command);

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "common/env.h"
+#include "common/model/counters.h"
 #include "engine/neighbour_source.hpp"
 
 namespace twinpath {
@@ -62,6 +63,7 @@ struct dp_env : twinpath::SharedTables {
 
   int neighbours_map = -1;
   const twinpath::NeighbourSource* neighbours = nullptr;  // used instead of the map when it is set
+  std::span<dp_rule_counters> rule_counts;  // by rule id; shared with the control thread
 };
 
 namespace twinpath::env_detail {
@@ -133,4 +135,8 @@ DP_INLINE dp_flow_cold* dp_env_cold6(dp_env* env, __u32 slot) {
 
 DP_INLINE dp_budget_window* dp_env_budget_window(dp_env* env, __u32 kind, __u32 port) {
   return twinpath::env_detail::at(env->budgets, std::size_t{kind} * DP_PORTS_MAX + port);
+}
+
+DP_INLINE void dp_env_count_rule(dp_env* env, __u32 rule, __u64 packets, __u64 bytes, __u64 flows) {
+  if (rule != 0 && rule < env->rule_counts.size()) dp_rule_counters_add(&env->rule_counts[rule], packets, bytes, flows);
 }

@@ -10,7 +10,7 @@ StageChain::StageChain(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& reque
                        FlowTally& tally, const ChainLimits& limits)
     : read_(env, counters),
       reassembly_(limits.reassembly, env.settings->v4.seed, env.settings->ticks_per_second),
-      decide_(env, counters, tally),
+      decide_(env, tally),
       hold_(env, requests, counters, limits.hold_total, limits.hold_per_neighbour),
       error_reply_(env, io, counters),
       forward_(env),

@@ -11,13 +11,15 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"  // lookups of other tables stay undefined
 #include "common/env.h"
+#include "common/model/counters.h"
 #pragma GCC diagnostic pop
 
 struct flow_env {
   const dp_settings* settings;
   std::span<dp_flow_bucket4> v4;
   std::span<dp_flow_bucket6> v6;
-  std::span<dp_flow_cold> cold;  // of the family whose table is here
+  std::span<dp_flow_cold> cold;               // of the family whose table is here
+  std::span<dp_rule_counters> rule_counts{};  // by rule id; empty: nobody counts
 };
 
 static inline const dp_settings* dp_env_settings(flow_env* env) { return env->settings; }
@@ -35,6 +37,10 @@ static inline dp_flow_cold* dp_env_cold4(flow_env* env, __u32 slot) {
 }
 
 static inline dp_flow_cold* dp_env_cold6(flow_env* env, __u32 slot) { return dp_env_cold4(env, slot); }
+
+static inline void dp_env_count_rule(flow_env* env, __u32 rule, __u64 packets, __u64 bytes, __u64 flows) {
+  if (rule != 0 && rule < env->rule_counts.size()) dp_rule_counters_add(&env->rule_counts[rule], packets, bytes, flows);
+}
 
 #include "common/flow/table.h"
 #undef dp_env

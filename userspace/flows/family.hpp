@@ -56,7 +56,7 @@ inline dp_settings settings_for(const TableView& table, const dp_timeouts& timeo
 }
 
 inline flow_env env_for(const TableView& table, const dp_settings& settings) {
-  return {&settings, table.v4, table.v6, table.cold};
+  return {&settings, table.v4, table.v6, table.cold, table.rule_counts};
 }
 
 inline bool is_live(std::uint32_t control) { return dp_flow_is_live(control) != 0; }

@@ -20,9 +20,11 @@ class FlowTables {
       : v4_(v4), cold4_(cold4), v6_(v6), cold6_(cold6), settings_(settings) {}
 
   [[nodiscard]] TableView view(std::uint8_t family) const {
-    if (family == DP_FAMILY_V4) return {family, v4_, {}, cold4_, settings_.v4};
-    return {family, {}, v6_, cold6_, settings_.v6};
+    if (family == DP_FAMILY_V4) return {family, v4_, {}, cold4_, settings_.v4, rule_counts_};
+    return {family, {}, v6_, cold6_, settings_.v6, rule_counts_};
   }
+  // What flows have counted that are deleted by way of these views is added here.
+  void count_rules(std::span<dp_rule_counters> counters) { rule_counts_ = counters; }
 
  private:
   std::span<dp_flow_bucket4> v4_;
@@ -30,6 +32,7 @@ class FlowTables {
   std::span<dp_flow_bucket6> v6_;
   std::span<dp_flow_cold> cold6_;
   const dp_settings& settings_;
+  std::span<dp_rule_counters> rule_counts_;
 };
 
 }  // namespace twinpath

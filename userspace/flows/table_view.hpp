@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "common/model/counters.h"
 #include "common/model/flow.h"
 #include "common/model/settings.h"
 
@@ -20,6 +21,7 @@ struct TableView {
   std::span<dp_flow_bucket6> v6;
   std::span<dp_flow_cold> cold;  // one element a slot
   dp_table_shape shape{};
+  std::span<dp_rule_counters> rule_counts{};  // gets what deleted flows have counted, by rule id; empty: nobody counts
 
   [[nodiscard]] std::uint32_t slot_count() const {
     return static_cast<std::uint32_t>(v4.size() + v6.size()) * DP_FLOW_LANES;

@@ -14,7 +14,7 @@
 namespace twinpath {
 namespace {
 
-constexpr std::string_view kLinkPrefix = "link_";
+constexpr std::string_view kLinkPrefix = kLinkPinPrefix;
 
 bool has_size(int map, std::size_t bytes) {
   bpf_map_info info{};
@@ -66,6 +66,14 @@ Result<UniqueFd> open_pin(const std::string& path) {
 
 std::string link_pin(const std::string& pins, const std::string& device) {
   return fmt::format("{}/{}{}", pins, kLinkPrefix, device);
+}
+
+std::vector<std::string> pinned_instances(const std::string& where) {
+  std::vector<std::string> instances;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(pin_path("", where), error))
+    instances.push_back(entry.path().filename());
+  return instances;
 }
 
 std::vector<std::string> pinned_devices(const std::string& pins) {

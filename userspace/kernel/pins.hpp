@@ -26,6 +26,8 @@ void remove_pins(const std::string& pins);
 // What is pinned at this path; absent when nothing is.
 [[nodiscard]] Result<UniqueFd> open_pin(const std::string& path);
 
+// Names of the gateways that have pins.
+[[nodiscard]] std::vector<std::string> pinned_instances(const std::string& where);
 [[nodiscard]] std::string link_pin(const std::string& pins, const std::string& device);
 // Devices that have a pinned link in this directory.
 [[nodiscard]] std::vector<std::string> pinned_devices(const std::string& pins);

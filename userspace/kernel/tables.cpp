@@ -49,6 +49,8 @@ constexpr auto kMaps = std::to_array<GroupedMap>({
     {"port_counters", DP_GROUP_COUNTERS},
     {"budgets", DP_GROUP_COUNTERS},
     {"events", DP_GROUP_COUNTERS},
+    {"log_windows", DP_GROUP_COUNTERS},
+    {"log_counts", DP_GROUP_COUNTERS},
     {"engine_counters", DP_GROUP_COUNTERS},
 });
 
@@ -312,8 +314,9 @@ void Tables::name_fds() {
                 .reasons = find("reasons"),
                 .rule_hits = find("rule_hits"),
                 .port_counters = find("port_counters"),
-                .budgets = find("budgets"),
-                .events = find("events")};
+                 .budgets = find("budgets"),
+                 .events = find("events"),
+                 .log_counts = find("log_counts")};
 }
 
 Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {

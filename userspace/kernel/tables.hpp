@@ -42,7 +42,7 @@ struct MapFds {
   int settings, flows4, flows6, flows4_cold, flows6_cold, zone_pairs, rules;
   int route_rules, fib, routes, paths;
   int next_hops, ports, port_macs, devices, ingress, neighbours, vlan_ports, tx_devices, sockets;
-  int reasons, rule_hits, port_counters, budgets, events;
+  int reasons, rule_hits, port_counters, budgets, events, log_counts;
 };
 
 // The memory of the mmapped ones, writable.

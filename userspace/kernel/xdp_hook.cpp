@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/paths.hpp"
 #include "bpf/gateway.skel.h"
 #include "common/model/stage.h"
 
@@ -39,12 +40,6 @@ std::string name_of_program(std::uint32_t id) {
   return fmt::format("program \"{}\" (id {})", info.name, id);
 }
 
-Error held_hook(const std::string& device, int ifindex) {
-  return refuse("device {}: its XDP hook is held by {}: remove that program first", device,
-                name_of_program(program_on(ifindex)))
-      .value();
-}
-
 // Is it this link that sits on this device? A device of the same name may be another one: made anew, or in another
 // network namespace, with a number that fits by accident. So the program is compared too.
 bool holds_hook(const UniqueFd& link, int ifindex) {
@@ -52,6 +47,26 @@ bool holds_hook(const UniqueFd& link, int ifindex) {
   __u32 bytes = sizeof(info);
   return link && bpf_obj_get_info_by_fd(link.get(), &info, &bytes) == 0 && info.type == BPF_LINK_TYPE_XDP &&
          info.xdp.ifindex == static_cast<std::uint32_t>(ifindex) && info.prog_id == program_on(ifindex);
+}
+
+// The gateway whose link sits on this device; empty: none's.
+std::string gateway_on(int ifindex) {
+  for (const std::string& name : pinned_instances(kBpfFs)) {
+    const std::string pins = pin_directory(kBpfFs, name);
+    for (const std::string& device : pinned_devices(pins))
+      if (holds_hook(UniqueFd{bpf_obj_get(link_pin(pins, device).c_str())}, ifindex)) return name;
+  }
+  return "";
+}
+
+Error held_hook(const std::string& device, int ifindex) {
+  if (const std::string name = gateway_on(ifindex); !name.empty())
+    return refuse("device {0}: it is a port of gateway \"{1}\": take it out there, or run \"twinpath -n {1} down\"",
+                  device, name)
+        .value();
+  return refuse("device {}: its XDP hook is held by {}: remove that program first", device,
+                name_of_program(program_on(ifindex)))
+      .value();
 }
 
 }  // namespace

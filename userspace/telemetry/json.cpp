@@ -119,6 +119,7 @@ json status_json(const StatusSnapshot& status) {
           {"adopted", status.adopted},
           {"problems", status.problems},
           {"routes", routes_json(status.routes)},
+          {"neighbours", {{"refused", status.neighbours_refused}}},
           {"ports", std::move(ports)},
           {"ledger", ledger_json(status.ledger)},
           {"flows", {{"v4", flow_table_json(status.flows4)}, {"v6", flow_table_json(status.flows6)}}},
@@ -147,8 +148,10 @@ json rules_json(std::span<const RuleSnapshot> rules) {
                    {"to", zone_list(rule.to)},
                    {"action", word_of(kActions, rule.action)},
                    {"place", word_of(kPlaces, rule.place)},
-                   {"packets", rule.hits.packets},
-                   {"bytes", rule.hits.bytes}});
+                   {"packets", rule.counted.packets},
+                   {"bytes", rule.counted.bytes},
+                   {"flows", rule.counted.flows},
+                   {"log", {{"suppressed", rule.log.suppressed}, {"lost", rule.log.lost}}}});
   return out;
 }
 

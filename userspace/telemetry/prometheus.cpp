@@ -43,8 +43,19 @@ void add_ports(std::span<const PortSnapshot> ports, std::string& out) {
 }
 
 void add_rules(std::span<const RuleSnapshot> rules, std::string& out) {
-  Metric hits(out, "rule_packets_total", "counter", "Packets judged by a rule.");
-  for (const RuleSnapshot& rule : rules) hits.add(fmt::format("rule=\"{}\"", rule.name), rule.hits.packets);
+  const auto add = [&](std::string_view name, std::string_view help, __u64 dp_rule_counters::*field) {
+    Metric metric(out, name, "counter", help);
+    for (const RuleSnapshot& rule : rules) metric.add(fmt::format("rule=\"{}\"", rule.name), rule.counted.*field);
+  };
+  add("rule_packets_total", "Packets that a rule has decided, those of its flows included.",
+      &dp_rule_counters::packets);
+  add("rule_bytes_total", "Bytes of these packets.", &dp_rule_counters::bytes);
+  add("rule_flows_total", "Flows that a rule has allowed.", &dp_rule_counters::flows);
+  Metric unlogged(out, "rule_unlogged_packets_total", "counter", "Packets of rules with log that were not logged.");
+  for (const RuleSnapshot& rule : rules) {
+    unlogged.add(fmt::format("rule=\"{}\",why=\"suppressed\"", rule.name), rule.log.suppressed);
+    unlogged.add(fmt::format("rule=\"{}\",why=\"lost\"", rule.name), rule.log.lost);
+  }
 }
 
 void add_flows(const MetricsSnapshot& metrics, std::string& out) {

@@ -64,7 +64,8 @@ struct RuleSnapshot {
   std::vector<std::string> to;
   dp_action action = DP_ACTION_DROP;
   dp_place place = DP_PLACE_AUTO;
-  dp_counter hits{};  // of both datapaths
+  dp_rule_counters counted{};  // by both datapaths, live flows included
+  dp_log_counters log{};       // packets that were not logged
 };
 
 // What both datapaths counted under one reason.
@@ -127,6 +128,7 @@ struct StatusSnapshot {
   bool adopted = false;
   std::vector<std::string> problems;  // of the gateway as a whole, a line each
   RoutesSnapshot routes;
+  std::uint64_t neighbours_refused = 0;  // by Linux, or for want of room, since the start
   std::vector<PortSnapshot> ports;
   LedgerSnapshot ledger;
   FlowTableSnapshot flows4;

@@ -9,8 +9,6 @@
 namespace twinpath {
 namespace {
 
-dp_counter sum(const dp_counter& a, const dp_counter& b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
-
 std::string kernel_release() {
   utsname name{};
   ::uname(&name);
@@ -67,8 +65,8 @@ PortSnapshot port_of(const Port& port, const afxdp::Driver& driver) {
   return out;
 }
 
-FlowTableSnapshot flow_table_of(const ExpiryCounts& pairs, const dp_table_shape& shape, const dp_settings& settings) {
-  return {.pairs = pairs, .max_pairs = shape.max_pairs, .full = settings.evict_expired != 0};
+FlowTableSnapshot flow_table_of(const ExpiryCounts& pairs, const dp_table_shape& shape, bool crowded) {
+  return {.pairs = pairs, .max_pairs = shape.max_pairs, .full = crowded};
 }
 
 }  // namespace
@@ -87,10 +85,11 @@ StatusSnapshot take_status(const SnapshotSources& sources) {
                      .routes = {.prefixes = sources.routes.size(),
                                 .memory_bytes = sources.routes.words() * sizeof(std::uint32_t),
                                 .memory_bytes_max = sources.routes.words_max() * sizeof(std::uint32_t)},
+                     .neighbours_refused = sources.neighbours_refused,
                      .ports = {},
                      .ledger = take_ledger(sources),
-                     .flows4 = flow_table_of(sources.pairs4, settings.v4, settings),
-                     .flows6 = flow_table_of(sources.pairs6, settings.v6, settings),
+                     .flows4 = flow_table_of(sources.pairs4, settings.v4, (settings.crowded & DP_CROWDED_V4) != 0),
+                     .flows6 = flow_table_of(sources.pairs6, settings.v6, (settings.crowded & DP_CROWDED_V6) != 0),
                      .engine = take_engine(sources),
                      .confirm = sources.confirm};
   for (const Port& port : sources.ports.ports()) out.ports.push_back(port_of(port, sources.driver));
@@ -123,13 +122,13 @@ std::vector<RuleSnapshot> take_rules(const SnapshotSources& sources) {
   std::vector<RuleSnapshot> out;
   for (const RuleConfig& rule : sources.config.rules) {
     const auto id = sources.image.rule(rule.name);
-    const dp_counter kernel = sum_per_cpu<dp_counter>(sources.tables.maps().rule_hits, id);
     out.push_back({.name = rule.name,
                    .from = rule.from,
                    .to = rule.to,
                    .action = rule.action,
                    .place = rule.place,
-                   .hits = sum(kernel, sources.engine.counters().rules[id].read())});
+                   .counted = sources.rules.of(id),
+                   .log = sum_per_cpu<dp_log_counters>(sources.tables.maps().log_counts, id)});
   }
   return out;
 }
@@ -173,8 +172,8 @@ MetricsSnapshot take_metrics(const SnapshotSources& sources) {
   return {.reasons = take_reasons(sources),
           .ports = take_ports(sources),
           .rules = take_rules(sources),
-          .flows4 = flow_table_of(sources.pairs4, settings.v4, settings),
-          .flows6 = flow_table_of(sources.pairs6, settings.v6, settings),
+          .flows4 = flow_table_of(sources.pairs4, settings.v4, (settings.crowded & DP_CROWDED_V4) != 0),
+          .flows6 = flow_table_of(sources.pairs6, settings.v6, (settings.crowded & DP_CROWDED_V6) != 0),
           .ledger = take_ledger(sources)};
 }
 

@@ -10,6 +10,7 @@
 #include "afxdp/driver.hpp"
 #include "config/compile.hpp"
 #include "config/config.hpp"
+#include "control/answers/rule_traffic.hpp"
 #include "control/follow/route_tables.hpp"
 #include "control/ports/port_set.hpp"
 #include "engine/engine.hpp"
@@ -25,8 +26,10 @@ struct SnapshotSources {
   const PortSet& ports;
   Tables& tables;
   const RouteTables& routes;
+  std::uint64_t neighbours_refused;
   const afxdp::Driver& driver;
   const Engine& engine;
+  const RuleTraffic& rules;  // refreshed by who asks for rules
   const ExpiryCounts& pairs4;
   const ExpiryCounts& pairs6;
   ConfirmSnapshot confirm;

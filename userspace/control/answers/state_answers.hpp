@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -37,8 +38,10 @@ class StateAnswers {
 
  private:
   [[nodiscard]] SnapshotSources sources() const;
+  void count_rules() const;
 
   Parts parts_;
+  std::unique_ptr<RuleTraffic> rules_ = std::make_unique<RuleTraffic>();
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

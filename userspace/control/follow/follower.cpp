@@ -24,13 +24,13 @@ RouteTables::Memory memory_of(TableMemory& memory) {
 
 }  // namespace
 
-Result<std::unique_ptr<Follower>> Follower::open(const Parts& parts, std::function<void(const std::string&)> complain) {
+Result<std::unique_ptr<Follower>> Follower::open(const Parts& parts, Say complain, Say note) {
   auto mirror = netlink::Mirror::open();
   if (!mirror) return pass_on(std::move(mirror.error()));
   auto resolver = netlink::Resolver::open();
   if (!resolver) return pass_on(std::move(resolver.error()));
   std::unique_ptr<Follower> follower(
-      new Follower(parts, std::move(*mirror), std::move(*resolver), std::move(complain)));
+      new Follower(parts, std::move(*mirror), std::move(*resolver), std::move(complain), std::move(note)));
   auto features = netlink::XdpFeatureWatch::open();
   if (!features && features.error().code != EOPNOTSUPP) return pass_on(std::move(features.error()));
   if (features) {
@@ -40,13 +40,13 @@ Result<std::unique_ptr<Follower>> Follower::open(const Parts& parts, std::functi
   return follower;
 }
 
-Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver,
-                   std::function<void(const std::string&)> complain)
+Follower::Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver, Say complain, Say note)
     : parts_(parts),
       routes_(memory_of(parts.tables.memory())),
       mirror_(std::move(mirror)),
       resolver_(std::move(resolver)),
       complain_(std::move(complain)),
+      note_(std::move(note)),
       mirror_events_(parts.io, mirror_.fd()),
       resolver_events_(parts.io, resolver_.fd()),
       request_events_(parts.io, parts.requests.fd()),
@@ -131,7 +131,7 @@ std::uint16_t Follower::gateway_hop(std::uint16_t port, const netlink::IpAddress
   const bool known = parts_.hops.find(key) != 0;
   auto index = parts_.hops.obtain(key);
   if (!index) {
-    complain_(index.error().text);
+    complain_bounded(full_lines_, index.error().text);
     return 0;
   }
   if (!known) {
@@ -149,8 +149,17 @@ void Follower::keep_fresh(const NextHopTable::Key& key) {
 }
 
 void Follower::take_over_links() {
+  std::map<std::uint16_t, bool> before;
+  for (const Port& port : parts_.ports.ports()) before[port.number] = port.device.link.up();
   parts_.ports.follow(mirror_, parts_.tables, parts_.hops);
+  for (const Port& port : parts_.ports.ports())
+    if (const bool up = port.device.link.up(); up != before[port.number])
+      note_(fmt::format("port {}: link of {} is {}", port.config.name, port.config.device, up ? "up" : "down"));
   tell_addresses();
+}
+
+void Follower::complain_bounded(LineLimit& limit, std::string line) {
+  if (const auto admitted = limit.admit(std::chrono::steady_clock::now(), std::move(line))) complain_(*admitted);
 }
 
 void Follower::take_over_neighbours() {
@@ -210,7 +219,7 @@ void Follower::apply_neighbour(const netlink::NeighbourKey& key) {
   if (index == 0) {
     if (neighbour == nullptr || !neighbour->usable()) return;
     auto obtained = parts_.hops.obtain(hop);
-    if (!obtained) return complain_(obtained.error().text);
+    if (!obtained) return complain_bounded(full_lines_, obtained.error().text);
     index = *obtained;
     use_.used(index);
   }
@@ -225,8 +234,9 @@ void Follower::on_resolver() {
   if (!refusals) return complain_(refusals.error().text);
   for (const netlink::NeighbourRefusal& refusal : *refusals) {
     if (refusal.code != ENODEV && refusal.code != ENETDOWN)
-      complain_(fmt::format("Linux does not resolve {}: {}", netlink::to_string(refusal.key.address),
-                            std::strerror(refusal.code)));
+      complain_bounded(refusal_lines_,
+                       fmt::format("Linux does not resolve {}: {}", netlink::to_string(refusal.key.address),
+                                   std::strerror(refusal.code)));
   }
 }
 
@@ -242,7 +252,7 @@ void Follower::on_requests() {
     if (!use_.may_ask(key.port, parts_.hops.find(key))) continue;  // the engine repeats the request
     auto index = parts_.hops.obtain(key);
     if (!index) {
-      complain_(index.error().text);
+      complain_bounded(full_lines_, index.error().text);
       continue;
     }
     use_.used(*index);

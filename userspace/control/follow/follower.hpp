@@ -13,11 +13,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 
+#include "base/line_limit.hpp"
 #include "control/follow/neighbour_request_queue.hpp"
 #include "control/follow/neighbour_use.hpp"
 #include "control/follow/next_hop_table.hpp"
@@ -32,6 +34,10 @@
 
 namespace twinpath {
 
+// Lines of one kind in each window: the first say what is the matter, the others only how much.
+inline constexpr std::uint32_t kFollowerLines = 5;
+inline constexpr std::chrono::seconds kFollowerWindow{60};
+
 class Follower {
  public:
   struct Parts {
@@ -45,9 +51,12 @@ class Follower {
     const FlowTables& flows;
   };
 
-  // Opens its sockets in the network namespace of the calling thread. `complain` gets one line for each later error.
-  [[nodiscard]] static Result<std::unique_ptr<Follower>> open(const Parts& parts,
-                                                              std::function<void(const std::string&)> complain);
+  using Say = std::function<void(const std::string&)>;
+
+  // Opens its sockets in the network namespace of the calling thread. `complain` gets one line for each later error; those
+  // that packets and neighbours can cause any number of are bounded (base/line_limit.hpp). `note`: for each link that
+  // goes up or down.
+  [[nodiscard]] static Result<std::unique_ptr<Follower>> open(const Parts& parts, Say complain, Say note);
   ~Follower();
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
@@ -81,18 +90,20 @@ class Follower {
 
   [[nodiscard]] const netlink::Mirror& mirror() const { return mirror_; }
   [[nodiscard]] const RouteTables& routes() const { return routes_; }
+  // Neighbours that Linux has refused to resolve, and next hops that found their table full, since the start.
+  [[nodiscard]] std::uint64_t neighbours_refused() const { return refusal_lines_.seen() + full_lines_.seen(); }
 
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
 
-  Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver,
-           std::function<void(const std::string&)> complain);
+  Follower(const Parts& parts, netlink::Mirror mirror, netlink::Resolver resolver, Say complain, Say note);
 
   void wait_for(Descriptor& descriptor, void (Follower::*handler)());
   void on_mirror();
   void on_resolver();
   void on_requests();
   void on_features();
+  void complain_bounded(LineLimit& limit, std::string line);
   void apply(const netlink::Changes& changes);
   void apply_neighbour(const netlink::NeighbourKey& key);
   void schedule_routes();
@@ -128,7 +139,10 @@ class Follower {
   NeighbourUse use_;
   std::set<netlink::NeighbourKey> of_others_;
   std::optional<netlink::XdpFeatureWatch> features_;
-  std::function<void(const std::string&)> complain_;
+  Say complain_;
+  Say note_;
+  LineLimit refusal_lines_{kFollowerLines, kFollowerWindow};
+  LineLimit full_lines_{kFollowerLines, kFollowerWindow};
   std::function<void(const std::set<std::uint32_t>&)> on_links_ = [](const auto&) {};
   Descriptor mirror_events_;
   Descriptor resolver_events_;

@@ -19,9 +19,29 @@ rest::ConfigAnswer refuse_all(const std::vector<Fault>& faults) {
 
 nlohmann::json changes_of(const Running& running, const ReloadPlan& plan) {
   nlohmann::json changes = policy_changes_json(diff(running.image, plan.image));
+  changes["values"] = rule_changes(running.config, plan.next);
   changes["ports"] = port_changes(running.config, plan.next);
   changes["zones"] = zone_changes(running.config, plan.next);
   return changes;
+}
+
+// "rules: 1 added, 2 changed": of one section of the changes; empty when nothing has changed.
+std::string section_text(std::string_view title, const nlohmann::json& section) {
+  std::string text;
+  for (const char* kind : {"added", "removed", "changed", "reordered"})
+    if (const auto list = section.find(kind); list != section.end() && !list->empty())
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", list->size(), kind);
+  return text.empty() ? "" : fmt::format("; {}: {}", title, text);
+}
+
+// "generation 7 in force; rules: 1 added, 2 changed; port dmz added"
+std::string reload_line(std::uint32_t generation, nlohmann::json changes) {
+  std::string line = fmt::format("generation {} in force", generation) + section_text("rules", changes) +
+                     section_text("zones", changes["zones"]);
+  for (const char* kind : {"added", "removed"})
+    for (const auto& port : changes["ports"][kind]) line += fmt::format("; port {} {}", port.get<std::string>(), kind);
+  for (const auto& port : changes["ports"]["changed"]) line += fmt::format("; port {}", port.get<std::string>());
+  return line;
 }
 
 }  // namespace
@@ -45,13 +65,14 @@ Control::Control(boost::asio::io_context& io, StartPlan plan, ControlOptions opt
       adopting_(plan.adopting),
       datapath_(std::make_unique<Datapath>(io, running_,
                                            Datapath::Origin{std::move(plan.ports), std::move(plan.pins), plan.adopting},
-                                           options_.complain)) {}
+                                           options_.complain, options_.note)) {}
 
 Control::~Control() { end(detach_ ? OnExit::detach : running_.config.safety.on_exit); }
 
 Status Control::begin() {
   if (auto loaded = datapath_->load(); !loaded) return loaded;
-  auto log = EventLog::open(io_, datapath_->tables().maps().events, running_.image, options_.note);
+  const MapFds& maps = datapath_->tables().maps();
+  auto log = EventLog::open(io_, {maps.events, maps.log_counts}, running_.image, options_.log_packet);
   if (!log) return pass_on(std::move(log.error()));
   event_log_ = std::move(*log);
   compose();
@@ -61,8 +82,24 @@ Status Control::begin() {
   if (auto opened = datapath_->open_ports(); !opened) return opened;
   datapath_->run();
   expiry_->begin();
+  note_start();
   confirm_->await_start(options_.confirm_within_s);
   return {};
+}
+
+void Control::note_start() const {
+  std::string ports;
+  for (const Port& port : datapath_->ports().ports())
+    ports += fmt::format("{}{} ({}, {}, {})", ports.empty() ? "" : ", ", port.config.name, port.config.device,
+                         name_of(port.device.attach), port.device.link.up() ? "link up" : "link down");
+  options_.note(fmt::format("version {}, generation {}, {}; ports {}", TWINPATH_VERSION,
+                            datapath_->publisher().generation(),
+                            adopting_ ? "the datapath of an earlier daemon is adopted" : "a new datapath", ports));
+}
+
+void Control::note_end(OnExit how) const {
+  options_.note(how == OnExit::keep ? "the daemon has ended; the kernel goes on forwarding"
+                                    : "the daemon has ended; programs, pins and offloads are undone");
 }
 
 Status Control::go_on() const {
@@ -108,7 +145,10 @@ void Control::put_config(std::string_view text, bool dry_run, ConfigDone done) {
   const auto planned = [this, dry_run, done = std::move(done)](Result<ReloadWorker::Planned> outcome) {
     if (!outcome) return done(pass_on(std::move(outcome.error())));
     ReloadWorker::Planned& plan = *outcome;
-    if (!plan) return done(refuse_all(plan.error()));
+    if (!plan) {
+      if (!dry_run) options_.note(fmt::format("a configuration was refused: {}", plan.error().front().line()));
+      return done(refuse_all(plan.error()));
+    }
     done(finish_put(std::move(*plan), dry_run));
   };
   reloader_->plan(std::string(text), options_.named, planned);
@@ -123,6 +163,7 @@ Result<rest::ConfigAnswer> Control::finish_put(ReloadPlan plan, bool dry_run) {
       if (applied.error().path.empty()) return refuse("{}", applied.error().text);
       return refuse_all({applied.error()});
     }
+    options_.note(reload_line(datapath_->publisher().generation(), answer.changes));
     confirm_->await_reload(std::move(before));
     answer.confirm_within_s = running_.config.safety.confirm_s;
   }
@@ -131,6 +172,7 @@ Result<rest::ConfigAnswer> Control::finish_put(ReloadPlan plan, bool dry_run) {
 }
 
 void Control::shut_down(bool detach) {
+  options_.note(detach ? "asked to end and to take everything away" : "asked to end");
   if (detach) confirm_->abandon();  // nothing to roll back: `down` removes everything
   detach_ = detach_ || detach;
   io_.stop();
@@ -149,7 +191,7 @@ void Control::end(OnExit how) {
   ended_ = true;
   if (expiry_) expiry_->stop();
   datapath_->stop();
-  if (how == OnExit::keep) return;
+  if (how == OnExit::keep) return note_end(how);
   datapath_->detach();
   policies_.reset();
   state_.reset();
@@ -159,6 +201,7 @@ void Control::end(OnExit how) {
   event_log_.reset();
   datapath_.reset();
   if (auto cleaned = clean_up(running_.config.name); !cleaned) options_.complain(cleaned.error().text);
+  note_end(how);
 }
 
 }  // namespace twinpath

@@ -37,7 +37,8 @@ struct ControlOptions {
   // The name of what has asked the daemon to end, while it starts; absent: nothing has.
   std::function<std::optional<std::string>()> interrupted = [] { return std::nullopt; };
   std::function<void(const std::string&)> complain;  // one line for each error that does not end the gateway
-  std::function<void(const std::string&)> note;  // one line for a packet whose rule has log, and for each confirmation
+  std::function<void(const std::string&)> note;      // one line for what the gateway does: start, reload, links, end
+  EventLog::Write log_packet;                        // one line for a packet whose rule has log
 };
 
 class Control final : public rest::Gateway {
@@ -82,6 +83,8 @@ class Control final : public rest::Gateway {
   [[nodiscard]] Result<rest::ConfigAnswer> finish_put(ReloadPlan plan, bool dry_run);
   void end(OnExit how);
   void save();
+  void note_start() const;
+  void note_end(OnExit how) const;
 
   boost::asio::io_context& io_;
   ControlOptions options_;

@@ -27,8 +27,8 @@ Result<std::shared_ptr<EngineCounters>> open_counters(const std::string& pins) {
 }  // namespace
 
 Datapath::Datapath(boost::asio::io_context& io, Running& running, Origin origin,
-                   std::function<void(const std::string&)> complain)
-    : io_(io), running_(running), origin_(std::move(origin)), complain_(std::move(complain)) {}
+                   std::function<void(const std::string&)> complain, std::function<void(const std::string&)> note)
+    : io_(io), running_(running), origin_(std::move(origin)), complain_(std::move(complain)), note_(std::move(note)) {}
 
 Datapath::~Datapath() { stop(); }
 
@@ -114,6 +114,7 @@ Status Datapath::open_engine() {
   env_ = std::make_unique<dp_env>(tables_of(tables_->memory()), tables_->maps().neighbours);
   auto counters = open_counters(pins());
   if (!counters) return pass_on(std::move(counters.error()));
+  flows_->count_rules((*counters)->rules);
   const EngineLimits limits{.hold_per_neighbour = running_.config.engine.hold_per_neighbour};
   engine_ = std::make_unique<Engine>(*driver_, *env_, clock_, *neighbour_requests_, limits, std::move(*counters),
                                      driver_.get());
@@ -130,7 +131,8 @@ Status Datapath::open_follower() {
   publisher_ = std::make_unique<Publisher>(*tables_, *settings_, std::move(*grace),
                                            [this] { engine_->call(command::quiet_point()); });
   auto follower =
-      Follower::open({io_, *tables_, ports(), *hops_, *publisher_, *engine_, *neighbour_requests_, *flows_}, complain_);
+      Follower::open({io_, *tables_, ports(), *hops_, *publisher_, *engine_, *neighbour_requests_, *flows_}, complain_,
+                     note_);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(

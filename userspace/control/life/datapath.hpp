@@ -40,9 +40,9 @@ class Datapath {
     std::string pins;
     bool adopting = false;
   };
-  // `complain` gets one line for each error that does not end the gateway.
+  // `complain` gets one line for each error that does not end the gateway, `note` one for each change of a link.
   Datapath(boost::asio::io_context& io, Running& running, Origin origin,
-           std::function<void(const std::string&)> complain);
+           std::function<void(const std::string&)> complain, std::function<void(const std::string&)> note);
   ~Datapath();
   Datapath(const Datapath&) = delete;
   Datapath& operator=(const Datapath&) = delete;
@@ -97,6 +97,7 @@ class Datapath {
   Running& running_;
   Origin origin_;
   std::function<void(const std::string&)> complain_;
+  std::function<void(const std::string&)> note_;
   std::vector<std::string> problems_;
   TickClock clock_;
   // In the order of making: each object refers to earlier ones only.

@@ -57,6 +57,7 @@ nlohmann::json list_json(const std::vector<Change>& changes) {
 nlohmann::json to_json(const Journal& journal) {
   return {{"name", journal.name},
           {"netns", journal.netns},
+          {"netns_inode", journal.netns_inode},
           {"socket", journal.socket},
           {"pid", journal.pid},
           {"numbers", to_json(journal.numbers)},
@@ -101,6 +102,7 @@ Result<std::optional<Journal>> load_journal(const std::string& name) {
     Journal journal;
     journal.name = saved.at("name");
     journal.netns = saved.at("netns");
+    journal.netns_inode = saved.value("netns_inode", journal.netns_inode);
     journal.socket = saved.at("socket");
     journal.pid = saved.at("pid");
     auto numbers = number_allocation_from_json(saved.at("numbers"));

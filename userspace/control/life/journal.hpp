@@ -1,6 +1,6 @@
 // journal.hpp - the facts that a later process needs to adopt or undo a gateway: one JSON file, replaced as a whole.
 //
-// Path     journal_path() of base/paths.hpp. The CLI reads `socket` and `netns` from it.
+// Path     journal_path() of base/paths.hpp. The CLI reads `socket`, `netns` and `netns_inode` from it.
 // Written  before a change to the host: a kill -9 leaves no unrecorded change. What it names may not have been done yet;
 //          to undo that changes nothing.
 // Thread   the control thread's.
@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "config/numbers.hpp"
 #include "netlink/found_neighbours.hpp"
+#include "netlink/netns.hpp"
 #include "netlink/offloads.hpp"
 #include "netlink/router_role.hpp"
 
@@ -23,8 +24,9 @@ namespace twinpath {
 
 struct Journal {
   std::string name;
-  std::string netns;   // of --netns; empty: the network namespace that twinpath was started in
-  std::string socket;  // of the REST server
+  std::string netns;                    // of --netns; empty: the network namespace that twinpath was started in
+  netlink::NetnsInode netns_inode = 0;  // of that namespace, by whatever name; 0: not known
+  std::string socket;                   // of the REST server
   int pid = 0;
   NumberAllocation numbers;  // saved before they are in force
   // Zone numbers that mean another zone than they did: flows of the earlier zone may still be in the flow table. Saved

@@ -22,11 +22,17 @@ struct StartPlan {
   bool adopting = false;  // pins of this name hold links: a datapath is forwarding
 };
 
+// The network namespace that the process is in: its name on the command line, empty for none, and its inode.
+struct NetnsPlace {
+  std::string name;
+  netlink::NetnsInode inode = 0;
+};
+
 [[nodiscard]] Result<StartPlan> plan_start(const Config& config, const std::string& netns);
 
 // The journal that the new daemon continues. Refused when a datapath is to be adopted whose journal is missing, or was
 // written in another network namespace.
 [[nodiscard]] Result<Journal> continue_journal(std::optional<Journal> saved, bool adopting, const Config& config,
-                                               const std::string& netns);
+                                               const NetnsPlace& here);
 
 }  // namespace twinpath

@@ -100,14 +100,14 @@ Status DeviceOpener::attach(Device& device, const PortConfig& config) {
 // A device that an earlier daemon left in generic mode stays in it: to try native mode would take it off the hook.
 Status DeviceOpener::attach_automatic(Device& device, const PortConfig& config) {
   const auto ifindex = static_cast<int>(device.link.ifindex);
-  std::string reason = fmt::format("device {} was in generic mode already, until \"down\"", config.device);
+  std::string reason = fmt::format("device {} was in generic mode already", config.device);
   if (hook_.mode_of(config.device, ifindex) != AttachMode::generic) {
     device.attach = AttachMode::native;
     auto native = hook_.attach(config.device, ifindex, AttachMode::native);
     if (native) return {};
     reason = native.error().text;
   }
-  device.problems.push_back(reason + ": attached in generic mode, which is slower");
+  device.problems.push_back(reason + ": attached in generic mode, which is slower, until \"down\"");
   device.attach = AttachMode::generic;
   return hook_.attach(config.device, ifindex, AttachMode::generic);
 }

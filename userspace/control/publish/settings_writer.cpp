@@ -64,6 +64,7 @@ void SettingsWriter::configure(const Config& config, std::uint32_t ticks_per_sec
   store(settings_.pickup_grace, config.flows.pickup == Pickup::grace ? 1 : 0);
   store_timeouts(settings_.timeouts, ticks_of(config.flows.timeouts, ticks_per_second));
   store_budgets(settings_, config.engine.budget_pps, std::max<std::size_t>(config.ports.size(), 1));
+  store(settings_.log_events, kLogEvents);
   store(settings_.layout_version, DP_LAYOUT_VERSION, std::memory_order_release);
 }
 
@@ -95,7 +96,6 @@ void SettingsWriter::end_pickup_grace(std::uint32_t now) {
 
 void SettingsWriter::set_crowded(bool v4, bool v6) {
   store(settings_.crowded, (v4 ? DP_CROWDED_V4 : 0) | (v6 ? DP_CROWDED_V6 : 0));
-  store(settings_.evict_expired, v4 || v6 ? 1 : 0);
 }
 
 }  // namespace twinpath

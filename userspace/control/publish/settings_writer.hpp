@@ -15,6 +15,9 @@
 
 namespace twinpath {
 
+// Of one rule and second: enough to see what it does, and no flood of lines.
+inline constexpr std::uint32_t kLogEvents = 50;
+
 class SettingsWriter {
  public:
   explicit SettingsWriter(dp_settings& settings) : settings_(settings) {}
