@@ -156,6 +156,8 @@ def _address_words(address: Row) -> list[str]:
     for key in ("broadcast", "label", "metric", "scope"):
         if key in address:
             words += [key, str(address[key])]
+    if "protocol" in address:  # who made it, kernel_ll say; an `ip` that shows it can set it
+        words += ["proto", str(address["protocol"])]
     for key, word in (("valid_life_time", "valid_lft"), ("preferred_life_time", "preferred_lft")):
         if address.get(key, FOREVER) != FOREVER:
             words += [word, str(address[key])]

@@ -13,6 +13,7 @@
 
 using namespace twinpath;
 using namespace twinpath::rest;
+using nlohmann::json;
 using twinpath::test::has;
 
 namespace {
@@ -65,6 +66,23 @@ TEST_CASE_FIXTURE(Fixture, "up returns when the daemon is ready, and the daemon 
   for (int i = 0; i < 30 && !has(log(), "later"); ++i) ::usleep(100'000);
   CHECK(has(log(), "later\n"));
   CHECK(std::stoi(file_text(folder.file("session"))) != ::getsid(0));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a document that cannot be read twice is handed to the daemon as it was checked") {
+  daemon_does("cat $2 > " + folder.file("seen") + "\necho ready >&3");
+  const std::string edge = folder.file("edge.json");
+  for (const std::string& how : {"cat " + edge + " | " + folder.file("twinpath") + " up -c -",
+                                 "bash -c '" + folder.file("twinpath") + " up -c <(cat " + edge + ")'"}) {
+    CAPTURE(how);
+    fs::remove(folder.file("seen"));
+    const Ran ran = run_program("{ " + how + "; }", folder.file(""));
+    CAPTURE(ran.err);
+    CHECK(ran.status == 0);
+    CHECK(file_text(folder.file("seen")) == file_text(edge));
+  }
+  daemon_does("cat $2");
+  CHECK(run_program("{ cat " + edge + " | " + folder.file("twinpath") + " up --foreground -c -; }", folder.file(""))
+            .out == file_text(edge));
 }
 
 TEST_CASE_FIXTURE(Fixture, "the name and the network namespace are handed on") {
@@ -149,7 +167,11 @@ TEST_CASE_FIXTURE(Fixture, "a cleaning that fails says why and ends with 1") {
   daemon_does("echo 'twinpathd: no such gateway' >&2\nexit 4");
   const Ran ran = run("-n " + name + " down");
   CHECK(ran.status == 1);
-  CHECK(ran.err == "twinpathd: no such gateway\n");
+  CHECK(ran.err == "twinpath: no such gateway\n");
+  const Ran in_json = run("-n " + name + " down --json");
+  CHECK(in_json.status == 1);
+  CHECK(json::parse(in_json.out)["error"]["message"] == "no such gateway");
+  CHECK(in_json.err.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "down asks a live daemon to leave nothing behind, and waits until it is gone") {

@@ -50,13 +50,13 @@ struct FakeGateway final : Gateway {
     if (pages_asked - 1 == pages_given) return refuse("the zone has gone");
     PolicyPage page;
     std::size_t at = query.cursor.empty() ? 0 : std::stoul(query.cursor);
-    for (; at < pairs.size() && page.pairs.size() < query.limit; ++at) page.pairs.push_back(pairs[at]);
+    for (; at < pairs.size() && page.pairs.size() < query.limit; ++at) page.pairs.push_back(pairs[at].dump());
     if (at < pairs.size()) page.cursor = std::to_string(at);
     return page;
   }
-  std::optional<json> policy(std::string_view id) override {
+  std::optional<std::string> policy(std::string_view id) override {
     for (const json& pair : pairs)
-      if (pair["id"] == id) return pair;
+      if (pair["id"] == id) return pair.dump();
     return std::nullopt;
   }
   Result<std::size_t> remove_policies(const PolicyQuery& query) override {

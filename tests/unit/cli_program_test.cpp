@@ -1,8 +1,10 @@
 // The program itself: exit statuses, and what goes to which stream.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "harness/program.hpp"
 #include "harness/running_server.hpp"
@@ -41,16 +43,19 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a command line that makes no sense ends with 2 and says why") {
-  for (const char* arguments : {"", "dance", "status --bogus", "check", "up", "reload", "policies --state open",
-                                "policies --origin nic", "policies --limit 0", "policies --limit x",
-                                "policies --port 65536", "status extra", "--json", "up -c x --confirm-within soon",
-                                "up -c x --confirm-within -1", "up -c x --confirm-within 86401", "confirm 5"}) {
+TEST_CASE_FIXTURE(Fixture, "a command line that makes no sense ends with 2 and says why in one line, or in JSON") {
+  for (const char* arguments :
+       {"", "polices", "status --bogus", "check", "policies --limit abc", "up -c x --confirm-within -1"}) {
     CAPTURE(arguments);
     const Ran ran = run(arguments);
     CHECK(ran.status == 2);
     CHECK(ran.out.empty());
-    CHECK_FALSE(ran.err.empty());
+    CHECK(lines(ran.err) == 1);
+    CHECK(has(ran.err, "twinpath: "));
+    const Ran in_json = run(std::string(arguments) + " --json");
+    CHECK(in_json.status == 2);
+    CHECK(in_json.err.empty());
+    CHECK("twinpath: " + json::parse(in_json.out)["error"]["message"].get<std::string>() + "\n" == ran.err);
   }
 }
 
@@ -88,11 +93,10 @@ TEST_CASE_FIXTURE(Fixture, "what fails says so in one line and ends with 1") {
     const char* part;
   } cases[] = {
       {"no such file", "check -c /nonexistent.json", "/nonexistent.json: No such file"},
-      {"a folder", "check -c /", "read /"},
+      {"a folder", "check -c /", "/ is a directory"},
+      {"nothing", "check -c /dev/null", "the document is empty"},
       {"confirm", "confirm --socket " + server.socket(), "nothing to confirm"},
       {"nobody there", "--socket /nonexistent.sock status", "no gateway \"default\" is running"},
-      {"a bad filter", "policies --source 10.0.0.0/40 --socket " + server.socket(), "source: \"10.0.0.0/40\" is not"},
-      {"a bad name", "-n ../x status", "is not a gateway's name"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.arguments);
@@ -101,8 +105,11 @@ TEST_CASE_FIXTURE(Fixture, "what fails says so in one line and ends with 1") {
     CHECK(ran.status == 1);
     CHECK(ran.out.empty());
     CHECK(lines(ran.err) == 1);
-    CHECK(has(ran.err, "twinpath: "));
     CHECK(has(ran.err, c.part));
+    const Ran in_json = run_alone(c.arguments + " --json");
+    CHECK(in_json.status == 1);
+    CHECK(in_json.err.empty());
+    CHECK(has(json::parse(in_json.out)["error"]["message"].get<std::string>(), c.part));
   }
 }
 
@@ -131,6 +138,24 @@ TEST_CASE_FIXTURE(Fixture, "policies follows the pages to the end, or to the lim
   CHECK(lines(run("policies --limit 1500").out) == 1501);
   CHECK(json::parse(run("policies --json").out)["policies"].size() == 2345);
   CHECK(json::parse(run("policies --json --limit 2").out)["policies"].size() == 2);
+  CHECK(json::parse(run("policies --json --limit 1001").out)["policies"].size() == 1001);
+  CHECK(json::parse(run("policies --json --limit 33554432").out)["policies"].size() == 2345);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a list that breaks off in the middle is still a document, with the error in it") {
+  server.gateway.add_pairs(2345);
+  server.gateway.pages_given = 3;
+  const Ran ran = run("policies --json");
+  CHECK(ran.status == 1);
+  const json answer = json::parse(ran.out);
+  CHECK(answer["policies"].size() == 600);
+  CHECK(answer["error"]["message"].is_string());
+  CHECK(ran.err.empty());
+  server.gateway.pages_asked = 0;
+  const Ran table = run("policies");
+  CHECK(table.status == 1);
+  CHECK(lines(table.out) == 601);
+  CHECK(lines(table.err) == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "policies hands its filters to the gateway") {
@@ -206,6 +231,118 @@ TEST_CASE_FIXTURE(Fixture, "faults that only the gateway finds are shown like th
   CHECK(ran.status == 1);
   CHECK(has(ran.err, path + ": ports[0].device: no such device: lan0\n"));
   CHECK(lines(ran.err) == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "rules that do not fit are refused by check as by the daemon, with file and place") {
+  json wide = {{"name", "wide"}, {"from", "inside"}, {"to", "any"}, {"protocol", "tcp"}, {"action", "allow"}};
+  for (int i = 0; i < 59; ++i) wide["source"].push_back(fmt::format("10.{}.0.0/16", i));
+  for (int i = 0; i < 100; ++i) wide["destination_port"].push_back(1 + 2 * i);
+  const json config = {{"ports", {{{"device", "lan0"}, {"zone", "inside"}}}}, {"rules", {wide}}};
+  const std::string path = document(config.dump());
+  const Ran ran = run("check -c " + path);
+  CHECK(ran.status == 1);
+  CHECK(ran.err == path +
+                       ": rules[0]: \"wide\" does not fit: it is 5900 compiled rules from inside to host, and all "
+                       "rules of all zone pairs together may be 2048\n");
+  CHECK(run("reload -c " + path).err == ran.err);
+  CHECK(server.gateway.last_config.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a document comes from a file, a pipe or standard input") {
+  const std::string path = document(good_document);
+  const auto shell = [&](const std::string& line) { return run_program("{ " + line + "; }", folder.file("")); };
+  const std::string program = TWINPATH_PROGRAM;
+  CHECK(shell("cat " + path + " | " + program + " check -c -").out ==
+        "standard input: ok: gateway \"edge1\", 1 port, 2 zones, 0 rules\n");
+  CHECK(shell("echo '{}' | " + program + " check -c -").err ==
+        "standard input: ports: missing: a list of at least one port\n");
+  CHECK(shell("bash -c '" + program + " check -c <(sleep 0.3; cat " + path + ")'").status == 0);
+  const std::string fifo = folder.file("fifo");
+  CHECK(shell("mkfifo " + fifo + " && { (sleep 0.3; cat " + path + " >" + fifo + ") & } && " + program + " check -c " +
+              fifo)
+            .status == 0);
+  CHECK(shell("cat " + path + " | " + program + " --socket " + server.socket() + " reload -c -").out ==
+        "edge1: generation 8 in force\n");
+  CHECK(server.gateway.last_config == good_document);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a pipe that nobody writes into is not waited for without end") {
+  const std::string fifo = folder.file("fifo");
+  const Ran ran = run_program("mkfifo " + fifo + " && " TWINPATH_PROGRAM " check -c " + fifo, folder.file(""));
+  CHECK(ran.status == 1);
+  CHECK(ran.err == "twinpath: " + fifo + ": nothing came out of it for 10 s\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token that is not there is refused by check; one that may not be read is left to root") {
+  json config = json::parse(good_document, nullptr, true, true);
+  config["api"]["token_file"] = folder.file("token");
+  const std::string path = document(config.dump());
+  CHECK(run("check -c " + path).err ==
+        path + ": api.token_file: \"" + folder.file("token") + "\": No such file or directory\n");
+  std::ofstream(folder.file("token")) << " \n";
+  CHECK(has(run("check -c " + path).err, "has no token: it must begin with a word\n"));
+  std::ofstream(folder.file("token")) << "secret\n";
+  CHECK(run("check -c " + path).status == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "watched drops are labelled: so far, then each interval, with the time") {
+  const std::string watch = " drops --watch 2>&1 & watcher=$!; sleep 3; kill $watcher";
+  const Ran table = run_program("{ " TWINPATH_PROGRAM " --socket " + server.socket() + watch + "; }", folder.file(""));
+  CHECK(has(table.out, ", so far:\nREASON    PACKETS  BYTES  MEANING\nno_route        3"));
+  CHECK(has(table.out, ", in the last 1.0 s:\nno packet was dropped\n"));
+  const Ran in_json =
+      run_program("{ " TWINPATH_PROGRAM " --json --socket " + server.socket() + watch + "; }", folder.file(""));
+  std::istringstream all(in_json.out);
+  std::string line;
+  REQUIRE(std::getline(all, line));
+  const json first = json::parse(line);
+  CHECK(first["interval_s"].is_null());
+  CHECK(first["drops"][0]["packets"] == 3);
+  CHECK(first["time"].get<std::string>().size() == std::string("2026-01-01T00:00:00Z").size());
+  REQUIRE(std::getline(all, line));
+  const json second = json::parse(line);
+  CHECK(second["interval_s"].get<double>() >= 0.9);
+  CHECK(second["drops"].empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "who takes no answer is told so, and what is open is not written into") {
+  server.gateway.add_pairs(3000);
+  const auto shell = [&](const std::string& command, const std::string& where) {
+    server.gateway.waiting_s = 9;
+    return run_program("sh -c '" TWINPATH_PROGRAM " --socket " + server.socket() + " " + command + " " + where + "'",
+                       folder.file(""));
+  };
+  for (const char* command :
+       {"status", "ports", "zones", "rules", "drops", "drops --watch", "policies", "policies --json", "status --json",
+        "--help", "--version", "policies --help", "confirm"}) {
+    CAPTURE(command);
+    const Ran full = shell(command, ">/dev/full");
+    CHECK(full.status == (std::string_view(command) == "confirm" ? 0 : 1));
+    CHECK(has(full.err, "twinpath: write to standard output: No space left on device\n"));
+    CHECK(lines(full.err) == 1);
+    if (std::string_view(command) == "drops --watch") continue;
+    const Ran closed = shell(command, ">&-");
+    CHECK(closed.status == 0);
+    CHECK(closed.out.empty());
+    CHECK(closed.err.empty());
+    CHECK(shell(command, "2>&- | head -n 1").status == 0);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "no command writes an escape sequence, terminal or not") {
+  server.gateway.status_answer["problems"] = {"\033[31mred"};
+  server.gateway.add_pairs(3);
+  for (const char* command :
+       {"status", "ports", "rules", "drops", "policies", "-n \"$(printf \"\\033[2J\")\" status"}) {
+    for (const char* color : {"", "NO_COLOR=1 ", "TERM=dumb "}) {
+      const Ran ran = run_program(std::string("script -qec 'env ") + color + TWINPATH_PROGRAM " --socket " +
+                                      server.socket() + " " + command + "' /dev/null",
+                                  folder.file(""));
+      CAPTURE(command);
+      CHECK_FALSE(has(ran.out, "\033"));
+      CHECK_FALSE(has(ran.err, "\033"));
+    }
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a pipe that closes early ends the program quietly") {

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/text.hpp"
 #include "cli/instance.hpp"
+#include "cli/pair_splitter.hpp"
 #include "cli/render.hpp"
 #include "harness/running_server.hpp"
 #include "harness/text.hpp"
@@ -82,22 +84,25 @@ TEST_CASE("control characters do not reach the terminal") {
 
 TEST_CASE("a full status shows every part") {
   const json status = json::parse(R"({
-    "name": "edge1", "version": "0.1.0", "uptime_s": 185, "generation": 7, "epoch": 12, "kernel": "6.18.5",
+    "name": "edge1", "version": "0.0.1", "uptime_s": 185, "generation": 7, "epoch": 12, "kernel": "6.18.5",
     "netns": "gw",
     "ports": [
       {"name": "lan", "device": "lan0", "zone": "inside", "attach": "native", "link": true, "redirect": true,
        "sockets": [{"queue": 0, "mode": "copy"}, {"queue": 1, "mode": "copy"}, {"queue": 2, "mode": "zerocopy"}]},
       {"name": "wan", "device": "wan0", "zone": "outside", "attach": "generic", "link": "down", "sockets": []}],
     "ledger": {"free": 60000, "fill": 5536, "total": 65536},
-    "flows": {"v4": {"pairs": 1024, "max_pairs": 262144, "half_open": 24, "assured": 1000, "closing": 0, "full": 0}},
+    "flows": {"v4": {"pairs": 1024, "max_pairs": 262144, "half_open": 24, "assured": 1000, "closing": 0, "full": false},
+              "v6": {"pairs": 2048, "max_pairs": 2048, "half_open": 2048, "assured": 0, "closing": 0, "full": true}},
     "engine": {"received": 1234567, "transmitted": 3}})");
   const std::string text = render_status(status);
   CHECK(has(text, "edge1: up 3 min 5 s, generation 7, epoch 12\n"));
-  CHECK(has(text, "version 0.1.0, kernel 6.18.5, network namespace gw\n"));
+  CHECK(has(text,
+            "version 0.0.1 (this program is 0.1.0: after down and up the daemon is, too), kernel 6.18.5, network "
+            "namespace gw\n"));
   CHECK(has(text, "lan   lan0    inside   up    native   copy x2, zerocopy  yes\n"));
   CHECK(has(text, "wan   wan0    outside  down  generic  -                  -\n"));
-  CHECK(has(text, "IPv4   1,024  262,144  0.4 %         24    1,000        0     0\n"));
-  CHECK_FALSE(has(text, "IPv6"));
+  CHECK(has(text, "IPv4   1,024  262,144    0.4 %         24    1,000        0    no\n"));
+  CHECK(has(text, "IPv6   2,048    2,048  100.0 %      2,048        0        0   yes\n"));
   CHECK(has(text, "frames: fill 5,536, free 60,000 of 65,536\n"));
   CHECK(has(text, "engine: received 1,234,567, transmitted 3\n"));
 }
@@ -122,11 +127,11 @@ TEST_CASE("answers with nothing in them, or something else than expected, are st
     CHECK_FALSE(render_ports(answer).empty());
     CHECK_FALSE(render_zones(answer).empty());
     CHECK_FALSE(render_rules(answer).empty());
-    CHECK_FALSE(render_drops(answer, nullptr).empty());
-    CHECK_FALSE(render_steered(answer, nullptr).empty());
-    Table table = policy_table();
-    add_policy(table, answer);
-    CHECK_FALSE(table.take_page().empty());
+    CHECK_FALSE(render_drops(answer).empty());
+    CHECK_FALSE(render_steered(answer).empty());
+    PolicyTables tables(0);
+    tables.add(answer);
+    CHECK_FALSE(tables.take_last().empty());
   }
 }
 
@@ -152,7 +157,7 @@ TEST_CASE("drops show what has counted, the most first") {
                         {{{"reason", "no_route"}, {"packets", 3}, {"bytes", 180}, {"documentation", "no route"}},
                          {{"reason", "land"}, {"packets", 0}, {"bytes", 0}},
                          {{"reason", "rule"}, {"packets", 7}, {"bytes", 420}}}}};
-  CHECK(render_drops(answer, nullptr) ==
+  CHECK(render_drops(answer) ==
         "REASON    PACKETS  BYTES  MEANING\n"
         "rule            7  420 B  -\n"
         "no_route        3  180 B  no route\n");
@@ -162,20 +167,27 @@ TEST_CASE("steered packets are a table of their own, which says so when it is em
   const json answer = {
       {"drops", {{{"reason", "rule"}, {"packets", 7}}}},
       {"steered", {{{"reason", "ttl"}, {"packets", 2}, {"bytes", 120}, {"documentation", "time exceeded"}}}}};
-  CHECK(render_steered(answer, nullptr) ==
+  CHECK(render_steered(answer) ==
         "STEERED  PACKETS  BYTES  MEANING\n"
         "ttl            2  120 B  time exceeded\n");
-  CHECK(render_steered(answer, answer) == "no packet was steered\n");
-  CHECK(render_steered({{"drops", json::array()}}, nullptr) == "no packet was steered\n");
+  CHECK(render_steered({{"drops", json::array()}}) == "no packet was steered\n");
 }
 
 TEST_CASE("watched drops are counted from the answer before, and a restarted counter is not below zero") {
-  const auto drops = [](int no_route, int rule) {
-    return json{{"drops", {{{"reason", "no_route"}, {"packets", no_route}}, {{"reason", "rule"}, {"packets", rule}}}}};
+  const auto answer = [](int no_route, int rule) {
+    return json{{"drops",
+                 {{{"reason", "no_route"},
+                   {"packets", no_route},
+                   {"bytes", no_route * 60},
+                   {"kernel", no_route},
+                   {"engine", 0}},
+                  {{"reason", "rule"}, {"packets", rule}}}}};
   };
-  CHECK(has(render_drops(drops(10, 5), drops(4, 5)), "no_route        6"));
-  CHECK_FALSE(has(render_drops(drops(10, 5), drops(4, 5)), "rule"));
-  CHECK(render_drops(drops(1, 1), drops(4, 5)) == "no packet was dropped\n");
+  CHECK(counted_since(answer(10, 5), answer(4, 5)) ==
+        json{{"drops", {{{"reason", "no_route"}, {"packets", 6}, {"bytes", 360}, {"kernel", 6}, {"engine", 0}}}}});
+  CHECK(counted_since(answer(1, 1), answer(4, 5))["drops"].empty());
+  CHECK(counted_since(answer(1, 0), nullptr)["drops"].size() == 1);
+  CHECK(counted_since(nullptr, answer(1, 1)).empty());
 }
 
 TEST_CASE("a policy pair shows both directions and its rewrite") {
@@ -185,12 +197,130 @@ TEST_CASE("a policy pair shows both directions and its rewrite") {
       "destination_port": 443, "protocol": 6, "packets": 1000, "bytes": 64000,
       "rewrite": {"source": "198.51.100.1", "source_port": 50000}},
     "reverse": {"packets": 900, "bytes": 1200000}})");
-  Table table = policy_table();
-  add_policy(table, pair);
-  const std::string text = table.take_page();
+  PolicyTables tables(0);
+  tables.add(pair);
+  const std::string text = tables.take_last();
   CHECK(has(text,
-            "v4-17  assured  kernel  inside  tcp    10.1.0.2:40000 > 203.0.113.5:443  198.51.100.1:50000  web-out  "));
-  CHECK(has(text, "1,000  64 kB       900  1.2 MB   4 s\n"));
+            "v4-17      assured    kernel  inside  tcp     10.1.0.2:40000 > 203.0.113.5:443  "
+            "198.51.100.1:50000  web-out      1,000   64 kB        900  1.2 MB          4 s\n"));
+}
+
+namespace {
+
+json pair_of(const char* id, const char* protocol, json source, int source_port, json destination,
+             int destination_port) {
+  return {{"id", id},
+          {"state", "assured"},
+          {"origin", "kernel"},
+          {"rule", "web-out"},
+          {"idle_s", 4},
+          {"forward",
+           {{"zone", "inside"},
+            {"source", std::move(source)},
+            {"source_port", source_port},
+            {"destination", std::move(destination)},
+            {"destination_port", destination_port},
+            {"protocol", protocol},
+            {"packets", 1},
+            {"bytes", 84}}},
+          {"reverse", {{"packets", 1}, {"bytes", 84}}}};
+}
+
+// Where each title begins or, of numbers, ends; and how long the longest line is.
+std::size_t longest_line(const std::string& text) {
+  std::size_t longest = 0;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = text.find('\n', start);
+    longest = std::max(longest, end - start);
+    start = end + 1;
+  }
+  return longest;
+}
+
+}  // namespace
+
+TEST_CASE("an ICMP query has an identifier, not ports") {
+  const struct {
+    const char* protocol;
+    int query;
+    const char* flow;
+  } cases[] = {{"icmp", 8 * 256, "a > b echo id 8919 "},
+               {"icmp", 13 * 256, "a > b timestamp id 8919 "},
+               {"icmp", 8 * 256 + 5, "a > b echo code 5 id 8919 "},
+               {"icmpv6", 128 * 256, "a > b echo id 8919 "},
+               {"udp", 8 * 256, "a:8919 > b:2048 "},
+               {"icmp", 9 * 256, "a:8919 > b:2304 "}};
+  for (const auto& c : cases) {
+    CAPTURE(c.flow);
+    PolicyTables tables(0);
+    tables.add(pair_of("4-1", c.protocol, "a", 8919, "b", c.query));
+    CHECK(has(tables.take_last(), c.flow));
+  }
+}
+
+TEST_CASE("columns of flows stay where they are from page to page, and each family has its own") {
+  PolicyTables tables(0);
+  tables.add(pair_of("4-1", "tcp", "10.1.0.2", 40000, "203.0.113.5", 443));
+  const std::string first = tables.take();
+  tables.add(pair_of("4-1f3a80", "icmp", "10.1.0.2", 7, "203.0.113.5", 2048));
+  const std::string second = tables.take();
+  CHECK(second.find("icmp") == first.find("tcp") - first.find('\n') - 1);
+  CHECK(second.find("web-out") == first.find("web-out") - first.find('\n') - 1);
+  tables.add(pair_of("6-1", "tcp", "2001:db8::1", 40000, "2001:db8::2", 443));
+  const std::string v6 = tables.take_last();
+  CHECK(v6.starts_with("\nID "));
+  CHECK(has(v6, "[2001:db8::1]:40000 > [2001:db8::2]:443"));
+}
+
+TEST_CASE("flows fit every terminal that can show a flow at all, and nothing is cut where there is none") {
+  const std::string wide = "2001:db8:1111:2222:3333:4444:5555:6666";
+  for (const std::size_t columns : {60, 80, 100, 132, 200}) {
+    CAPTURE(columns);
+    PolicyTables tables(columns);
+    tables.add(pair_of("4-1", "tcp", "255.255.255.255", 65535, "255.255.255.254", 65535));
+    tables.add(pair_of("6-123456789", "tcp", wide, 65535, wide, 65535));
+    std::string text = tables.take();
+    tables.add(pair_of("4-123456789abcdef", "tcp", wide, 65535, wide, 65535));
+    text += tables.take_last();
+    CAPTURE(text);
+    CHECK(longest_line(text) <= columns);
+    CHECK(has(text, "FLOW"));
+    CHECK(has(text, "STATE"));
+  }
+  PolicyTables tables(0);
+  tables.add(pair_of("6-1", "tcp", wide, 65535, wide, 65535));
+  CHECK(has(tables.take_last(), "[" + wide + "]:65535 > [" + wide + "]:65535"));
+}
+
+TEST_CASE("text for a terminal keeps what is UTF-8 and nothing that controls it") {
+  CHECK(printable("größer 漢 🙂") == "größer 漢 🙂");
+  CHECK(printable("\033[2J\x7f\n") == "?[2J??");
+  CHECK(printable("a\xc2\x9b"
+                  "2Jb") == "a?2Jb");  // CSI of C1
+  CHECK(printable("\xff\xc3") == "??");
+  CHECK(in_quotes("a\"\\\n\x1b\xff") == "\"a\\\"\\\\\\x0a\\x1b\\xff\"");
+  CHECK(in_quotes(std::string(1000, 'x')).size() == 65);
+}
+
+TEST_CASE("the pairs in a stream are found whatever the pieces are") {
+  const std::string text =
+      "{\"policies\":[\n{\"id\":\"4-1\",\"a\":{\"b\":[1,{}]},\"s\":\"}]{\\\"\\\\\"},\n{\"id\":\"4-2\"}\n],\"cursor\":"
+      "null}\n";
+  const std::vector<std::string> want = {"{\"id\":\"4-1\",\"a\":{\"b\":[1,{}]},\"s\":\"}]{\\\"\\\\\"}",
+                                         "{\"id\":\"4-2\"}"};
+  for (std::size_t size = 1; size <= text.size(); ++size) {
+    std::vector<std::string> pairs;
+    PairSplitter splitter([&](std::string_view pair) {
+      pairs.emplace_back(pair);
+      return true;
+    });
+    for (std::size_t at = 0; at < text.size(); at += size) CHECK(splitter.add(std::string_view(text).substr(at, size)));
+    CHECK(pairs == want);
+  }
+  int taken = 0;
+  PairSplitter one([&](std::string_view) { return ++taken < 1; });
+  CHECK_FALSE(one.add(text));
+  CHECK(taken == 1);
 }
 
 TEST_CASE("the socket is found by name, by the daemon's state file, or as it is told") {

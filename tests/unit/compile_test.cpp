@@ -280,8 +280,8 @@ TEST_CASE("a rule that does not fit is named with the numbers") {
                                        wide + "}]"),
                              {});
   REQUIRE(!image.has_value());
-  CHECK(image.error().text ==
-        "rules[1] \"wide\" does not fit: it is 2100 compiled rules from inside to outside, and all rules of all zone "
+  CHECK(image.error().line() ==
+        "rules[1]: \"wide\" does not fit: it is 2100 compiled rules from inside to outside, and all rules of all zone "
         "pairs together may be 2048");
 }
 
@@ -293,8 +293,8 @@ TEST_CASE("a rule that fits alone but not beside the others is named") {
                         R"(, {"name": "two", "from": "outside", "to": "inside", "action": "allow", )" + half + "]"),
               {});
   REQUIRE(!image.has_value());
-  CHECK(image.error().text.starts_with(
-      "rules[1] \"two\" does not fit: it is 1250 compiled rules from outside to inside"));
+  CHECK(image.error().line().starts_with(
+      "rules[1]: \"two\" does not fit: it is 1250 compiled rules from outside to inside"));
 }
 
 TEST_CASE("lists whose product is beyond any number are refused without being multiplied out") {

@@ -8,6 +8,7 @@
 #include "harness/flow_steps.hpp"
 
 using namespace twinpath;
+using nlohmann::json;
 using namespace twinpath::test;
 
 namespace {
@@ -36,7 +37,7 @@ struct Fixture {
       const auto page = answers.list(query);
       REQUIRE(page);
       CHECK(page->pairs.size() <= query.limit);
-      for (const nlohmann::json& pair : page->pairs) CHECK(ids.insert(pair["id"]).second);
+      for (const std::string& pair : page->pairs) CHECK(ids.insert(json::parse(pair)["id"]).second);
       query.cursor = page->cursor;
     } while (!query.cursor.empty());
     return ids;
@@ -68,7 +69,7 @@ TEST_CASE_FIXTURE(Fixture, "an id finds its pair, and deletes it once") {
   const std::string id = *list_all({}).begin();
   const auto found = answers.find(id);
   REQUIRE(found);
-  CHECK((*found)["id"] == id);
+  CHECK(json::parse(*found)["id"] == id);
   CHECK(answers.remove(id));
   CHECK_FALSE(answers.remove(id));
   CHECK_FALSE(answers.find(id));

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <set>
 
 #include "harness/fake_gateway.hpp"
@@ -96,14 +97,28 @@ TEST_CASE("a query key that is unknown, repeated or malformed is named together 
     const char* path;
     const char* allowed;
   } cases[] = {
-      {"zoen=a", "zoen", "zone, source"},           {"source=10.0.0.0/33", "source", "address or prefix"},
-      {"source=", "source", "address or prefix"},   {"destination=web", "destination", "address or prefix"},
-      {"protocol=tpc", "protocol", "tcp, udp"},     {"protocol=256", "protocol", "0 to 255"},
-      {"port=65536", "port", "0 to 65535"},         {"port=-1", "port", "0 to 65535"},
-      {"port=80x", "port", "0 to 65535"},           {"state=open", "state", "half-open, assured or closing"},
-      {"origin=nic", "origin", "kernel or engine"}, {"limit=0", "limit", "1 to 1000"},
-      {"limit=1001", "limit", "1 to 1000"},         {"limit", "limit", "1 to 1000"},
-      {"cursor=", "cursor", "the page before"},     {"zone=a&zone=b", "zone", "twice"},
+      {"zoen=a", "zoen", "unknown query key \"zoen\"; allowed: zone, source"},
+      {"zone=", "zone", "zone: \"\": must be 1 to 32 of A-Z"},
+      {"zone=a%1bb", "zone", "zone: \"a\\x1bb\": must be 1 to 32 of A-Z"},
+      {"source=10.0.0.0/33", "source", "source: \"10.0.0.0/33\": prefix length must be 0..32"},
+      {"source=10.0.0.1/8", "source", "has host bits set"},
+      {"source=", "source", "source: \"\": must be an IPv4 or IPv6 address or a prefix of one"},
+      {"destination=web", "destination", "destination: \"web\": must be an IPv4 or IPv6 address or a prefix of one"},
+      {"protocol=tpc", "protocol", "must be one of tcp, udp, icmp, icmpv6, or a whole number 0..255"},
+      {"protocol=256", "protocol", "a whole number 0..255"},
+      {"protocol=06", "protocol", "a whole number 0..255"},
+      {"port=65536", "port", "port: \"65536\": must be a whole number 0..65535"},
+      {"port=-1", "port", "must be a whole number 0..65535"},
+      {"port=080", "port", "must be a whole number 0..65535"},
+      {"port=80x", "port", "must be a whole number 0..65535"},
+      {"state=open", "state", "must be one of half-open, assured, closing"},
+      {"origin=nic", "origin", "must be one of kernel, engine"},
+      {"limit=0", "limit", "limit: \"0\": must be a whole number 1..1000, or all"},
+      {"limit=1001", "limit", "1..1000"},
+      {"limit=99999999999999999999", "limit", "1..1000"},
+      {"limit", "limit", "1..1000"},
+      {"cursor=", "cursor", "the page before"},
+      {"zone=a&zone=b", "zone", "zone: is given twice"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.query);
@@ -352,7 +367,12 @@ TEST_CASE("broken JSON is answered with its line and column") {
   CHECK(response.status == 400);
   const std::string message = body_of(response)["error"]["message"];
   CAPTURE(message);
-  CHECK(message == "line 2, column 11: invalid literal");
+  CHECK(message == "line 2, column 11: invalid literal; last read: '\"name\": e'");
+  const auto message_of = [&](std::string_view body) {
+    return body_of(dispatch(gateway, {"PUT", "/v1/config", {}, body}))["error"]["message"];
+  };
+  CHECK(message_of("") == "the document is empty");
+  CHECK(message_of(std::string_view("{}\0", 3)) == "line 1, column 3: a NUL byte: the document must be text, in UTF-8");
 }
 
 TEST_CASE("a document nested without end is refused") {
@@ -390,4 +410,75 @@ TEST_CASE("the OpenAPI document describes exactly the routes that are served") {
   CHECK(document["paths"]["/v1/policies/{id}"]["get"]["parameters"][0]["in"] == "path");
   CHECK(document["paths"]["/v1/config"]["put"]["requestBody"]["required"] == true);
   CHECK(document["paths"]["/metrics"]["get"]["responses"]["200"]["content"].contains("text/plain"));
+}
+
+namespace {
+
+std::string rest_document() {
+  std::ifstream file(TWINPATH_SOURCE_DIR "/docs/rest.md");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A request that the route takes.
+Request request_for(const Route& route, std::string& target) {
+  target = route.pattern;
+  if (const std::size_t at = target.find("{id}"); at != std::string::npos) target.replace(at, 4, "2");
+  return {route.method, target, {}, route.body == Body::config ? "{}" : ""};
+}
+
+}  // namespace
+
+TEST_CASE("every answer has a status and a type that the OpenAPI document names") {
+  const json document = openapi_document(routes());
+  for (const Route& route : routes()) {
+    CAPTURE(route.method);
+    CAPTURE(route.pattern);
+    FakeGateway gateway;
+    gateway.add_pairs(3);
+    std::string target;
+    const Request request = request_for(route, target);
+    std::string method(route.method);
+    for (char& c : method) c = static_cast<char>(std::tolower(c));
+    const json& responses = document["paths"][std::string(route.pattern)][method]["responses"];
+    const auto agrees = [&](const Response& response) {
+      const std::string status = std::to_string(response.status);
+      const json& named = responses.contains(status) ? responses[status] : responses["default"];
+      CHECK((responses.contains(status) || response.status >= 400));
+      CHECK(named["content"].contains(response.content_type.substr(0, response.content_type.find(';'))));
+      if (response.status >= 400) CHECK(body_of(response)["error"]["code"].is_string());
+      return response.status;
+    };
+    const unsigned good = agrees(dispatch(gateway, request));
+    if (route.pattern != "/v1/confirm" && route.pattern != "/v1/engines") CHECK(good < 300);
+    gateway.waiting_s = 9;
+    agrees(dispatch(gateway, request));
+    const std::string odd = target + "?x=1";
+    CHECK(agrees(dispatch(gateway, {request.method, odd, {}, request.body})) == 400);
+    for (const json& parameter :
+         document["paths"][std::string(route.pattern)][method].value("parameters", json::array())) {
+      if (parameter["in"] != "query") continue;
+      const std::string bad = target + "?" + parameter["name"].get<std::string>() + "=";
+      CHECK(agrees(dispatch(gateway, {request.method, bad, {}, request.body})) == 400);
+    }
+  }
+}
+
+TEST_CASE("docs/rest.md names every route, query key and error code") {
+  const std::string text = rest_document();
+  const auto documented = [&](const std::string& what) { return text.find(what) != std::string::npos; };
+  for (const Route& route : routes()) {
+    const std::string pattern(route.pattern);
+    const std::string last = pattern.substr(pattern.rfind('/'));
+    CAPTURE(pattern);
+    CHECK((documented("`" + std::string(route.method) + " " + pattern) || documented("`" + last + "`")));
+    for (const QueryKey& key : route.keys) {
+      CAPTURE(key.name);
+      CHECK((documented("`" + std::string(key.name) + "`") || documented(std::string(key.name) + "=")));
+    }
+  }
+  for (const char* code :
+       {"bad_target", "bad_request", "bad_query", "bad_json", "unauthorized", "foreign_origin", "wrong_host",
+        "not_found", "method_not_allowed", "nothing_to_confirm", "confirm_first", "reload_running", "too_large",
+        "not_json", "invalid_config", "header_too_large", "not_applied", "internal", "too_many_connections"})
+    CHECK(documented("`" + std::string(code) + "`"));
 }

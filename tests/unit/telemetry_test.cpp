@@ -1,4 +1,5 @@
 // telemetry_test.cpp - what the snapshots look like as JSON and as Prometheus text.
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
 
 #include "harness/text.hpp"
@@ -179,7 +180,59 @@ TEST_CASE("a next hop that is not resolved has no MAC address to be shown") {
   flow.forward.next_hop = 1;
   const std::vector<std::string> ports{"", "wan"};
   const PolicyNames names{{}, ports, {}, hops, 0, 1};
-  CHECK(policy_json(flow, names)["forward"]["next_hop"] == nlohmann::json{{"port", "wan"}, {"mac", nullptr}});
+  CHECK(json::parse(policy_text(flow, names))["forward"]["next_hop"] == json{{"port", "wan"}, {"mac", nullptr}});
   hops[1].flags = DP_NEXT_HOP_RESOLVED;
-  CHECK(policy_json(flow, names)["forward"]["next_hop"]["mac"] == "00:00:00:00:00:09");
+  CHECK(json::parse(policy_text(flow, names))["forward"]["next_hop"]["mac"] == "00:00:00:00:00:09");
+}
+
+TEST_CASE("a policy pair is one JSON object with all that is known of it") {
+  FlowSnapshot flow;
+  flow.id = 0x1f3a80;
+  flow.family = DP_FAMILY_V4;
+  flow.protocol = 6;
+  flow.state = DP_FLOW_ASSURED;
+  flow.created = 100;
+  flow.rule = 1;
+  flow.forward.source.word[0] = htonl(0x0a010002);
+  flow.forward.destination.word[0] = htonl(0xcb007105);
+  flow.forward.source_port = htons(40000);
+  flow.forward.destination_port = htons(443);
+  flow.forward.new_source.word[0] = htonl(0xc6336401);
+  flow.forward.new_source_port = htons(50000);
+  flow.forward.zone = 1;
+  flow.forward.flags = DP_FLOW_REWRITE | DP_FLOW_USER | DP_FLOW_ENGINE;
+  flow.forward.stamp = 7U << 16 | 3;
+  flow.forward.seen = 300;
+  flow.forward.packets = 18446744073709551615U;
+  flow.reverse.seen = 200;
+  const std::vector<std::string> zones{"", "inside"};
+  const std::vector<std::string> rules{"", "web-out"};
+  const PolicyNames names{zones, {}, rules, {}, 500, 100};
+  const json pair = json::parse(policy_text(flow, names));
+  const json& half = pair["forward"];
+  CHECK(pair["reverse"]["zone"] == "#0");
+  CHECK(
+      half ==
+      json{{"zone", "inside"},
+           {"protocol", "tcp"},
+           {"source", "10.1.0.2"},
+           {"source_port", 40000},
+           {"destination", "203.0.113.5"},
+           {"destination_port", 443},
+           {"rewrite",
+            {{"source", "198.51.100.1"}, {"source_port", 50000}, {"destination", "0.0.0.0"}, {"destination_port", 0}}},
+           {"packets", 18446744073709551615U},
+           {"bytes", 0},
+           {"next_hop", nullptr}});
+  json rest = pair;
+  rest.erase("forward");
+  rest.erase("reverse");
+  CHECK(rest == json{{"id", "4-1f3a80"},
+                     {"generation", 7},
+                     {"origin", "engine"},
+                     {"place", "user"},
+                     {"state", "assured"},
+                     {"age_s", 4},
+                     {"idle_s", 2},
+                     {"rule", "web-out"}});
 }

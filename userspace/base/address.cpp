@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
+
+#include "base/number.hpp"
 
 namespace twinpath {
 
@@ -42,9 +43,9 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
   Endpoint endpoint{parse_address(host), 0};
   if (endpoint.address.family == DP_FAMILY_NONE || bracketed != (endpoint.address.family == DP_FAMILY_V6))
     return std::nullopt;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data() + colon + 1, last, endpoint.port);
-  if (error != std::errc{} || end != last) return std::nullopt;
+  const auto port = parse_whole<std::uint16_t>(text.substr(colon + 1), 0, 65535);
+  if (!port) return std::nullopt;
+  endpoint.port = *port;
   return endpoint;
 }
 

@@ -1,6 +1,6 @@
 // paths.hpp - where the files and pins of a gateway are, by its name.
 //
-// Names    have no dot and no slash: bpffs refuses dots (config/name.hpp).
+// Names    have no dot and no slash: bpffs refuses dots (base/name.hpp).
 #pragma once
 
 #include <string>

@@ -3,20 +3,10 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include <charconv>
+#include "base/number.hpp"
 
 namespace twinpath {
 namespace {
-
-// Whole numbers without sign, leading zero or anything behind.
-bool parse_length(std::string_view text, unsigned limit, std::uint8_t& bits) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value > limit) return false;
-  if (text.size() > 1 && text.front() == '0') return false;
-  bits = static_cast<std::uint8_t>(value);
-  return true;
-}
 
 bool ipv4_mapped(const Prefix& prefix) {
   const auto& word = prefix.base.address.word;
@@ -56,12 +46,14 @@ Prefix make_prefix(const IpAddress& address, std::uint8_t bits) {
 tl::expected<Prefix, std::string> parse_prefix(std::string_view text) {
   const std::size_t slash = text.find('/');
   Prefix prefix{parse_address(text.substr(0, slash)), 0};
-  if (prefix.base.family == DP_FAMILY_NONE)
-    return tl::unexpected(std::string("must be an IPv4 or IPv6 address or a prefix of one"));
+  if (prefix.base.family == DP_FAMILY_NONE) return tl::unexpected(fmt::format("must be {}", kPrefixText));
   const std::uint8_t limit = prefix.base.family == DP_FAMILY_V4 ? 32 : 128;
   prefix.bits = limit;
-  if (slash != std::string_view::npos && !parse_length(text.substr(slash + 1), limit, prefix.bits))
-    return tl::unexpected(fmt::format("prefix length must be 0..{}", limit));
+  if (slash != std::string_view::npos) {
+    const auto length = parse_whole<std::uint8_t>(text.substr(slash + 1), 0, limit);
+    if (!length) return tl::unexpected(fmt::format("prefix length must be 0..{}", limit));
+    prefix.bits = *length;
+  }
   if (ipv4_mapped(prefix))
     return tl::unexpected(std::string("IPv4-mapped addresses are on no wire; write the IPv4 address"));
   const Prefix network = make_prefix(prefix.base, prefix.bits);

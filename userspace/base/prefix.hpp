@@ -27,6 +27,9 @@ struct Prefix {
 // The prefix of this length around an address; its other bits are cleared.
 [[nodiscard]] Prefix make_prefix(const IpAddress& address, std::uint8_t bits);
 
+// What a text must be, in words.
+inline constexpr std::string_view kPrefixText = "an IPv4 or IPv6 address or a prefix of one";
+
 // The error says what is allowed: "prefix length must be 0..32". Host bits and IPv4-mapped addresses are refused, since
 // they show a mistake.
 [[nodiscard]] tl::expected<Prefix, std::string> parse_prefix(std::string_view text);

@@ -5,10 +5,9 @@
 #include "cli/format.hpp"
 
 namespace twinpath::cli {
-
-Api::Api(Instance instance) : instance_(std::move(instance)), client_(instance_.socket) {}
-
 namespace {
+
+constexpr int depth_max = 32;  // answers have less than ten levels
 
 // A non-root user sees no pins, so files may be all there is to see of a datapath.
 std::string absence(const std::string& name, const Error& error) {
@@ -26,27 +25,46 @@ std::string absence(const std::string& name, const Error& error) {
 
 }  // namespace
 
-Result<rest::Reply> Api::request(std::string_view method, std::string_view target, std::string_view body) {
-  Result<rest::Reply> reply = client_.request(method, target, body);
+Api::Api(Instance instance) : instance_(std::move(instance)), client_(instance_.socket) {}
+
+Result<rest::Reply> Api::named(Result<rest::Reply> reply) const {
   if (!reply && nobody_listens(reply.error()))
     return tl::unexpected(Error{reply.error().code, absence(instance_.name, reply.error())});
   return reply;
 }
 
-Result<nlohmann::json> Api::get(std::string_view target) {
-  const Result<rest::Reply> reply = request("GET", target);
+Result<rest::Reply> Api::request(std::string_view method, std::string_view target, std::string_view body) {
+  return named(client_.request(method, target, body));
+}
+
+Result<rest::Reply> Api::stream(std::string_view target, const rest::Client::Take& take) {
+  return named(client_.stream(target, take));
+}
+
+Result<json> Api::send(std::string_view method, std::string_view target) {
+  const Result<rest::Reply> reply = request(method, target);
   if (!reply) return pass_on(reply.error());
   if (reply->status >= 400) return pass_on(error_of(*reply));
-  nlohmann::json body = nlohmann::json::parse(reply->body, nullptr, false);
+  json body = parse_answer(reply->body);
   if (body.is_discarded()) return refuse("the daemon's answer to {} is not JSON", target);
   return body;
 }
 
 Error error_of(const rest::Reply& reply) {
-  const json body = json::parse(reply.body, nullptr, false);
+  const json body = parse_answer(reply.body);
   const json& message = member(member(body, "error"), "message");
   if (message.is_string()) return Error{0, message.get<std::string>()};
   return Error{0, fmt::format("the daemon answered with status {}", reply.status)};
+}
+
+json parse_answer(std::string_view body) {
+  bool deep = false;
+  const auto look = [&deep](int depth, json::parse_event_t, json&) {
+    deep = deep || depth > depth_max;
+    return !deep;
+  };
+  json value = json::parse(body, look, false);
+  return deep ? json(json::value_t::discarded) : value;
 }
 
 bool nobody_listens(const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; }

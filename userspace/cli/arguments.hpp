@@ -3,8 +3,7 @@
 
 namespace twinpath::cli {
 
-// Reads the command line and runs the command; returns the exit status. Says what is wrong with a command line on
-// standard error.
+// Reads the command line, runs the command and says what came of it; returns the exit status.
 [[nodiscard]] int run(int argc, const char* const* argv);
 
 }  // namespace twinpath::cli

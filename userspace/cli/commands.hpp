@@ -1,12 +1,15 @@
-// commands.hpp - what each command of twinpath needs, and does. All return the exit status (output.hpp).
+// commands.hpp - what each command of twinpath needs, and does.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/instance.hpp"
+#include "cli/output.hpp"
 
 namespace twinpath::cli {
 
@@ -14,17 +17,17 @@ namespace twinpath::cli {
 struct CheckOptions {
   std::string file;
 };
-int check(const Global& global, const CheckOptions& options);
+[[nodiscard]] Outcome check(const Global& global, const CheckOptions& options);
 
 // reload.cpp
 struct ReloadOptions {
   std::string file;
   bool dry_run = false;
 };
-int reload(const Global& global, const ReloadOptions& options);
+[[nodiscard]] Outcome reload(const Global& global, const ReloadOptions& options);
 
 // confirm.cpp
-int confirm(const Global& global);
+[[nodiscard]] Outcome confirm(const Global& global);
 
 // up.cpp
 struct UpOptions {
@@ -32,33 +35,27 @@ struct UpOptions {
   bool foreground = false;
   std::optional<std::uint32_t> confirm_within_s;  // absent: as the document says
 };
-int up(const Global& global, const UpOptions& options);
+[[nodiscard]] Outcome up(const Global& global, const UpOptions& options);
 
 // down.cpp
-int down(const Global& global);
+[[nodiscard]] Outcome down(const Global& global);
 
 // show.cpp, drops.cpp
 struct DropsOptions {
   bool watch = false;
   bool steered = false;
 };
-int status(const Global& global);
-int ports(const Global& global);
-int zones(const Global& global);
-int rules(const Global& global);
-int drops(const Global& global, const DropsOptions& options);
+[[nodiscard]] Outcome status(const Global& global);
+[[nodiscard]] Outcome ports(const Global& global);
+[[nodiscard]] Outcome zones(const Global& global);
+[[nodiscard]] Outcome rules(const Global& global);
+[[nodiscard]] Outcome drops(const Global& global, const DropsOptions& options);
 
-// policies.cpp. Filters are given to the daemon as they are typed; empty: none.
+// policies.cpp
 struct PoliciesOptions {
-  std::string zone;
-  std::string source;
-  std::string destination;
-  std::string protocol;
-  std::string port;
-  std::string state;
-  std::string origin;
-  std::optional<std::size_t> limit;  // absent: all
+  std::vector<std::pair<std::string, std::string>> filters;  // query keys of /v1/policies with their values
+  std::optional<std::size_t> limit;                          // absent: all
 };
-int policies(const Global& global, const PoliciesOptions& options);
+[[nodiscard]] Outcome policies(const Global& global, const PoliciesOptions& options);
 
 }  // namespace twinpath::cli

@@ -4,7 +4,6 @@
 #include "cli/commands.hpp"
 #include "cli/format.hpp"
 #include "cli/output.hpp"
-#include "cli/table.hpp"
 
 namespace twinpath::cli {
 
@@ -30,21 +29,16 @@ json find_waiting(const Global& global, const std::string& name) {
   return status ? member(*status, "confirm") : json();
 }
 
-int confirm(const Global& global) {
+Outcome confirm(const Global& global) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return failed(instance.error());
+  if (!instance) return give_up(instance.error());
   Api api(std::move(*instance));
-  const Result<rest::Reply> reply = api.request("POST", "/v1/confirm");
-  if (!reply) return failed(reply.error());
-  if (reply->status >= 400) return failed(error_of(*reply));
-  const json body = json::parse(reply->body, nullptr, false);
-  if (global.json)
-    say_json(body);
-  else
-    say(printable(fmt::format("{}: generation {} is confirmed", api.instance().name,
-                              count_cell(member(body, "generation")))) +
-        "\n");
-  return exit_done;
+  const Result<json> body = api.send("POST", "/v1/confirm");
+  if (!body) return give_up(body.error());
+  if (global.json) return say_json(*body);
+  return say(printable(fmt::format("{}: generation {} is confirmed", api.instance().name,
+                                   count_cell(member(*body, "generation")))) +
+             "\n");
 }
 
 }  // namespace twinpath::cli

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -71,6 +72,41 @@ int end_process(pid_t pid) {
   return wait_for_exit(pid);
 }
 
+std::string how_ended(int status) {
+  return WIFSIGNALED(status) ? fmt::format("was killed by signal {}", WTERMSIG(status))
+                             : fmt::format("exited with status {}", WEXITSTATUS(status));
+}
+
+std::string read_to_end(int file) {
+  std::string text;
+  char piece[4096];
+  for (ssize_t got = 0; (got = ::read(file, piece, sizeof(piece))) != 0;) {
+    if (got > 0)
+      text.append(piece, static_cast<std::size_t>(got));
+    else if (errno != EINTR)
+      break;
+  }
+  return text;
+}
+
+// The last line, without the daemon's name before it; those above it go to standard error.
+std::string last_complaint(std::string_view complaints, std::string_view how) {
+  while (complaints.ends_with('\n')) complaints.remove_suffix(1);
+  const std::size_t start = complaints.rfind('\n') + 1;  // npos + 1 is 0
+  std::fwrite(complaints.data(), 1, start, stderr);
+  std::string_view last = complaints.substr(start);
+  if (last.empty()) return fmt::format("{} {}", daemon_name, how);
+  const std::string prefix = fmt::format("{}: ", daemon_name);
+  if (last.starts_with(prefix)) last.remove_prefix(prefix.size());
+  return std::string(last);
+}
+
+// The parent reads it from the pipe that is this process's standard error.
+[[noreturn]] void failed_in_child(const std::string& line) {
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) ::_exit(126);
+  ::_exit(127);
+}
+
 std::string last_line_of(const std::string& path) {
   std::ifstream file(path);
   std::string line;
@@ -81,14 +117,14 @@ std::string last_line_of(const std::string& path) {
 }
 
 // Runs in the child: standard streams, the pipe at its number, then the daemon. Never returns.
-[[noreturn]] void become_daemon(const std::string& program, const std::vector<std::string>& arguments, int log,
-                                int pipe) {
+[[noreturn]] void become_daemon(const std::string& program, const std::vector<std::string>& arguments, int input,
+                                int log, int pipe) {
   ::setsid();
   reset_signals();
-  const int nowhere = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (input < 0) input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   // When the descriptor has this number already, dup2 does nothing and leaves it close-on-exec.
   if (pipe == ready_fd) ::fcntl(pipe, F_SETFD, 0);
-  const bool ready = ::dup2(nowhere, STDIN_FILENO) >= 0 && ::dup2(log, STDOUT_FILENO) >= 0 &&
+  const bool ready = ::dup2(input, STDIN_FILENO) >= 0 && ::dup2(log, STDOUT_FILENO) >= 0 &&
                      ::dup2(log, STDERR_FILENO) >= 0 && ::dup2(pipe, ready_fd) >= 0;
   if (ready) exec(program, arguments);
   const std::string line = fmt::format("run {}: {}\n", program, std::strerror(errno));
@@ -110,25 +146,36 @@ Result<std::string> find_daemon() {
   return refuse("{} is neither beside this program nor in PATH", daemon_name);
 }
 
-Error exec_daemon(const std::string& program, const std::vector<std::string>& arguments) {
+Error exec_daemon(const std::string& program, const std::vector<std::string>& arguments, int input) {
+  if (input >= 0 && ::dup2(input, STDIN_FILENO) < 0) return fail(errno, "hand the document to {}", program).value();
   exec(program, arguments);
   return fail(errno, "run {}", program).value();
 }
 
-Result<int> run_daemon(const std::string& program, const std::vector<std::string>& arguments) {
+Status run_daemon(const std::string& program, const std::vector<std::string>& arguments) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "make a pipe");
+  const UniqueFd ours{ends[0]};
+  UniqueFd theirs{ends[1]};
   const pid_t pid = ::fork();
   if (pid < 0) return fail(errno, "fork");
   if (pid == 0) {
+    ::dup2(theirs.get(), STDERR_FILENO);
     exec(program, arguments);
-    failed(fail(errno, "run {}", program).value());
-    ::_exit(127);
+    failed_in_child(fail(errno, "run {}", program).value().text);
   }
+  theirs.reset();
+  const std::string complaints = read_to_end(ours.get());
   const int status = wait_for_exit(pid);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    std::fputs(complaints.c_str(), stderr);
+    return {};
+  }
+  return refuse("{}", last_complaint(complaints, how_ended(status)));
 }
 
 Result<BackgroundDaemon> BackgroundDaemon::start(const std::string& program, const std::vector<std::string>& arguments,
-                                                 const std::string& log) {
+                                                 const std::string& log, int input) {
   const auto log_file = open_log_file(log);
   if (!log_file) return pass_on(log_file.error());
   int ends[2];
@@ -137,7 +184,7 @@ Result<BackgroundDaemon> BackgroundDaemon::start(const std::string& program, con
   const UniqueFd theirs{ends[1]};
   const pid_t pid = ::fork();
   if (pid < 0) return fail(errno, "fork");
-  if (pid == 0) become_daemon(program, arguments, log_file->get(), theirs.get());
+  if (pid == 0) become_daemon(program, arguments, input, log_file->get(), theirs.get());
   return BackgroundDaemon{pid, std::move(ours), log};
 }
 
@@ -181,10 +228,9 @@ std::string BackgroundDaemon::interrupt(const std::string& name, int signal) {
 
 std::string BackgroundDaemon::ending() {
   const int status = end_process(pid_);
-  const std::string how = WIFSIGNALED(status) ? fmt::format("was killed by signal {}", WTERMSIG(status))
-                                              : fmt::format("exited with status {}", WEXITSTATUS(status));
   const std::string last = last_line_of(log_);
-  return fmt::format("{} {} before it was ready; see {}{}{}", daemon_name, how, log_, last.empty() ? "" : ": ", last);
+  return fmt::format("{} {} before it was ready; see {}{}{}", daemon_name, how_ended(status), log_,
+                     last.empty() ? "" : ": ", last);
 }
 
 Status BackgroundDaemon::wait_until_ready(const std::string& name, std::chrono::seconds timeout,

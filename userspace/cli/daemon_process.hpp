@@ -22,18 +22,19 @@ inline constexpr int ready_fd = 3;
 // Beside the running program, else in PATH.
 [[nodiscard]] Result<std::string> find_daemon();
 
-// Becomes the daemon. Returns only when it could not.
-[[nodiscard]] Error exec_daemon(const std::string& program, const std::vector<std::string>& arguments);
+// Becomes the daemon. Returns only when it could not. `input`, unless -1, becomes its standard input.
+[[nodiscard]] Error exec_daemon(const std::string& program, const std::vector<std::string>& arguments, int input);
 
-// Runs the daemon in the foreground to its end, with our standard streams; its exit status, 128 + signal when killed.
-[[nodiscard]] Result<int> run_daemon(const std::string& program, const std::vector<std::string>& arguments);
+// Runs the daemon in the foreground to its end. What it complains about is passed on to standard error, but for the last
+// line of one that fails: that is the Error.
+[[nodiscard]] Status run_daemon(const std::string& program, const std::vector<std::string>& arguments);
 
-// A daemon in its own session, with its output at the end of a log file.
+// A daemon in its own session, with its output at the end of a log file, and with `input`, unless -1, as standard input.
 class BackgroundDaemon {
  public:
   [[nodiscard]] static Result<BackgroundDaemon> start(const std::string& program,
-                                                      const std::vector<std::string>& arguments,
-                                                      const std::string& log);
+                                                      const std::vector<std::string>& arguments, const std::string& log,
+                                                      int input);
 
   // Until it is ready. An Error has the daemon's own line, or says how it ended; the process is then gone. A signal of
   // `interrupts` takes the daemon down again.

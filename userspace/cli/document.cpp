@@ -1,54 +1,99 @@
 #include "cli/document.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
-#include "base/fd.hpp"
-#include "cli/output.hpp"
-#include "cli/table.hpp"
+#include "config/document.hpp"
+#include "rest/guard.hpp"
 
 namespace twinpath::cli {
 namespace {
 
 // As much as the daemon's API takes.
 constexpr std::size_t document_bytes_max = 16 * 1024 * 1024;
+constexpr int silence_max_ms = 10'000;  // of a pipe
 
-}  // namespace
+struct Source {
+  UniqueFd file;
+  bool regular = false;
+  bool patient = false;  // standard input: may be typed
+};
 
-Result<std::string> read_file(const std::string& path) {
-  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) return fail(errno, "open {}", path);
+// Opening a pipe that has no writer must not block.
+Result<Source> open_source(const std::string& path) {
+  const bool standard = path == "-";
+  Source source{UniqueFd{standard ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                  : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)},
+                false, standard};
+  if (!source.file) return fail(errno, "open {}", document_name(path));
+  struct stat found {};
+  if (::fstat(source.file.get(), &found) != 0) return fail(errno, "look at {}", document_name(path));
+  if (S_ISDIR(found.st_mode)) return refuse("{} is a directory: a file, a pipe or - is needed", document_name(path));
+  source.regular = S_ISREG(found.st_mode) && !standard;
+  return source;
+}
+
+// False: nobody has written anything for too long.
+bool becomes_readable(const Source& source) {
+  pollfd poll{source.file.get(), POLLIN, 0};
+  if (source.regular || source.patient) return true;
+  int ready = 0;
+  while ((ready = ::poll(&poll, 1, silence_max_ms)) < 0 && errno == EINTR) continue;
+  return ready != 0;
+}
+
+Result<std::string> read_all(const Source& source, const std::string& name) {
   std::string text;
   char piece[65536];
   while (true) {
-    const ssize_t got = ::read(file.get(), piece, sizeof(piece));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(errno, "read {}", path);
+    if (!becomes_readable(source)) return refuse("{}: nothing came out of it for {} s", name, silence_max_ms / 1000);
+    const ssize_t got = ::read(source.file.get(), piece, sizeof(piece));
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return fail(errno, "read {}", name);
     if (got == 0) return text;
     text.append(piece, static_cast<std::size_t>(got));
-    if (text.size() > document_bytes_max) return refuse("{} is larger than {} bytes", path, document_bytes_max);
+    if (text.size() > document_bytes_max) return refuse("{} is larger than {} bytes", name, document_bytes_max);
   }
 }
 
-void say_faults(const std::string& path, const std::vector<Fault>& faults) {
-  for (const Fault& fault : faults) std::fputs(printable(path + ": " + fault.line()).append("\n").c_str(), stderr);
+// The token can be tried by those who may read it.
+std::optional<Fault> token_fault(const Config& config) {
+  const Result<std::string> token = rest::read_token(config.api.token_file);
+  if (token || token.error().code == EACCES) return std::nullopt;
+  return Fault{"api.token_file", token.error().text};
 }
 
-std::optional<Config> load_document(const std::string& path) {
-  const Result<std::string> text = read_file(path);
-  if (!text) {
-    failed(text.error());
-    return std::nullopt;
+}  // namespace
+
+std::string document_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+tl::expected<Document, Failure> load_document(const std::string& path) {
+  const std::string name = document_name(path);
+  const Result<Source> source = open_source(path);
+  if (!source) return give_up(source.error());
+  const Result<std::string> text = read_all(*source, name);
+  if (!text) return give_up(text.error());
+  auto config = check_document(*text);
+  if (!config) return give_up(document_failure(name, std::move(config.error())));
+  if (auto fault = token_fault(*config)) return give_up(document_failure(name, {std::move(*fault)}));
+  return Document{std::move(*config), source->regular};
+}
+
+Result<UniqueFd> memory_file(const std::string& text) {
+  UniqueFd file{::memfd_create("document", MFD_CLOEXEC)};
+  if (!file) return fail(errno, "make a file in memory");
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t written = ::write(file.get(), text.data() + at, text.size() - at);
+    if (written < 0) return fail(errno, "write a file in memory");
+    at += static_cast<std::size_t>(written);
   }
-  auto config = parse_config(*text);
-  if (!config) {
-    say_faults(path, config.error());
-    return std::nullopt;
-  }
-  return std::move(*config);
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail(errno, "rewind a file in memory");
+  return file;
 }
 
 }  // namespace twinpath::cli

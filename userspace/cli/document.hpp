@@ -1,20 +1,27 @@
-// document.hpp - reads a configuration file and prints its faults.
+// document.hpp - reads a configuration document from a file or from standard input.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "base/result.hpp"
-#include "config/document.hpp"
+#include "base/fd.hpp"
+#include "cli/output.hpp"
+#include "config/config.hpp"
 
 namespace twinpath::cli {
 
-[[nodiscard]] Result<std::string> read_file(const std::string& path);
+struct Document {
+  Config config;
+  bool reread = false;  // a regular file: another process can read it again
+};
 
-// The document, or nothing after its faults have been said on standard error, one per line: "FILE: path: text".
-[[nodiscard]] std::optional<Config> load_document(const std::string& path);
+// `path` is a file, a pipe, or "-" for standard input. A pipe that nobody writes into is waited for 10 s.
+// Fails with the document's faults, or in one line when it cannot be read. What only root may read is not asked for.
+[[nodiscard]] tl::expected<Document, Failure> load_document(const std::string& path);
 
-void say_faults(const std::string& path, const std::vector<Fault>& faults);
+// How messages call it: "standard input" for "-".
+[[nodiscard]] std::string document_name(const std::string& path);
+
+// A descriptor from which the text can be read, from its start.
+[[nodiscard]] Result<UniqueFd> memory_file(const std::string& text);
 
 }  // namespace twinpath::cli

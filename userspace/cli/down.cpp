@@ -15,6 +15,7 @@
 namespace twinpath::cli {
 namespace {
 
+using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds stop_timeout{60};
@@ -48,46 +49,37 @@ Status wait_until_gone(const UniqueFd& process, const Instance& instance) {
   return {};
 }
 
-void say_down(const Global& global, const std::string& name, std::string_view how) {
-  if (global.json)
-    say_json({{"name", name}, {"state", "down"}});
-  else
-    say(fmt::format("{}: {}\n", name, how));
+Outcome say_down(const Global& global, const std::string& name, std::string_view how) {
+  return global.json ? say_json({{"name", name}, {"state", "down"}}) : say(fmt::format("{}: {}\n", name, how));
 }
 
 // No daemon runs: twinpathd --clean removes what it left.
-int clean(const Global& global, const std::string& name) {
+Outcome clean(const Global& global, const std::string& name) {
   const Result<std::string> program = find_daemon();
-  if (!program) return failed(program.error());
+  if (!program) return give_up(program.error());
   const bool left = what_is_left(name) != Left::nothing;
   std::vector<std::string> arguments{"--name", name, "--clean"};
   if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
-  const Result<int> status = run_daemon(*program, arguments);
-  if (!status) return failed(status.error());
-  if (*status != 0) return exit_failed;  // twinpathd has written why
-  say_down(global, name,
-           left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
-  return exit_done;
+  if (Status cleaned = run_daemon(*program, arguments); !cleaned) return give_up(cleaned.error());
+  return say_down(global, name,
+                  left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
 }
 
-int ask_to_end(const Global& global, Api& api, const UniqueFd& process) {
-  const Result<rest::Reply> reply = api.request("POST", "/v1/shutdown?detach=1");
-  if (!reply) return failed(reply.error());
-  if (reply->status >= 400) return failed(error_of(*reply));
-  if (Status gone = wait_until_gone(process, api.instance()); !gone) return failed(gone.error());
-  say_down(global, api.instance().name, "down");
-  return exit_done;
+Outcome ask_to_end(const Global& global, Api& api, const UniqueFd& process) {
+  if (const Result<json> begun = api.send("POST", "/v1/shutdown?detach=1"); !begun) return give_up(begun.error());
+  if (Status gone = wait_until_gone(process, api.instance()); !gone) return give_up(gone.error());
+  return say_down(global, api.instance().name, "down");
 }
 
 }  // namespace
 
-int down(const Global& global) {
+Outcome down(const Global& global) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return failed(instance.error());
+  if (!instance) return give_up(instance.error());
   Api api(std::move(*instance));
   const Result<int> pid = api.client().peer_pid();
   if (!pid && nobody_listens(pid.error())) return clean(global, api.instance().name);
-  if (!pid) return failed(pid.error());
+  if (!pid) return give_up(pid.error());
   return ask_to_end(global, api, open_process(*pid));
 }
 

@@ -8,8 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/bpffs.hpp"
+#include "base/name.hpp"
+#include "base/text.hpp"
 #include "cli/format.hpp"
-#include "config/name.hpp"
 
 namespace twinpath::cli {
 namespace {
@@ -65,8 +67,7 @@ Status check_place(const Global& global, const std::string& name, const nlohmann
 }  // namespace
 
 Status check_name(std::string_view name) {
-  if (!is_gateway_name(name))
-    return refuse("\"{}\" is not a gateway's name: letters, digits, _ and - only, 1 to {}", name, kNameCharacters);
+  if (!is_gateway_name(name)) return refuse("-n: {}: must be {}", in_quotes(name), kGatewayNameText);
   return {};
 }
 
@@ -80,7 +81,7 @@ Status check_netns(const Global& global) {
 std::vector<std::string> left_devices(const std::string& name) {
   std::vector<std::string> devices;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(pin_path(name), error))
+  for (const fs::directory_entry& entry : fs::directory_iterator(pin_path(name, find_bpffs()), error))
     if (const std::string pin = entry.path().filename(); pin.starts_with(kLinkPinPrefix))
       devices.push_back(pin.substr(std::string_view(kLinkPinPrefix).size()));
   std::ranges::sort(devices);
@@ -90,7 +91,7 @@ std::vector<std::string> left_devices(const std::string& name) {
 Left what_is_left(const std::string& name) {
   std::error_code error;
   if (!left_devices(name).empty()) return Left::datapath;
-  const bool files = fs::exists(journal_path(name), error) || fs::exists(pin_path(name), error);
+  const bool files = fs::exists(journal_path(name), error) || fs::exists(pin_path(name, find_bpffs()), error);
   return files ? Left::files : Left::nothing;
 }
 

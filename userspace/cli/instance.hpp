@@ -39,7 +39,7 @@ enum class Left { nothing, files, datapath };
 // and when it runs in another network namespace than that of --netns.
 [[nodiscard]] Result<Instance> find_instance(const Global& global, const std::string& folder = kRunFolder);
 
-// Names become file names, in bpffs too, which refuses dots: letters, digits, _ and - only, 1 to 32.
+// A gateway's name (base/name.hpp) becomes part of file names.
 [[nodiscard]] Status check_name(std::string_view name);
 
 }  // namespace twinpath::cli

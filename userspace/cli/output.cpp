@@ -2,38 +2,60 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
-
-#include "cli/table.hpp"
 
 namespace twinpath::cli {
 namespace {
 
+using nlohmann::json;
+
 constexpr std::uint64_t log_interval_s = 5;  // where a line cannot be rewritten
+
+void complain(const std::string& line) {
+  const std::string safe = printable(line) + "\n";
+  std::fwrite(safe.data(), 1, safe.size(), stderr);
+}
 
 }  // namespace
 
-void say(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+Failure document_failure(std::string file, std::vector<Fault> faults) {
+  std::string text = fmt::format("{}: {}", file, faults.front().line());
+  if (faults.size() > 1) text += fmt::format(" (and {} more)", faults.size() - 1);
+  Failure failure(std::move(text), exit_failed);
+  failure.file = std::move(file);
+  failure.faults = std::move(faults);
+  return failure;
 }
 
-void say_json(const nlohmann::json& value) {
-  say(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+Outcome say(std::string_view text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
+  Failure failure(fail(errno, "write to standard output").value());
+  failure.unsaid = true;
+  return give_up(std::move(failure));
 }
 
-int failed(std::string_view text) {
-  const std::string line = "twinpath: " + printable(text) + "\n";
-  std::fwrite(line.data(), 1, line.size(), stderr);
-  return exit_failed;
+Outcome say_json(const json& value) { return say(value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"); }
+
+json error_json(const Failure& failure) {
+  json error = {{"message", failure.text}};
+  if (!failure.path.empty()) error["path"] = failure.path;
+  if (!failure.file.empty()) error["file"] = failure.file;
+  for (const Fault& fault : failure.faults) error["faults"].push_back({{"path", fault.path}, {"text", fault.text}});
+  return error;
 }
 
-int failed(const Error& error) { return failed(error.text); }
-
-int finish(int status, bool changes) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  const int unsaid = failed("cannot write to standard output");
-  return changes ? status : unsaid;
+int report(const Failure& failure, bool as_json) {
+  if (failure.told) return failure.status;
+  if (as_json && !failure.unsaid) {
+    json answer = failure.answer;
+    answer["error"] = error_json(failure);
+    if (say_json(answer)) return failure.status;
+  }
+  for (const Fault& fault : failure.faults) complain(fmt::format("{}: {}", failure.file, fault.line()));
+  if (failure.faults.empty()) complain("twinpath: " + failure.text);
+  return failure.status;
 }
 
 Progress::Progress(std::string_view what) : what_(what), terminal_(::isatty(STDERR_FILENO) != 0) {}

@@ -1,28 +1,55 @@
 // output.hpp - what a command says and how it ends.
+//
+// Streams   standard output has what was asked for, standard error what went wrong, in one line. With --json both are JSON
+//           on standard output, and standard error has nothing but progress.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
+#include "base/text.hpp"
+#include "config/fault.hpp"
 
 namespace twinpath::cli {
 
 enum Exit : int { exit_done = 0, exit_failed = 1, exit_usage = 2 };
 
-// To standard output; flushed, so that a pipe's reader sees it at once.
-void say(std::string_view text);
-// Pretty, with a newline.
-void say_json(const nlohmann::json& value);
-// One line on standard error, "twinpath: TEXT", made safe for a terminal; returns exit_failed.
-int failed(std::string_view text);
-int failed(const Error& error);
+// Why a command did not do what it was asked.
+struct Failure {
+  std::string text;
+  std::string path = {};           // the option that is wrong; empty: it is no option
+  std::string file = {};           // the document that has `faults`
+  std::vector<Fault> faults = {};  // a line each, instead of `text`
+  Exit status = exit_failed;
+  nlohmann::json answer = nlohmann::json::object();  // with --json: what stands beside "error"
+  bool told = false;                                 // the answer has it already
+  bool unsaid = false;                               // all was done, but the answer could not be written
 
-// The exit status after everything has been said. Whether an answer could be written is part of a question's success;
-// a command that `changes` the gateway has done that or not, whoever reads of it.
-[[nodiscard]] int finish(int status, bool changes);
+  Failure(Error error) : text(std::move(error.text)) {}
+  Failure(std::string what, Exit how) : text(std::move(what)), status(how) {}
+};
+
+using Outcome = tl::expected<void, Failure>;
+
+[[nodiscard]] inline tl::unexpected<Failure> give_up(Failure failure) {
+  return tl::unexpected<Failure>(std::move(failure));
+}
+// The faults of a document that was read from `file`.
+[[nodiscard]] Failure document_failure(std::string file, std::vector<Fault> faults);
+
+// To standard output; flushed, so that a pipe's reader sees it at once. Fails when nobody takes it.
+[[nodiscard]] Outcome say(std::string_view text);
+// Pretty, with a newline.
+[[nodiscard]] Outcome say_json(const nlohmann::json& value);
+
+// {"message", "path"?, "file"?, "faults"?}
+[[nodiscard]] nlohmann::json error_json(const Failure& failure);
+// Says why, and returns the exit status.
+int report(const Failure& failure, bool json);
 
 // A line on standard error about something that takes longer than a second; removed when it is over.
 class Progress {

@@ -38,27 +38,28 @@ std::uint64_t since(const json& counted, const json* before, std::string_view fi
   return now > then ? now - then : 0;
 }
 
-struct Counted {
-  std::string reason;
-  std::uint64_t packets;
-  std::uint64_t bytes;
-  std::string documentation;
-};
-
-// Reasons that have counted something since `before`, the most packets first.
-std::string render_reasons(const json& list, const json& before, std::string title, std::string when_empty) {
-  std::vector<Counted> rows;
-  for (const json& counted : list) {
+json list_since(const json& list, const json& before) {
+  json since_then = json::array();
+  for (json counted : list) {
     const json* earlier = find_reason(before, member(counted, "reason"));
-    Counted row{text_cell(member(counted, "reason")), since(counted, earlier, "packets"),
-                since(counted, earlier, "bytes"), text_cell(member(counted, "documentation"))};
-    if (row.packets > 0) rows.push_back(std::move(row));
+    for (const char* field : {"packets", "bytes", "kernel", "engine"})
+      if (member(counted, field).is_number()) counted[field] = since(counted, earlier, field);
+    if (number_or_zero(member(counted, "packets")) > 0) since_then.push_back(std::move(counted));
   }
-  std::ranges::stable_sort(rows, std::greater{}, &Counted::packets);
+  return since_then;
+}
+
+std::string render_reasons(const json& list, std::string title, std::string when_empty) {
+  std::vector<const json*> rows;
+  for (const json& counted : list)
+    if (number_or_zero(member(counted, "packets")) > 0) rows.push_back(&counted);
+  std::ranges::stable_sort(rows, std::greater{},
+                           [](const json* counted) { return number_or_zero(member(*counted, "packets")); });
   Table table({{std::move(title)}, {"PACKETS", Align::right}, {"BYTES", Align::right}, {"MEANING"}},
               std::move(when_empty));
-  for (const Counted& row : rows)
-    table.add({row.reason, grouped(row.packets), bytes_text(row.bytes), row.documentation});
+  for (const json* counted : rows)
+    table.add({text_cell(member(*counted, "reason")), count_cell(member(*counted, "packets")),
+               bytes_cell(member(*counted, "bytes")), text_cell(member(*counted, "documentation"))});
   return table.take_page();
 }
 
@@ -111,12 +112,19 @@ std::string render_rules(const json& answer) {
   return table.take_page();
 }
 
-std::string render_drops(const json& answer, const json& before) {
-  return render_reasons(list_of(answer, "drops"), list_of(before, "drops"), "REASON", "no packet was dropped");
+std::string render_drops(const json& answer) {
+  return render_reasons(list_of(answer, "drops"), "REASON", "no packet was dropped");
 }
 
-std::string render_steered(const json& answer, const json& before) {
-  return render_reasons(list_of(answer, "steered"), list_of(before, "steered"), "STEERED", "no packet was steered");
+std::string render_steered(const json& answer) {
+  return render_reasons(list_of(answer, "steered"), "STEERED", "no packet was steered");
+}
+
+json counted_since(const json& answer, const json& before) {
+  json since_then = json::object();
+  for (const char* name : {"drops", "steered"})
+    if (member(answer, name).is_array()) since_then[name] = list_since(list_of(answer, name), list_of(before, name));
+  return since_then;
 }
 
 }  // namespace twinpath::cli

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "cli/confirm.hpp"
 #include "cli/render.hpp"
 
@@ -36,12 +37,19 @@ std::string problem_lines(const json& status) {
   return lines;
 }
 
+// A daemon that was started by an earlier version of this program, or a later one, may not know what this one asks.
+std::string version_text(const json& version) {
+  const std::string daemon = text_cell(version);
+  if (!version.is_string() || daemon == TWINPATH_VERSION) return daemon;
+  return fmt::format("{} (this program is {}: after down and up the daemon is, too)", daemon, TWINPATH_VERSION);
+}
+
 std::string heading(const json& status) {
   return printable(fmt::format("{}: up {}, generation {}, epoch {}", text_cell(member(status, "name")),
                                duration_cell(member(status, "uptime_s")), count_cell(member(status, "generation")),
                                count_cell(member(status, "epoch")))) +
          "\n" + problem_lines(status) +
-         printable(fmt::format("version {}, kernel {}, network namespace {}", text_cell(member(status, "version")),
+         printable(fmt::format("version {}, kernel {}, network namespace {}", version_text(member(status, "version")),
                                text_cell(member(status, "kernel")), text_cell(member(status, "netns")))) +
          "\n";
 }
@@ -77,7 +85,7 @@ std::string flow_table(const json& flows) {
     if (!family.is_object()) continue;
     table.add({title, count_cell(member(family, "pairs")), count_cell(member(family, "max_pairs")), share_text(family),
                count_cell(member(family, "half_open")), count_cell(member(family, "assured")),
-               count_cell(member(family, "closing")), count_cell(member(family, "full"))});
+               count_cell(member(family, "closing")), text_cell(member(family, "full"))});
   }
   return table.take_page();
 }

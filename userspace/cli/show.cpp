@@ -7,36 +7,38 @@ namespace twinpath::cli {
 namespace {
 
 // The status of a gateway whose daemon is gone is what its pins say.
-int daemonless_status(const Global& global, const Instance& instance, const Error& error) {
+Outcome daemonless_status(const Global& global, const Instance& instance, const Error& error) {
   const std::vector<std::string> devices = left_devices(instance.name);
-  if (!nobody_listens(error) || devices.empty()) return failed(error);
-  if (global.json)
-    say_json({{"name", instance.name}, {"daemon", "gone"}, {"devices", devices}, {"problems", {error.text}}});
-  else
-    say(printable(fmt::format("{}: no daemon; forwarding on {}", instance.name, fmt::join(devices, ", "))) + "\n");
-  return failed(error);
+  if (!nobody_listens(error) || devices.empty()) return give_up(error);
+  Failure failure(error);
+  failure.answer = {{"name", instance.name}, {"daemon", "gone"}, {"devices", devices}, {"problems", {error.text}}};
+  if (global.json) return give_up(std::move(failure));
+  if (Outcome said = say(printable(
+          fmt::format("{}: no daemon; forwarding on {}", instance.name, fmt::join(devices, ", "))) + "\n");
+      !said)
+    return said;
+  return give_up(std::move(failure));
 }
 
 // One question, one table.
-int show(const Global& global, std::string_view target, std::string (*render)(const json&),
-         int (*without_answer)(const Global&, const Instance&, const Error&) = nullptr) {
+Outcome show(const Global& global, std::string_view target, std::string (*render)(const json&),
+             Outcome (*without_answer)(const Global&, const Instance&, const Error&) = nullptr) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return failed(instance.error());
+  if (!instance) return give_up(instance.error());
   Api api(std::move(*instance));
   const Result<json> answer = api.get(target);
-  if (!answer) return without_answer ? without_answer(global, api.instance(), answer.error()) : failed(answer.error());
-  if (global.json)
-    say_json(*answer);
-  else
-    say(render(*answer));
-  return exit_done;
+  if (!answer) {
+    if (without_answer == nullptr) return give_up(answer.error());
+    return without_answer(global, api.instance(), answer.error());
+  }
+  return global.json ? say_json(*answer) : say(render(*answer));
 }
 
 }  // namespace
 
-int status(const Global& global) { return show(global, "/v1/status", render_status, daemonless_status); }
-int ports(const Global& global) { return show(global, "/v1/ports", render_ports); }
-int zones(const Global& global) { return show(global, "/v1/zones", render_zones); }
-int rules(const Global& global) { return show(global, "/v1/rules", render_rules); }
+Outcome status(const Global& global) { return show(global, "/v1/status", render_status, daemonless_status); }
+Outcome ports(const Global& global) { return show(global, "/v1/ports", render_ports); }
+Outcome zones(const Global& global) { return show(global, "/v1/zones", render_zones); }
+Outcome rules(const Global& global) { return show(global, "/v1/rules", render_rules); }
 
 }  // namespace twinpath::cli

@@ -17,14 +17,32 @@ namespace {
 // Loading and verifying the programs takes seconds on a slow machine.
 constexpr std::chrono::seconds start_timeout{120};
 
-std::vector<std::string> arguments_for(const Global& global, const UpOptions& options) {
+// What the daemon is told, and the document where it cannot read the file again.
+struct Order {
+  std::vector<std::string> arguments;
+  UniqueFd input;
+  std::string name;
+  bool asks_confirmation = false;
+};
+
+Result<Order> order_for(const Global& global, const UpOptions& options, const Document& document) {
+  Order order;
   std::error_code ignored;
-  std::vector<std::string> arguments{"--config", std::filesystem::absolute(options.file, ignored).string()};
-  if (global.name) arguments.insert(arguments.end(), {"--name", *global.name});
-  if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
+  std::string file = std::filesystem::absolute(options.file, ignored).string();
+  if (!document.reread) {
+    Result<UniqueFd> copy = memory_file(document.config.source);
+    if (!copy) return pass_on(copy.error());
+    order.input = std::move(*copy);
+    file = "/dev/stdin";
+  }
+  order.arguments = {"--config", file};
+  if (global.name) order.arguments.insert(order.arguments.end(), {"--name", *global.name});
+  if (!global.netns.empty()) order.arguments.insert(order.arguments.end(), {"--netns", global.netns});
   if (options.confirm_within_s)
-    arguments.insert(arguments.end(), {"--confirm-within", std::to_string(*options.confirm_within_s)});
-  return arguments;
+    order.arguments.insert(order.arguments.end(), {"--confirm-within", std::to_string(*options.confirm_within_s)});
+  order.name = global.name.value_or(document.config.name);
+  order.asks_confirmation = options.confirm_within_s.value_or(document.config.safety.confirm_s) > 0;
+  return order;
 }
 
 Status make_run_folder() {
@@ -32,41 +50,36 @@ Status make_run_folder() {
   return {};
 }
 
-int up_in_background(const Global& global, const std::string& program, std::vector<std::string> arguments,
-                     const std::string& name, bool asks_confirmation) {
-  if (Status folder = make_run_folder(); !folder) return failed(folder.error());
-  arguments.insert(arguments.end(), {"--ready-fd", std::to_string(ready_fd), "--log", log_path(name)});
+Outcome up_in_background(const Global& global, const std::string& program, Order order) {
+  if (Status folder = make_run_folder(); !folder) return give_up(folder.error());
+  const std::string log = log_path(order.name);
+  order.arguments.insert(order.arguments.end(), {"--ready-fd", std::to_string(ready_fd), "--log", log});
   const Result<SignalFd> interrupts = SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
-  if (!interrupts) return failed(interrupts.error());
-  Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, arguments, log_path(name));
-  if (!daemon) return failed(daemon.error());
-  if (Status ready = daemon->wait_until_ready(name, start_timeout, *interrupts); !ready) return failed(ready.error());
-  const json waiting = asks_confirmation ? find_waiting(global, name) : json();
-  json answer = {{"name", name}, {"pid", daemon->pid()}};
+  if (!interrupts) return give_up(interrupts.error());
+  Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, order.arguments, log, order.input.get());
+  if (!daemon) return give_up(daemon.error());
+  if (Status ready = daemon->wait_until_ready(order.name, start_timeout, *interrupts); !ready)
+    return give_up(ready.error());
+  const json waiting = order.asks_confirmation ? find_waiting(global, order.name) : json();
+  json answer = {{"name", order.name}, {"pid", daemon->pid()}};
   if (!waiting.is_null()) answer["confirm"] = waiting;
-  if (global.json)
-    say_json(answer);
-  else
-    say(fmt::format("{}: up, pid {}\n{}", name, daemon->pid(), waiting_text(name, waiting)));
-  return exit_done;
+  if (global.json) return say_json(answer);
+  return say(fmt::format("{}: up, pid {}\n{}", order.name, daemon->pid(), waiting_text(order.name, waiting)));
 }
 
 }  // namespace
 
-int up(const Global& global, const UpOptions& options) {
-  if (global.name)
-    if (Status good = check_name(*global.name); !good) return failed(good.error());
-  const std::optional<Config> config = load_document(options.file);
-  if (!config) return exit_failed;
+Outcome up(const Global& global, const UpOptions& options) {
+  const auto document = load_document(options.file);
+  if (!document) return give_up(document.error());
   if (::geteuid() != 0)
-    return failed("up needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo");
+    return give_up(refuse("up needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo").value());
   const Result<std::string> program = find_daemon();
-  if (!program) return failed(program.error());
-  std::vector<std::string> arguments = arguments_for(global, options);
-  if (options.foreground) return failed(exec_daemon(*program, arguments));
-  const bool asks_confirmation = options.confirm_within_s.value_or(config->safety.confirm_s) > 0;
-  return up_in_background(global, *program, std::move(arguments), global.name.value_or(config->name),
-                          asks_confirmation);
+  if (!program) return give_up(program.error());
+  Result<Order> order = order_for(global, options, *document);
+  if (!order) return give_up(order.error());
+  if (options.foreground) return give_up(exec_daemon(*program, order->arguments, order->input.get()));
+  return up_in_background(global, *program, std::move(*order));
 }
 
 }  // namespace twinpath::cli

@@ -1,5 +1,7 @@
 #include "config/compile.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -40,17 +42,17 @@ class Compiler {
  public:
   Compiler(const Config& config, TableImage& image) : config_(config), image_(image) {}
 
-  Status run() {
+  tl::expected<void, Fault> run() {
     image_.zone_pairs.assign(DP_ZONES_MAX * DP_ZONES_MAX, dp_zone_pair{});
     for (const ZoneConfig& from : config_.zones) {
       for (const ZoneConfig& to : config_.zones)
-        if (Status status = add_pair(from, to); !status) return status;
+        if (auto added = add_pair(from, to); !added) return added;
     }
     return {};
   }
 
  private:
-  Status add_pair(const ZoneConfig& from, const ZoneConfig& to) {
+  tl::expected<void, Fault> add_pair(const ZoneConfig& from, const ZoneConfig& to) {
     dp_zone_pair& pair = image_.zone_pairs[zone_pair_index(image_.zone(from.name), image_.zone(to.name))];
     if (from.name == kHostZone) {
       pair.default_action = DP_ACTION_ALLOW;
@@ -58,15 +60,15 @@ class Compiler {
     }
     pair.default_action = static_cast<std::uint8_t>(to.name == kHostZone ? to.default_action : from.default_action);
     auto run = run_of(from.name, to.name);
-    if (!run) return pass_on(std::move(run.error()));
+    if (!run) return tl::unexpected(std::move(run.error()));
     pair.count = static_cast<std::uint16_t>(run->size());
     auto first = place(*run, from.name, to.name);
-    if (!first) return pass_on(std::move(first.error()));
+    if (!first) return tl::unexpected(std::move(first.error()));
     pair.first = *first;
     return {};
   }
 
-  Result<std::vector<dp_rule>> run_of(std::string_view from, std::string_view to) {
+  tl::expected<std::vector<dp_rule>, Fault> run_of(std::string_view from, std::string_view to) {
     std::vector<dp_rule> run;
     for (const RuleConfig& rule : config_.rules) {
       if (!names_zone(rule.from, from) || !names_zone(rule.to, to)) continue;
@@ -80,7 +82,8 @@ class Compiler {
   }
 
   // Index of the run's first rule; an equal run that is there already serves again.
-  Result<std::uint16_t> place(const std::vector<dp_rule>& run, std::string_view from, std::string_view to) {
+  tl::expected<std::uint16_t, Fault> place(const std::vector<dp_rule>& run, std::string_view from,
+                                           std::string_view to) {
     if (run.empty()) return std::uint16_t{0};
     const std::size_t room = DP_RULES_MAX - image_.rules.size();
     const auto [known, fresh] = runs_.emplace(bytes_of(run), image_.rules.size());
@@ -89,13 +92,13 @@ class Compiler {
     return static_cast<std::uint16_t>(known->second);
   }
 
-  tl::unexpected<Error> overflow(std::string_view name, std::string_view from, std::string_view to) const {
+  tl::unexpected<Fault> overflow(std::string_view name, std::string_view from, std::string_view to) const {
     const auto rule = std::ranges::find(config_.rules, name, &RuleConfig::name);
-    return refuse(
-        "rules[{}] \"{}\" does not fit: it is {} compiled rules from {} to {}, and all rules of all zone pairs "
-        "together "
-        "may be {}",
-        rule - config_.rules.begin(), name, expansion_size(*rule), from, to, int{DP_RULES_MAX});
+    return tl::unexpected(
+        Fault{element_path("rules", static_cast<std::size_t>(rule - config_.rules.begin())),
+              fmt::format("\"{}\" does not fit: it is {} compiled rules from {} to {}, and all rules of all zone pairs "
+                          "together may be {}",
+                          name, expansion_size(*rule), from, to, int{DP_RULES_MAX})});
   }
 
   const Config& config_;
@@ -127,17 +130,18 @@ std::uint16_t TableImage::device(std::string_view name) const {
 }
 std::uint32_t TableImage::rule(std::string_view name) const { return number_in(rule_names, numbers.rules, name); }
 
-Result<TableImage> compile(const Config& config, const NumberAllocation& previous) {
+tl::expected<TableImage, Fault> compile(const Config& config, const NumberAllocation& previous) {
   TableImage image;
   image.numbers = previous;
   image.zone_names.resize(DP_ZONES_MAX);
   image.port_names.resize(DP_PORTS_MAX);
   image.rule_names.resize(DP_RULE_IDS_MAX);
   image.zone_names[DP_ZONE_HOST] = kHostZone;
-  if (Status status = number_all(config, image); !status) return pass_on(std::move(status.error()));
+  if (Status status = number_all(config, image); !status)
+    return tl::unexpected(Fault{"", std::move(status.error().text)});
   for (const RuleConfig& rule : config.rules)
     if (previous.rules.find(rule.name) == 0) image.fresh_rules.push_back(image.rule(rule.name));
-  if (Status status = Compiler(config, image).run(); !status) return pass_on(std::move(status.error()));
+  if (auto compiled = Compiler(config, image).run(); !compiled) return tl::unexpected(std::move(compiled.error()));
   return image;
 }
 

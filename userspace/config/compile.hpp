@@ -6,19 +6,20 @@
 //            each of its zone pairs; combinations of IPv4 with IPv6 are left out. Pairs with equal lists share one run.
 // Order      of the operator, inside every pair.
 // Host       rules towards the host are compiled with place auto: such packets go to Linux, never to the engine.
-// Errors     the tables are full: the Error names the rule and the numbers.
+// Errors     the tables are full: the fault names the rule and the numbers.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <vector>
 
-#include "base/result.hpp"
 #include "common/model/rule.h"
 #include "common/model/settings.h"
 #include "config/config.hpp"
+#include "config/fault.hpp"
 #include "config/numbers.hpp"
 
 namespace twinpath {
@@ -46,7 +47,7 @@ struct TableImage {
 }
 
 // `previous` is the allocation of the image in force, or an empty one. Fails with nothing changed.
-[[nodiscard]] Result<TableImage> compile(const Config& config, const NumberAllocation& previous);
+[[nodiscard]] tl::expected<TableImage, Fault> compile(const Config& config, const NumberAllocation& previous);
 
 // Writes the image into one bank's tables, which nobody reads meanwhile: all zone pairs, and as many rules as there are.
 void write_image(const TableImage& image, std::span<dp_zone_pair> zone_pairs, std::span<dp_rule> rules);

@@ -31,7 +31,8 @@ inline constexpr std::size_t kRulesMax = DP_RULE_IDS_MAX - 1;
 inline constexpr std::uint32_t kPairsMin = 1024;
 inline constexpr std::uint32_t kPairsMax = 16777216;
 inline constexpr std::uint32_t kTimeoutMax = 604800;  // a week: at 1000 ticks a second below half of 32 bits
-inline constexpr std::uint32_t kWorkersMax = 1;       // the engine runs in the driver's thread
+inline constexpr std::uint32_t kFrameBytesMax = 4096;
+inline constexpr std::uint32_t kWorkersMax = 1;  // the engine runs in the driver's thread
 inline constexpr std::string_view kHostZone = "host";
 
 enum class Hook { automatic, xdp };

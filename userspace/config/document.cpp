@@ -2,8 +2,9 @@
 
 #include <limits>
 
+#include "base/name.hpp"
+#include "config/compile.hpp"
 #include "config/json_text.hpp"
-#include "config/name.hpp"
 #include "config/object_reader.hpp"
 #include "config/sections.hpp"
 
@@ -21,7 +22,7 @@ void read_instance_name(ObjectReader& root, std::string& name) {
   if (is_gateway_name(text))
     name = text;
   else
-    root.fault("name", *value, "must be 1 to 32 of A-Z a-z 0-9 _ -");
+    root.fault("name", *value, fmt::format("must be {}", kGatewayNameText));
 }
 
 Config read_document(const json& document, std::string_view name, FaultList& faults) {
@@ -58,6 +59,14 @@ tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text, std
   Config config = read_document(*document, name, faults);
   if (!faults.empty()) return tl::unexpected(faults.take());
   config.source = text;
+  return config;
+}
+
+tl::expected<Config, std::vector<Fault>> check_document(std::string_view text, std::string_view name) {
+  auto config = parse_config(text, name);
+  if (!config) return config;
+  if (auto image = compile(*config, NumberAllocation{}); !image)
+    return tl::unexpected(std::vector<Fault>{std::move(image.error())});
   return config;
 }
 

@@ -17,6 +17,11 @@ namespace twinpath {
 // gateway's name (name.hpp).
 [[nodiscard]] tl::expected<Config, std::vector<Fault>> parse_config(std::string_view text, std::string_view name = {});
 
+// What a start refuses because of the document alone: the faults of parse_config(), and rules that do not fit when they
+// are compiled.
+[[nodiscard]] tl::expected<Config, std::vector<Fault>> check_document(std::string_view text,
+                                                                      std::string_view name = {});
+
 // The document in force, every default written out. Parsing it again yields the same Config (but for `source`).
 [[nodiscard]] nlohmann::json to_json(const Config& config);
 

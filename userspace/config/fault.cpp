@@ -55,7 +55,7 @@ std::string element_path(std::string_view parent, std::size_t index) { return fm
 std::string shown(const nlohmann::json& value) {
   if (value.is_object()) return value.empty() ? "{}" : "{...}";
   if (value.is_array()) return value.empty() ? "[]" : "[...]";
-  std::string text = value.dump(-1, ' ', true);
+  std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (text.size() > kShownCharacters) text = text.substr(0, kShownCharacters) + "...";
   return text;
 }

@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "base/json_fault.hpp"
 
 namespace twinpath {
 namespace {
@@ -14,35 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kDepthMax = 16;  // no section goes half as deep
-constexpr std::size_t kLastReadCharacters = 40;
-
-// "line 3, column 7" of the byte that ended the parse; both count from 1, columns in bytes.
-std::string place_of(std::string_view text, std::size_t position) {
-  const std::string_view before = text.substr(0, std::min(position, text.size()));
-  const auto line = 1 + std::ranges::count(before, '\n');
-  const std::size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
-  return fmt::format("line {}, column {}", line, std::max<std::size_t>(before.size() - start, 1));
-}
-
-// The library's message without its tag, and with the last token shortened.
-std::string reason_of(std::string_view message) {
-  message.remove_prefix(std::min(message.find("] ") + 2, message.size()));  // "[json.exception.parse_error.101] "
-  const std::string_view marker = " - ";
-  const std::size_t dash = message.find(marker);
-  const std::string_view context = message.substr(0, dash);
-  std::string reason{dash == std::string_view::npos ? message : message.substr(dash + marker.size())};
-  if (context.ends_with("parsing object") && reason.ends_with("expected '}'"))
-    reason.replace(reason.size() - 3, 3, "',' or '}'");
-  if (context.ends_with("parsing array") && reason.ends_with("expected ']'"))
-    reason.replace(reason.size() - 3, 3, "',' or ']'");
-  const std::size_t read = reason.find("last read: '");
-  if (read != std::string::npos && reason.size() > read + 2 * kLastReadCharacters)
-    reason = reason.substr(0, read) + "last read: ..." + reason.substr(reason.size() - kLastReadCharacters);
-  for (char& c : reason)
-    if (c < ' ' || c > '~') c = '?';
-  return reason;
-}
-
 // Builds the value and remembers where it is. Pointers into the tree stay valid: only the innermost open container
 // grows.
 class Builder : public json::json_sax_t {
@@ -69,7 +41,7 @@ class Builder : public json::json_sax_t {
   }
 
   bool parse_error(std::size_t position, const std::string&, const json::exception& error) override {
-    faults_.add("", fmt::format("{}: {}", place_of(text_, position), reason_of(error.what())));
+    faults_.add("", json_fault(text_, position, error.what()));
     return false;
   }
 
@@ -135,6 +107,10 @@ class Builder : public json::json_sax_t {
 }  // namespace
 
 std::optional<json> read_json(std::string_view text, FaultList& faults) {
+  if (auto fault = fault_before_parsing(text)) {
+    faults.add("", std::move(*fault));
+    return std::nullopt;
+  }
   Builder builder(text, faults);
   if (!json::sax_parse(text, &builder, json::input_format_t::json, true, true)) return std::nullopt;
   return builder.take();

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "config/name.hpp"
+#include "base/name.hpp"
+#include "base/number.hpp"
 
 namespace twinpath {
 namespace {
@@ -29,7 +30,7 @@ bool read_integer(const json& value, const std::string& path, std::uint32_t low,
       return true;
     }
   }
-  faults.add(path, found(value, fmt::format("must be a whole number {}..{}", low, high)));
+  faults.add(path, found(value, "must be " + whole_number_text(low, high)));
   return false;
 }
 
@@ -48,7 +49,7 @@ bool read_name(const json& value, const std::string& path, std::string& target, 
     target = value.get_ref<const std::string&>();
     return true;
   }
-  faults.add(path, found(value, kNameWanted));
+  faults.add(path, found(value, fmt::format("must be {}", kNameText)));
   return false;
 }
 

@@ -4,9 +4,9 @@
 #include <optional>
 
 #include "base/mac.hpp"
+#include "base/name.hpp"
 #include "common/wire/ethernet.h"
 #include "config/choices.hpp"
-#include "config/name.hpp"
 #include "config/sections.hpp"
 
 namespace twinpath {
@@ -151,7 +151,7 @@ void refuse_twins(const std::vector<PortConfig>& ports, std::string PortConfig::
 }
 
 void refuse_zone_name(std::string_view name, const std::string& path, FaultList& faults) {
-  if (!is_name(name)) faults.add(path, fmt::format("{}: {}", shown(std::string(name)), kNameWanted));
+  if (!is_name(name)) faults.add(path, fmt::format("{}: must be {}", shown(std::string(name)), kNameText));
   if (name == "any") faults.add(path, "\"any\": is reserved: in rules it means every zone");
 }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <charconv>
 #include <map>
 
+#include "base/number.hpp"
 #include "base/protocol.hpp"
 #include "config/choices.hpp"
 #include "config/sections.hpp"
@@ -94,8 +94,9 @@ struct Bounds {
 };
 
 bool parse_number(std::string_view text, Bounds bounds, std::uint16_t& target) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), target);
-  return error == std::errc{} && end == text.data() + text.size() && target >= bounds.low && target <= bounds.high;
+  const auto number = parse_whole(text, bounds.low, bounds.high);
+  target = number.value_or(0);
+  return number.has_value();
 }
 
 // 80, "80" or "8000-8080".
@@ -120,8 +121,8 @@ void read_ranges(ObjectReader& reader, std::string_view key, Bounds bounds, std:
   one_or_list(reader, key, [&](const json& value, const std::string& path) {
     Range range;
     if (parse_range(value, bounds, range)) return target.push_back(range);
-    reader.faults().add(path, fmt::format("{}: must be a whole number {}..{} or a range \"LOW-HIGH\" of them",
-                                          shown(value), bounds.low, bounds.high));
+    reader.faults().add(path, fmt::format("{}: must be {} or a range \"LOW-HIGH\" of them", shown(value),
+                                          whole_number_text(bounds.low, bounds.high)));
   });
 }
 

@@ -25,6 +25,7 @@
 #include "daemon/log_sink.hpp"
 #include "daemon/signals.hpp"
 #include "kernel/host.hpp"
+#include "rest/guard.hpp"
 #include "rest/server.hpp"
 
 namespace twinpath {
@@ -54,7 +55,7 @@ Result<Config> read_config(const Options& options) {
   std::ifstream file(options.config);
   if (!file) return fail(errno, "open {}", options.config);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  auto config = parse_config(text, options.name);
+  auto config = check_document(text, options.name);
   if (!config) {
     std::string lines;
     for (const Fault& fault : config.error())
@@ -62,14 +63,6 @@ Result<Config> read_config(const Options& options) {
     return refuse("{}", lines);
   }
   return std::move(*config);
-}
-
-Result<std::string> read_token(const std::string& path) {
-  if (path.empty()) return std::string{};
-  std::ifstream file(path);
-  std::string token;
-  if (!file || !(file >> token)) return refuse("api.token_file: no token in {}", path);
-  return token;
 }
 
 void tell(int ready_fd, const std::string& line) {
@@ -106,8 +99,8 @@ rest::ServerOptions server_options(const Config& config, std::string token) {
 
 // From start to end; what of it stays on the host is in the journal.
 Status run_gateway(const Options& options, const Config& config, boost::asio::io_context& io, Signals& signals) {
-  auto token = read_token(config.api.token_file);
-  if (!token) return pass_on(std::move(token.error()));
+  auto token = rest::read_token(config.api.token_file);
+  if (!token) return pass_on(std::move(token.error()).in(options.config + ": api.token_file"));
   auto control = Control::start(io, config, control_options(options, signals));
   if (!control) return pass_on(std::move(control.error()));
   auto server = rest::Server::open(io, **control, server_options(config, std::move(*token)));

@@ -1,6 +1,7 @@
 // pins.hpp - the directory in bpffs that keeps an instance's maps and links while no process holds them.
 //
-// Layout   <bpffs>/twinpath/<instance>/<map>, and link_<device> for each attached XDP program. bpffs refuses dots in names.
+// Layout   <bpffs>/twinpath/<instance>/<map>, and link_<device> for each attached XDP program. bpffs refuses dots in names, so
+//          the "." of a device is "%2e" in its link's name.
 // Order    the links are removed first: XDP is off the devices before the maps go.
 // Thread   any; callers of one instance hold its lock (control/life/instance_lock.hpp).
 #pragma once

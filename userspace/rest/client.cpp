@@ -7,7 +7,10 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <cerrno>
 #include <optional>
+#include <thread>
+#include <vector>
 
 namespace twinpath::rest {
 namespace {
@@ -31,6 +34,9 @@ Message message_of(std::string_view method, std::string_view target, std::string
   return message;
 }
 
+constexpr std::chrono::milliseconds connect_pause{50};
+constexpr std::size_t piece_bytes = 64 * 1024;
+
 bool is_unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
          c == '_' || c == '~';
@@ -39,6 +45,8 @@ bool is_unreserved(char c) {
 }  // namespace
 
 struct Client::Parts {
+  using Body = http::response_parser<http::string_body>;
+
   std::string path;
   std::chrono::milliseconds timeout;
   asio::io_context context;
@@ -51,12 +59,25 @@ struct Client::Parts {
     context.run();
   }
 
+  // A daemon that takes no more connections lets its queue fill up; then there is nothing to wait for but time.
   error_code connect() {
+    const auto end = std::chrono::steady_clock::now() + timeout;
+    while (true) {
+      const error_code error = connect_once();
+      if (error != asio::error::try_again && error != asio::error::would_block) return error;
+      if (std::chrono::steady_clock::now() > end) return beast::error::timeout;
+      std::this_thread::sleep_for(connect_pause);
+    }
+  }
+
+  error_code connect_once() {
     error_code error;
     buffer.clear();
     stream.emplace(context);
     try {
-      stream->socket().connect(asio::local::stream_protocol::endpoint(path), error);
+      stream->socket().open({}, error);
+      if (!error) stream->socket().native_non_blocking(true, error);
+      if (!error) error = connect_socket(asio::local::stream_protocol::endpoint(path));
     } catch (const boost::system::system_error& bad_path) {
       error = bad_path.code();
     }
@@ -64,26 +85,83 @@ struct Client::Parts {
     return error;
   }
 
-  error_code exchange(const Message& message, http::response<http::string_body>& answer) {
+  // asio's connect() would wait for a descriptor that never becomes writable.
+  error_code connect_socket(const asio::local::stream_protocol::endpoint& endpoint) {
+    const int done =
+        ::connect(stream->socket().native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+    return done == 0 ? error_code{} : error_code{errno, boost::system::system_category()};
+  }
+
+  // Sends the request, and reads the answer's header.
+  template <class Parser>
+  error_code begin(const Message& message, Parser& parser) {
     error_code result;
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(boost::none);
+    parser.body_limit(body_bytes_max);
     if (message.method() == http::verb::head) parser.skip(true);
     stream->expires_after(timeout);
     // A refusal may come before the body was taken, so a failed write still leads to a read.
     http::async_write(*stream, message, [&](error_code write_error, std::size_t) {
-      http::async_read(*stream, buffer, parser, [&, write_error](error_code error, std::size_t) {
+      http::async_read_header(*stream, buffer, parser, [&, write_error](error_code error, std::size_t) {
         result = error && write_error ? write_error : error;
       });
     });
     wait();
-    if (result) {
-      stream.reset();
-      return result;
+    return result;
+  }
+
+  // The same on a new connection when the old one was idle for too long: the server has then not seen the request.
+  template <class Parser>
+  error_code begin_again(const Message& message, std::optional<Parser>& parser) {
+    const bool reused = stream.has_value();
+    if (!reused)
+      if (const error_code error = connect()) return error;
+    error_code error = begin(message, parser.emplace());
+    if (reused && error == http::error::end_of_stream && !connect()) error = begin(message, parser.emplace());
+    return error;
+  }
+
+  error_code read_rest(Body& body) {
+    error_code result;
+    if (body.is_done()) return result;
+    http::async_read(*stream, buffer, body, [&](error_code error, std::size_t) { result = error; });
+    wait();
+    return result;
+  }
+
+  error_code read_pieces(http::response_parser<http::buffer_body>& body, const Take& take) {
+    std::vector<char> room(piece_bytes);
+    while (!body.is_done()) {
+      error_code result;
+      auto& piece = body.get().body();
+      piece.data = room.data();
+      piece.size = room.size();
+      stream->expires_after(timeout);
+      http::async_read(*stream, buffer, body, [&](error_code error, std::size_t) { result = error; });
+      wait();
+      const bool wanted = take({room.data(), room.size() - piece.size});  // what came before an error, too
+      if (result && result != http::error::need_buffer) return result;
+      if (!wanted) break;
     }
-    if (!parser.keep_alive()) stream.reset();
-    answer = parser.release();
+    if (!body.is_done()) stream.reset();  // the rest of it is not wanted
     return {};
+  }
+
+  // Why no answer came; the connection is of no more use.
+  Error failure(std::string_view method, std::string_view target, error_code error) {
+    const bool connected = stream.has_value();
+    stream.reset();
+    if (error == beast::error::timeout)
+      return {ETIMEDOUT, fmt::format("{} gave no answer to {} {} within {} s: its daemon hangs, or is very busy", path,
+                                     method, target, timeout.count() / 1000.0)};
+    if (!connected) return fail(error.value(), "connect to {}", path).value();
+    return {0, fmt::format("{} {} at {}: {}", method, target, path, error.message())};
+  }
+
+  Reply reply_of(Body& body) {
+    if (!body.keep_alive()) stream.reset();
+    http::response<http::string_body> answer = body.release();
+    const beast::string_view type = answer[http::field::content_type];
+    return Reply{answer.result_int(), std::string(type), std::move(answer.body())};
   }
 };
 
@@ -96,23 +174,33 @@ Client::Client(Client&&) noexcept = default;
 
 Result<Reply> Client::request(std::string_view method, std::string_view target, std::string_view body) {
   const Message message = message_of(method, target, body);
-  http::response<http::string_body> answer;
-  const bool reused = parts_->stream.has_value();
-  if (!reused)
-    if (const error_code error = parts_->connect()) return fail(error.value(), "connect to {}", parts_->path);
-  error_code error = parts_->exchange(message, answer);
-  // The server may have closed an idle connection; it has then not seen the request.
-  if (reused && error == http::error::end_of_stream && !parts_->connect()) error = parts_->exchange(message, answer);
-  if (error == beast::error::timeout)
-    return refuse("{} gave no answer within {} s", parts_->path, parts_->timeout.count() / 1000.0);
-  if (error) return refuse("{} {} at {}: {}", method, target, parts_->path, error.message());
-  const beast::string_view type = answer[http::field::content_type];
-  return Reply{answer.result_int(), std::string(type), std::move(answer.body())};
+  std::optional<Parts::Body> answer;
+  error_code error = parts_->begin_again(message, answer);
+  if (!error) error = parts_->read_rest(*answer);
+  if (error) return pass_on(parts_->failure(method, target, error));
+  return parts_->reply_of(*answer);
+}
+
+Result<Reply> Client::stream(std::string_view target, const Take& take) {
+  std::optional<http::response_parser<http::empty_body>> header;
+  error_code error = parts_->begin_again(message_of("GET", target, {}), header);
+  if (error) return pass_on(parts_->failure("GET", target, error));
+  if (header->get().result_int() >= 400) {
+    Parts::Body answer(std::move(*header));
+    error = parts_->read_rest(answer);
+    if (!error) return parts_->reply_of(answer);
+  } else {
+    http::response_parser<http::buffer_body> answer(std::move(*header));
+    answer.body_limit(boost::none);
+    error = parts_->read_pieces(answer, take);
+    if (!error) return Reply{answer.get().result_int(), std::string(answer.get()[http::field::content_type]), {}};
+  }
+  return pass_on(parts_->failure("GET", target, error));
 }
 
 Result<int> Client::peer_pid() {
   if (!parts_->stream)
-    if (const error_code error = parts_->connect()) return fail(error.value(), "connect to {}", parts_->path);
+    if (const error_code error = parts_->connect()) return pass_on(parts_->failure("CONNECT", "", error));
   ucred peer{};
   socklen_t bytes = sizeof(peer);
   if (::getsockopt(parts_->stream->socket().native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)

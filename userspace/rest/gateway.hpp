@@ -21,6 +21,8 @@
 
 namespace twinpath::rest {
 
+inline constexpr std::size_t page_pairs_max = 1000;  // pairs in a page of the policy table
+
 // Which policy pairs are meant. Filters that are absent match everything; all that are present must match. They are
 // compared with the key of the forward entry: packets as they arrive.
 struct PolicyQuery {
@@ -31,13 +33,13 @@ struct PolicyQuery {
   std::optional<std::uint16_t> port;     // source or destination port, host order
   std::optional<dp_flow_state> state;    // one of kFlowStates
   std::optional<FlowOrigin> origin;
-  std::size_t limit = 100;  // 1..1000; at most so many pairs in the page
+  std::size_t limit = 100;  // 1..page_pairs_max; at most so many pairs in the page
   std::string cursor;       // empty: from the start; else what the last page gave
 };
 
 struct PolicyPage {
-  std::vector<nlohmann::json> pairs;
-  std::string cursor;  // where the next page starts; empty when this was the last
+  std::vector<std::string> pairs;  // each an object as JSON text
+  std::string cursor;              // where the next page starts; empty when this was the last
 };
 
 // A fault of a configuration: where, and what was found and is allowed.
@@ -73,8 +75,8 @@ class Gateway {
 
   // Refused when a filter or the cursor means nothing to the gateway: an unknown zone, a mangled cursor.
   [[nodiscard]] virtual Result<PolicyPage> policies(const PolicyQuery& query) = 0;
-  // Absent when no live pair has this id.
-  [[nodiscard]] virtual std::optional<nlohmann::json> policy(std::string_view id) = 0;
+  // JSON text. Absent when no live pair has this id.
+  [[nodiscard]] virtual std::optional<std::string> policy(std::string_view id) = 0;
   // How many pairs were removed. limit and cursor are not used.
   [[nodiscard]] virtual Result<std::size_t> remove_policies(const PolicyQuery& query) = 0;
   // False when no live pair has this id.

@@ -2,9 +2,12 @@
 
 #include <strings.h>
 
+#include <cerrno>
+#include <fstream>
 #include <string>
 
 #include "base/address.hpp"
+#include "base/text.hpp"
 
 namespace twinpath::rest {
 namespace {
@@ -35,6 +38,15 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
   for (std::size_t i = 0; i < secret.size(); ++i)
     difference = difference | static_cast<unsigned char>(given[i % given.size()] ^ secret[i]);
   return difference == 0;
+}
+
+Result<std::string> read_token(const std::string& path) {
+  if (path.empty()) return std::string{};
+  std::ifstream file(path);
+  std::string token;
+  if (!file) return fail(errno, "{}", in_quotes(path));
+  if (!(file >> token)) return refuse("{}: has no token: it must begin with a word", in_quotes(path));
+  return token;
 }
 
 std::optional<Response> refuse_access(const Credentials& given, std::string_view token) {

@@ -1,4 +1,4 @@
-// json_check.hpp - whether a body is JSON, and if not, the place of the first fault.
+// json_check.hpp - whether a body is JSON, and if not, the first fault with its place.
 //
 // Comments as in configuration files, // and /* */, are allowed. Nothing is built, so a hostile body costs no memory.
 #pragma once
@@ -13,13 +13,7 @@ namespace twinpath::rest {
 // Nesting above this is refused: a recursive reader could run out of stack. Documents need less than ten levels.
 inline constexpr std::size_t json_depth_max = 64;
 
-struct JsonFault {
-  std::size_t line = 1;    // from 1
-  std::size_t column = 1;  // from 1, in bytes
-  std::string text;
-};
-
-// Absent when `text` is one JSON value.
-[[nodiscard]] std::optional<JsonFault> check_json(std::string_view text);
+// Absent when `text` is one JSON value; else in the words of base/json_fault.hpp.
+[[nodiscard]] std::optional<std::string> check_json(std::string_view text);
 
 }  // namespace twinpath::rest

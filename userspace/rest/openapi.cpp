@@ -71,6 +71,9 @@ json responses_of(const Route& route) {
         {"description", meaning_of(status)},
         {"content", content(good ? route.content_type : "application/json", std::move(schema))}};
   }
+  // Unknown query keys everywhere, access over HTTP, and defects.
+  responses["default"] = {{"description", "refused or failed"},
+                          {"content", content("application/json", {{"$ref", "#/components/schemas/Error"}})}};
   return responses;
 }
 

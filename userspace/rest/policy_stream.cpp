@@ -2,8 +2,6 @@
 
 #include <stdexcept>
 
-#include "rest/response.hpp"
-
 namespace twinpath::rest {
 namespace {
 
@@ -20,9 +18,9 @@ class PolicyStream final : public BodySource {
     if (begun_) read_page();
     std::string piece = begun_ ? "" : "{\"policies\":[";
     begun_ = true;
-    for (const nlohmann::json& pair : page_.pairs) {
+    for (const std::string& pair : page_.pairs) {
       piece += has_pairs_ ? ",\n" : "\n";
-      piece += json_text(pair);
+      piece += pair;
       has_pairs_ = true;
     }
     ended_ = page_.cursor.empty();

@@ -1,14 +1,15 @@
 #include "rest/query.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/name.hpp"
+#include "base/number.hpp"
 #include "base/protocol.hpp"
+#include "base/text.hpp"
 
 namespace twinpath::rest {
 namespace {
 
-constexpr std::size_t name_bytes_max = 64;
 constexpr std::size_t cursor_bytes_max = 256;
 
 int hex_digit(char c) {
@@ -70,12 +71,10 @@ Status read_values(std::string_view query, Target& target) {
   });
 }
 
-template <class Number>
-std::optional<Number> parse_number(std::string_view text, Number least, Number most) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number >= least && number <= most ? std::optional(number) : std::nullopt;
+// A name of base/protocol.hpp, or a number.
+std::optional<std::uint8_t> parse_protocol(std::string_view text) {
+  const std::optional<std::uint8_t> named = value_of(kProtocols, text);
+  return named ? named : parse_whole<std::uint8_t>(text, 0, 255);
 }
 
 bool read_flag(std::string_view text, bool& flag) {
@@ -84,15 +83,20 @@ bool read_flag(std::string_view text, bool& flag) {
   return true;
 }
 
+bool read_zone(std::string_view text, std::optional<std::string>& field) {
+  field = text;
+  return is_name(text);
+}
+
 bool read_prefix(std::string_view text, std::optional<Prefix>& field) {
   const auto prefix = parse_prefix(text);
   if (prefix) field = *prefix;
   return prefix.has_value();
 }
 
-bool read_name(std::string_view text, std::string& field, std::size_t longest) {
+bool read_cursor(std::string_view text, std::string& field) {
   field = text;
-  return !text.empty() && text.size() <= longest;
+  return !text.empty() && text.size() <= cursor_bytes_max;
 }
 
 // A word of `table`.
@@ -104,7 +108,7 @@ bool read_choice(std::string_view text, const Table& table, std::optional<T>& fi
 
 bool read_limit(std::string_view text, Query& query) {
   query.all_pairs = text == "all";
-  const auto limit = parse_number<std::size_t>(text, 1, 1000);
+  const auto limit = parse_whole<std::size_t>(text, 1, page_pairs_max);
   if (limit) query.policy.limit = *limit;
   return limit.has_value() || query.all_pairs;
 }
@@ -112,15 +116,15 @@ bool read_limit(std::string_view text, Query& query) {
 bool read_value(Key key, std::string_view text, Query& query) {
   PolicyQuery& policy = query.policy;
   switch (key) {
-    case Key::zone: return read_name(text, policy.zone.emplace(), name_bytes_max);
+    case Key::zone: return read_zone(text, policy.zone);
     case Key::source: return read_prefix(text, policy.source);
     case Key::destination: return read_prefix(text, policy.destination);
     case Key::protocol: return (policy.protocol = parse_protocol(text)).has_value();
-    case Key::port: return (policy.port = parse_number<std::uint16_t>(text, 0, 65535)).has_value();
+    case Key::port: return (policy.port = parse_whole<std::uint16_t>(text, 0, 65535)).has_value();
     case Key::state: return read_choice(text, kFlowStates, policy.state);
     case Key::origin: return read_choice(text, kFlowOrigins, policy.origin);
     case Key::limit: return read_limit(text, query);
-    case Key::cursor: return read_name(text, policy.cursor, cursor_bytes_max);
+    case Key::cursor: return read_cursor(text, policy.cursor);
     case Key::dry_run: return read_flag(text, query.dry_run);
     case Key::detach: return read_flag(text, query.detach);
     case Key::steered: return read_flag(text, query.steered);
@@ -140,14 +144,14 @@ std::string names_of(std::span<const QueryKey> keys) {
 
 std::string allowed(Key key) {
   switch (key) {
-    case Key::zone: return "a name of 1 to 64 bytes";
+    case Key::zone: return std::string(kNameText);
     case Key::source:
-    case Key::destination: return "an IPv4 or IPv6 address or prefix, such as 10.1.0.0/16";
-    case Key::protocol: return words_of(kProtocols) + " or a number from 0 to 255";
-    case Key::port: return "a number from 0 to 65535";
-    case Key::state: return words_of(kFlowStates, " or ");
-    case Key::origin: return words_of(kFlowOrigins, " or ");
-    case Key::limit: return "a number from 1 to 1000, or all";
+    case Key::destination: return std::string(kPrefixText);
+    case Key::protocol: return fmt::format("one of {}, or {}", words_of(kProtocols), whole_number_text(0, 255));
+    case Key::port: return whole_number_text(0, 65535);
+    case Key::state: return "one of " + words_of(kFlowStates);
+    case Key::origin: return "one of " + words_of(kFlowOrigins);
+    case Key::limit: return whole_number_text(std::size_t{1}, page_pairs_max) + ", or all";
     case Key::cursor: return "the cursor of the page before";
     case Key::dry_run:
     case Key::detach:
@@ -156,9 +160,11 @@ std::string allowed(Key key) {
   return "";
 }
 
-std::optional<std::uint8_t> parse_protocol(std::string_view text) {
-  const std::optional<std::uint8_t> named = value_of(kProtocols, text);
-  return named ? named : parse_number<std::uint8_t>(text, 0, 255);
+std::optional<std::string> value_fault(Key key, std::string_view value) {
+  Query ignored;
+  if (read_value(key, value, ignored)) return std::nullopt;
+  if (key == Key::source || key == Key::destination) return parse_prefix(value).error();
+  return "must be " + allowed(key);
 }
 
 Result<Target> parse_target(std::string_view text) {
@@ -177,12 +183,13 @@ std::optional<QueryFault> read_query(const Target& target, std::span<const Query
   std::vector<std::string_view> seen;
   for (const auto& [name, value] : target.values) {
     const auto key = std::ranges::find(keys, std::string_view(name), &QueryKey::name);
-    if (key == keys.end()) return QueryFault{name, fmt::format("unknown query key \"{}\"; {}", name, names_of(keys))};
+    if (key == keys.end())
+      return QueryFault{name, fmt::format("unknown query key {}; {}", in_quotes(name), names_of(keys))};
     if (std::ranges::find(seen, key->name) != seen.end())
-      return QueryFault{name, fmt::format("query key \"{}\" is given twice", name)};
+      return QueryFault{name, fmt::format("{}: is given twice", name)};
     seen.push_back(key->name);
     if (!read_value(key->key, value, query))
-      return QueryFault{name, fmt::format("{}: \"{}\" is not {}", name, value, allowed(key->key))};
+      return QueryFault{name, fmt::format("{}: {}: {}", name, in_quotes(value), *value_fault(key->key, value))};
   }
   return std::nullopt;
 }

@@ -26,8 +26,12 @@ struct QueryKey {
   std::string_view documentation;
 };
 
-// What a key's value may be, in words: for messages and for the OpenAPI document.
+// What a key's value may be, in words that go on after "must be": for messages, help and the OpenAPI document.
 [[nodiscard]] std::string allowed(Key key);
+
+// What is wrong with a value, "must be a whole number 0..65535"; absent when it is allowed. Wherever such a value is read,
+// in options too, it has the same bounds and the same words.
+[[nodiscard]] std::optional<std::string> value_fault(Key key, std::string_view value);
 
 struct Target {
   std::vector<std::string> segments;                        // of the path, decoded; "/v1/a" has two
@@ -53,8 +57,5 @@ struct QueryFault {
 
 // Absent when all is well; then `query` is filled in.
 [[nodiscard]] std::optional<QueryFault> read_query(const Target& target, std::span<const QueryKey> keys, Query& query);
-
-// A name of base/protocol.hpp, or a number from 0 to 255.
-[[nodiscard]] std::optional<std::uint8_t> parse_protocol(std::string_view text);
 
 }  // namespace twinpath::rest

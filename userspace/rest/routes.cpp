@@ -1,5 +1,7 @@
 #include "rest/routes.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 
@@ -40,6 +42,13 @@ Response no_such_policy(std::string_view id) {
   return error_response(404, "not_found", fmt::format("no live policy pair has the id \"{}\"", id));
 }
 
+// What is JSON text already.
+Response text_response(std::string text) {
+  Response response;
+  response.body = std::move(text);
+  return response;
+}
+
 Response get_all_policies(const Call& call) {
   auto source = stream_policies(call.gateway, call.query.policy);
   if (!source) return refused(source.error());
@@ -52,8 +61,9 @@ Response get_policies(const Call& call) {
   if (call.query.all_pairs) return get_all_policies(call);
   Result<PolicyPage> page = call.gateway.policies(call.query.policy);
   if (!page) return refused(page.error());
-  json cursor = page->cursor.empty() ? json(nullptr) : json(page->cursor);
-  return json_response({{"policies", std::move(page->pairs)}, {"cursor", std::move(cursor)}});
+  const json cursor = page->cursor.empty() ? json(nullptr) : json(page->cursor);
+  return text_response(
+      fmt::format("{{\"policies\":[{}],\"cursor\":{}}}\n", fmt::join(page->pairs, ",\n"), json_text(cursor)));
 }
 
 Response remove_policies(const Call& call) {
@@ -63,8 +73,8 @@ Response remove_policies(const Call& call) {
 }
 
 Response get_policy(const Call& call) {
-  const std::optional<json> pair = call.gateway.policy(call.id);
-  return pair ? json_response(*pair) : no_such_policy(call.id);
+  const std::optional<std::string> pair = call.gateway.policy(call.id);
+  return pair ? text_response(*pair + "\n") : no_such_policy(call.id);
 }
 
 Response remove_policy(const Call& call) {
@@ -224,10 +234,9 @@ std::optional<Response> fault_of_body(const Route& route, const Request& request
   if (!may_be_json(request.content_type))
     return error_response(415, "not_json",
                           fmt::format("the body is {}; allowed: application/json", request.content_type));
-  const std::optional<JsonFault> fault = check_json(request.body);
+  const std::optional<std::string> fault = check_json(request.body);
   if (!fault) return std::nullopt;  // faults of the content are found by the gateway
-  return error_response(400, "bad_json",
-                        fmt::format("line {}, column {}: {}", fault->line, fault->column, fault->text));
+  return error_response(400, "bad_json", *fault);
 }
 
 Response run(Gateway& gateway, const Request& request) {
@@ -244,6 +253,8 @@ Response run(Gateway& gateway, const Request& request) {
 }
 
 }  // namespace
+
+std::span<const QueryKey> policy_filters() { return filter_keys; }
 
 std::span<const Route> routes() {
   static const std::vector<Route> table{

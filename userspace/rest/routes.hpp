@@ -9,6 +9,9 @@ namespace twinpath::rest {
 
 [[nodiscard]] std::span<const Route> routes();
 
+// The keys that choose among policy pairs.
+[[nodiscard]] std::span<const QueryKey> policy_filters();
+
 // Never throws: whatever the gateway throws becomes 500. HEAD is answered like GET; the server leaves out the body.
 [[nodiscard]] Response dispatch(Gateway& gateway, const Request& request);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "base/address.hpp"
 #include "base/protocol.hpp"
@@ -13,33 +14,45 @@
 namespace twinpath {
 namespace {
 
-nlohmann::json next_hop_json(const FlowHalfSnapshot& half, const PolicyNames& names) {
-  if (half.next_hop == 0 || half.next_hop >= names.next_hops.size()) return nullptr;
+constexpr std::size_t kUsualBytes = 640;  // of a pair
+
+using Text = std::back_insert_iterator<std::string>;
+
+// The names are names (base/name.hpp), numbers or words: nothing in them has to be escaped.
+void add_next_hop(Text out, const FlowHalfSnapshot& half, const PolicyNames& names) {
+  const bool known = half.next_hop != 0 && half.next_hop < names.next_hops.size() &&
+                     names.next_hops[half.next_hop].port != 0;  // 0: given back, the next packet looks its route up
+  if (!known) {
+    fmt::format_to(out, "null");
+    return;
+  }
   const dp_next_hop& hop = names.next_hops[half.next_hop];
-  if (hop.port == 0) return nullptr;  // given back: the next packet looks its route up
-  nlohmann::json out = {{"port", name_at(names.ports, hop.port)}, {"mac", nullptr}};
+  fmt::format_to(out, R"({{"port":"{}","mac":)", name_at(names.ports, hop.port));
   if ((hop.flags & DP_NEXT_HOP_RESOLVED) != 0)
-    out["mac"] = fmt::format("{:02x}", fmt::join(hop.destination_mac, hop.destination_mac + 6, ":"));
-  return out;
+    fmt::format_to(out, R"("{:02x}"}})", fmt::join(hop.destination_mac, hop.destination_mac + 6, ":"));
+  else
+    fmt::format_to(out, "null}}");
 }
 
-nlohmann::json half_json(const FlowSnapshot& flow, const FlowHalfSnapshot& half, const PolicyNames& names) {
-  nlohmann::json out = {{"zone", name_at(names.zones, half.zone)},
-                        {"source", to_string(IpAddress{flow.family, half.source})},
-                        {"destination", to_string(IpAddress{flow.family, half.destination})},
-                        {"protocol", protocol_text(flow.protocol)},
-                        {"source_port", ntohs(half.source_port)},
-                        {"destination_port", ntohs(half.destination_port)},
-                        {"next_hop", next_hop_json(half, names)},
-                        {"packets", half.packets},
-                        {"bytes", half.bytes}};
+void add_ends(Text out, std::uint8_t family, const dp_address& source, const dp_address& destination,
+              std::uint16_t source_port, std::uint16_t destination_port) {
+  fmt::format_to(out, R"("source":"{}","source_port":{},"destination":"{}","destination_port":{})",
+                 to_string(IpAddress{family, source}), ntohs(source_port), to_string(IpAddress{family, destination}),
+                 ntohs(destination_port));
+}
+
+void add_half(Text out, const FlowSnapshot& flow, const FlowHalfSnapshot& half, const PolicyNames& names) {
+  fmt::format_to(out, R"({{"zone":"{}","protocol":"{}",)", name_at(names.zones, half.zone),
+                 protocol_text(flow.protocol));
+  add_ends(out, flow.family, half.source, half.destination, half.source_port, half.destination_port);
   if ((half.flags & DP_FLOW_REWRITE) != 0) {
-    out["rewrite"] = {{"source", to_string(IpAddress{flow.family, half.new_source})},
-                      {"destination", to_string(IpAddress{flow.family, half.new_destination})},
-                      {"source_port", ntohs(half.new_source_port)},
-                      {"destination_port", ntohs(half.new_destination_port)}};
+    fmt::format_to(out, R"(,"rewrite":{{)");
+    add_ends(out, flow.family, half.new_source, half.new_destination, half.new_source_port, half.new_destination_port);
+    fmt::format_to(out, "}}");
   }
-  return out;
+  fmt::format_to(out, R"(,"packets":{},"bytes":{},"next_hop":)", half.packets, half.bytes);
+  add_next_hop(out, half, names);
+  fmt::format_to(out, "}}");
 }
 
 }  // namespace
@@ -62,20 +75,22 @@ FlowOrigin origin_of(const FlowSnapshot& flow) {
   return (flow.forward.flags & DP_FLOW_ENGINE) != 0 ? FlowOrigin::engine : FlowOrigin::kernel;
 }
 
-nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names) {
+std::string policy_text(const FlowSnapshot& flow, const PolicyNames& names) {
   const std::uint32_t idle =
       std::min(dp_ticks_since(names.now, flow.forward.seen), dp_ticks_since(names.now, flow.reverse.seen));
-  nlohmann::json out = {{"id", id_text(flow.family, flow.id)},
-                        {"generation", flow.forward.stamp >> 16},
-                        {"origin", word_of(kFlowOrigins, origin_of(flow))},
-                        {"place", (flow.forward.flags & DP_FLOW_USER) != 0 ? "user" : "auto"},
-                        {"state", word_of(kFlowStates, flow.state)},
-                        {"age_s", dp_ticks_since(names.now, flow.created) / names.ticks_per_second},
-                        {"idle_s", idle / names.ticks_per_second},
-                        {"rule", flow.rule == 0 ? "default" : name_at(names.rules, flow.rule)},
-                        {"forward", half_json(flow, flow.forward, names)},
-                        {"reverse", half_json(flow, flow.reverse, names)}};
-  return out;
+  std::string text;
+  text.reserve(kUsualBytes);
+  const Text out(text);
+  fmt::format_to(out, R"({{"id":"{}","generation":{},"origin":"{}","place":"{}","state":"{}","age_s":{},"idle_s":{},)",
+                 id_text(flow.family, flow.id), flow.forward.stamp >> 16, word_of(kFlowOrigins, origin_of(flow)),
+                 (flow.forward.flags & DP_FLOW_USER) != 0 ? "user" : "auto", word_of(kFlowStates, flow.state),
+                 dp_ticks_since(names.now, flow.created) / names.ticks_per_second, idle / names.ticks_per_second);
+  fmt::format_to(out, R"("rule":"{}","forward":)", flow.rule == 0 ? "default" : name_at(names.rules, flow.rule));
+  add_half(out, flow, flow.forward, names);
+  fmt::format_to(out, R"(,"reverse":)");
+  add_half(out, flow, flow.reverse, names);
+  text += '}';
+  return text;
 }
 
 }  // namespace twinpath

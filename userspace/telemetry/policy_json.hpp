@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 
@@ -29,6 +28,7 @@ struct PolicyNames {
 // A name of a table of names, or "#7" where the number has none.
 [[nodiscard]] std::string name_at(std::span<const std::string> names, std::size_t index);
 [[nodiscard]] FlowOrigin origin_of(const FlowSnapshot& flow);
-[[nodiscard]] nlohmann::json policy_json(const FlowSnapshot& flow, const PolicyNames& names);
+// The pair as JSON text, written at once: listing a table makes hundreds of thousands of these.
+[[nodiscard]] std::string policy_text(const FlowSnapshot& flow, const PolicyNames& names);
 
 }  // namespace twinpath

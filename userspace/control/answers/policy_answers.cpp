@@ -22,7 +22,7 @@ Result<rest::PolicyPage> PolicyAnswers::list(const rest::PolicyQuery& query) con
   const PolicyNames shown = names();
   rest::PolicyPage page;
   const auto collect = [&](const FlowSnapshot& flow) {
-    if (filter->matches(flow)) page.pairs.push_back(policy_json(flow, shown));
+    if (filter->matches(flow)) page.pairs.push_back(policy_text(flow, shown));
   };
   std::size_t looked = 0;
   while (!cursor->done() && page.pairs.size() < query.limit && looked < PolicyCursor::kLookMost) {
@@ -36,13 +36,13 @@ Result<rest::PolicyPage> PolicyAnswers::list(const rest::PolicyQuery& query) con
   return page;
 }
 
-std::optional<nlohmann::json> PolicyAnswers::find(std::string_view id) const {
+std::optional<std::string> PolicyAnswers::find(std::string_view id) const {
   std::uint8_t family = 0;
   std::uint64_t number = 0;
   if (!parse_id(id, family, number)) return std::nullopt;
   const auto flow = flow_at(flows_.view(family), number);
   if (!flow) return std::nullopt;
-  return policy_json(*flow, names());
+  return policy_text(*flow, names());
 }
 
 bool PolicyAnswers::remove(std::string_view id) const {

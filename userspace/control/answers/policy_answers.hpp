@@ -29,7 +29,7 @@ class PolicyAnswers {
   // Refused when the zone or the cursor of the query means nothing.
   [[nodiscard]] Result<rest::PolicyPage> list(const rest::PolicyQuery& query) const;
   // Absent: no live pair has this id.
-  [[nodiscard]] std::optional<nlohmann::json> find(std::string_view id) const;
+  [[nodiscard]] std::optional<std::string> find(std::string_view id) const;
   // How many pairs were deleted.
   [[nodiscard]] Result<std::size_t> remove_all(const rest::PolicyQuery& query) const;
   [[nodiscard]] bool remove(std::string_view id) const;

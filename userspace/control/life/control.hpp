@@ -66,7 +66,7 @@ class Control final : public rest::Gateway {
   [[nodiscard]] Result<rest::PolicyPage> policies(const rest::PolicyQuery& query) override {
     return policies_->list(query);
   }
-  [[nodiscard]] std::optional<nlohmann::json> policy(std::string_view id) override { return policies_->find(id); }
+  [[nodiscard]] std::optional<std::string> policy(std::string_view id) override { return policies_->find(id); }
   [[nodiscard]] Result<std::size_t> remove_policies(const rest::PolicyQuery& query) override {
     return policies_->remove_all(query);
   }

@@ -55,7 +55,7 @@ Result<StartPlan> plan_start(const Config& config, const std::string& netns) {
   auto journal = continue_journal(std::move(*saved), plan.adopting, config, {netns, *inode});
   if (!journal) return pass_on(std::move(journal.error()));
   auto image = compile(config, journal->numbers);
-  if (!image) return pass_on(std::move(image.error()));
+  if (!image) return refuse("{}", image.error().line());
   journal->assign(image->numbers);
   auto ports = PortSet::survey(config, *image, plan.pins);
   if (!ports) return pass_on(std::move(ports.error()));

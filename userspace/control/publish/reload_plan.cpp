@@ -4,18 +4,12 @@
 #include "control/ports/port_set.hpp"
 
 namespace twinpath {
-namespace {
-
-std::vector<Fault> one_fault(std::string path, std::string text) { return {{std::move(path), std::move(text)}}; }
-
-}  // namespace
-
 tl::expected<ReloadPlan, std::vector<Fault>> plan_reload(const ReloadBase& base, Config next) {
   if (auto faults = start_only_changes(base.running, next); !faults.empty()) return tl::unexpected(std::move(faults));
   auto ports = plan_ports(base.running, next, base.numbers);
-  if (!ports) return tl::unexpected(one_fault("ports", ports.error().text));
+  if (!ports) return tl::unexpected(std::vector<Fault>{{"ports", ports.error().text}});
   auto image = compile(next, ports->numbers);
-  if (!image) return tl::unexpected(one_fault("rules", image.error().text));
+  if (!image) return tl::unexpected(std::vector<Fault>{std::move(image.error())});
   ReloadPlan plan{std::move(next), std::move(*image), std::move(*ports), {}};
   std::vector<Fault> faults;
   for (const std::size_t index : plan.ports.added) {

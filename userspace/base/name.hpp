@@ -8,7 +8,9 @@
 namespace twinpath {
 
 inline constexpr std::size_t kNameCharacters = 32;
-inline constexpr std::string_view kNameWanted = "must be 1 to 32 of A-Z a-z 0-9 _ . - and not \".\" or \"..\"";
+// In words, after "must be".
+inline constexpr std::string_view kNameText = "1 to 32 of A-Z a-z 0-9 _ . - and not \".\" or \"..\"";
+inline constexpr std::string_view kGatewayNameText = "1 to 32 of A-Z a-z 0-9 _ -";
 
 // [A-Za-z0-9_.-]{1,32}, and neither "." nor "..".
 [[nodiscard]] constexpr bool is_name(std::string_view text) {
