@@ -123,8 +123,8 @@ Status GatewayFixture::fill() {
   step(put(maps.tx_devices, device_of(2), lo));
   step(put(maps.rules, 0, allow));
   step(put(maps.zone_pairs, kInside * DP_ZONES_MAX + kOutside, pair));
-  step(put(maps.paths, 0, dp_path{1, 1, 0}));
-  step(put(maps.paths, 1, dp_path{2, 2, 0}));
+  step(put(maps.paths, 0, dp_path{1, 1, 0, 0}));
+  step(put(maps.paths, 1, dp_path{2, 2, 0, 0}));
   step(fill_routes());
   return status;
 }

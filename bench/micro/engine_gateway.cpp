@@ -15,7 +15,9 @@ using test::kLan;
 using test::kWan;
 
 EngineStages::EngineStages(dp_env& env, afxdp::FrameIo& io, NeighbourRequests& requests)
-    : chain_(env, io, requests, counters_, {.hold_total = io.engine_frames() / 2, .reassembly = {}}), all_{&nothing_} {
+    : tally_(env),
+      chain_(env, io, requests, counters_, tally_, {.hold_total = io.engine_frames() / 2, .reassembly = {}}),
+      all_{&nothing_} {
   all_.insert(all_.end(), chain_.stages().begin(), chain_.stages().end());
 }
 

@@ -33,6 +33,7 @@ class EngineStages {
   };
 
   EngineCounters counters_;
+  FlowTally tally_;
   NoStage nothing_;
   StageChain chain_;
   std::vector<Stage*> all_;

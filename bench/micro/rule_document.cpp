@@ -51,9 +51,9 @@ Result<TableImage> rule_image(std::uint32_t compiled, Differ differ) {
   const auto config = config_of(rule_document(compiled, differ));
   if (!config) return pass_on(config.error());
   auto image = compile(*config, NumberAllocation{});
-  if (image && image->rules.size() != compiled)
-    return refuse("{} compiled rules instead of {}", image->rules.size(), compiled);
-  return image;
+  if (!image) return refuse("{}: {}", image.error().path, image.error().text);
+  if (image->rules.size() != compiled) return refuse("{} compiled rules instead of {}", image->rules.size(), compiled);
+  return std::move(*image);
 }
 
 }  // namespace twinpath::bench

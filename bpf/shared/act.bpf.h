@@ -33,7 +33,7 @@ DP_INLINE int twinpath_may_log(__u32 rule, __u32 now, struct dp_log_counters *co
 
 	if (!limits || !window)
 		return 0;
-	if (twinpath_take(window, limits->log_events, limits->ticks_per_second, now))
+	if (dp_budget_count(window, limits->ticks_per_second, now) < limits->log_events)
 		return 1;
 	counts->suppressed++;
 	return 0;

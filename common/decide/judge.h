@@ -240,7 +240,7 @@ DP_INLINE void dp_route_query_forward(const struct dp_settings *settings,
 	query->destination_port = dp_route_port(&ctx->packet, ctx->packet.destination_port);
 	query->protocol = ctx->packet.protocol;
 	query->family = ctx->packet.family;
-	query->pad = 0;
+	query->path = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.source, &ctx->packet.destination,
 				   dp_ports_word(ctx->packet.source_port, ctx->packet.destination_port));
 }
@@ -257,7 +257,7 @@ DP_INLINE void dp_route_query_reverse(const struct dp_settings *settings, const 
 	query->destination_port = dp_route_port(&ctx->packet, ctx->packet.source_port);
 	query->protocol = ctx->packet.protocol;
 	query->family = ctx->packet.family;
-	query->pad = 0;
+	query->path = 0;
 	query->hash = dp_path_hash(settings, &ctx->packet.destination, &ctx->packet.source,
 				   dp_ports_word(ctx->packet.destination_port, ctx->packet.source_port));
 }

@@ -10,14 +10,17 @@
 #include "../env.h"
 #include "fib.h"
 
-DP_INLINE __u32 dp_route_on_link_next_hop(struct dp_env *env, const struct dp_route_query *query)
+DP_INLINE __u32 dp_route_on_link_next_hop(struct dp_env *env, const struct dp_route_query *query, __u16 mtu)
 {
 	struct dp_neighbour_key key;
 
 	key.address = query->address;
 	key.port = query->port;
+	key.mtu = mtu;
 	key.family = query->family;
-	key.pad = 0;
+	key.pad[0] = 0;
+	key.pad[1] = 0;
+	key.pad[2] = 0;
 	return dp_env_neighbour(env, &key);
 }
 
@@ -50,13 +53,16 @@ DP_INLINE int dp_route_rule_selects(const struct dp_route_rule *rule, const stru
 DP_INLINE void dp_route_take(struct dp_env *env, const struct dp_route *route, struct dp_route_query *query)
 {
 	const struct dp_path *path;
+	__u16 mtu = 0;
 
 	query->kind = route->kind;
 	query->port = route->port;
+	query->path = route->first_path;
 	if (route->kind == DP_ROUTE_VIA) {
 		/* high bits of hash × count: a division would differ between the targets at zero */
-		path = dp_env_path(env, route->first_path +
-						(__u32)(((__u64)query->hash * route->path_count) >> 32));
+		query->path = (__u16)(route->first_path +
+				      (__u32)(((__u64)query->hash * route->path_count) >> 32));
+		path = dp_env_path(env, query->path);
 		if (!path) {
 			query->kind = DP_ROUTE_NONE;
 			query->port = 0;
@@ -66,9 +72,10 @@ DP_INLINE void dp_route_take(struct dp_env *env, const struct dp_route *route, s
 		query->path_count = route->path_count;
 		query->port = path->port;
 		query->next_hop = path->next_hop;
+		mtu = path->mtu;
 	}
 	if (!query->next_hop && (route->kind == DP_ROUTE_ON_LINK || route->kind == DP_ROUTE_VIA))
-		query->next_hop = (__u16)dp_route_on_link_next_hop(env, query);
+		query->next_hop = (__u16)dp_route_on_link_next_hop(env, query, mtu);
 }
 
 /* Asks one table. 0: it has no answer, or none that counts. */
@@ -116,6 +123,7 @@ DP_VERB int dp_route_find(struct dp_env *env, struct dp_route_query *query)
 	query->port = 0;
 	query->next_hop = 0;
 	query->first_path = 0;
+	query->path = 0;
 	base = (query->bank * 2u + (query->family == DP_FAMILY_V6)) * DP_ROUTE_RULES_MAX;
 	for (i = 0; i < DP_ROUTE_RULES_MAX; i++) {
 		rule = rank < DP_ROUTE_RULES_MAX ? dp_env_route_rule(env, base + rank) : 0;

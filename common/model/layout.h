@@ -28,10 +28,10 @@ enum {
 	DP_LAYOUT_FLOWS = 6,
 	DP_LAYOUT_VERSION = 10, /* of the settings, and of dp_metadata in front of steered frames */
 	DP_LAYOUT_POLICY = 5,
-	DP_LAYOUT_ROUTES = 7,
+	DP_LAYOUT_ROUTES = 8,
 	DP_LAYOUT_PORTS = 7,
 	DP_LAYOUT_COUNTERS = 10,
-	DP_LAYOUT_FIB = 1,
+	DP_LAYOUT_FIB = 2,
 };
 
 struct dp_layout {

@@ -26,7 +26,7 @@ struct dp_next_hop {
 	__u8 destination_mac[6];
 	__u8 source_mac[6];
 	__u16 port;
-	__u16 mtu;  /* of the port: largest IP packet, bytes */
+	__u16 mtu; /* of the port, or of the route that leads here where that is smaller: largest IP packet, bytes */
 	__u16 vlan; /* tag to push, 0 for none */
 	__u16 flags;
 	__u16 device; /* of the port: what the packet leaves by */
@@ -71,13 +71,14 @@ DP_INLINE __u16 dp_next_hop_tag(const struct dp_next_hop *hop)
 	return DP_LOAD(&hop->vlan);
 }
 
-/* Hash map: neighbour on a port → index of its next hop. */
+/* Hash map: neighbour on a port, reached by routes of this MTU → index of its next hop. */
 struct dp_neighbour_key {
 	struct dp_address address;
 	__u16 port;
+	__u16 mtu; /* of the route; 0: the port's */
 	__u8 family;
-	__u8 pad;
+	__u8 pad[3];
 };
-DP_STATIC_ASSERT(sizeof(struct dp_neighbour_key) == 20, "no hidden padding");
+DP_STATIC_ASSERT(sizeof(struct dp_neighbour_key) == 24, "no hidden padding");
 
 #endif

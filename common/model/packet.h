@@ -47,7 +47,7 @@ struct dp_packet {
 	__u8 tcp_flags;
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 tags; /* 0, 1, 2: also those that name no VLAN */
+	__u8 tags;            /* 0, 1, 2: also those that name no VLAN */
 	__u16 tcp_data_bytes; /* of this frame, behind the header */
 	__be32 tcp_sequence;
 	__be32 tcp_acknowledgement;

@@ -24,11 +24,11 @@ enum dp_route_kind {
 
 /* Index: the number that a tree holds (fib.h); 0: none. */
 struct dp_route {
-	__u8 kind; /* enum dp_route_kind */
-	__u8 path_count; /* VIA: 1.. ; weights are expressed by repeating a path, at most DP_ROUTE_PATHS_MAX */
+	__u8 kind;       /* enum dp_route_kind */
+	__u8 path_count; /* VIA: 1.. ; weights are expressed by repeating a path, at most DP_ROUTE_PATHS_MAX. ON_LINK: 0 or 1 */
 	/* ON_LINK, BROADCAST; LOCAL of a link-local address: port of the device, 0 when it is none, or several. Other LOCAL: 0 */
 	__u16 port;
-	__u16 first_path;
+	__u16 first_path; /* VIA; ON_LINK: says what else there is to say of the path, for a path_count of 1 */
 	__u8 prefix_bits; /* length of the prefix, for rules that do not count short ones */
 	__u8 pad;
 };
@@ -82,19 +82,20 @@ struct dp_route_query {
 	__u8 kind;       /* answered: enum dp_route_kind */
 	__u8 path_count; /* answered, of DP_ROUTE_VIA */
 	__u16 port;
-	__u16 next_hop; /* 0: the neighbour is not known to Linux yet */
-	__u16 first_path;
-	__u16 pad;
+	__u16 next_hop;   /* 0: the neighbour is not known to Linux yet */
+	__u16 first_path; /* of DP_ROUTE_VIA */
+	__u16 path; /* index of the path that was picked; counts for VIA, and for ON_LINK when it is not 0 */
 };
 
 /* Paths of one VIA route at most, repetitions for weights included. */
 enum { DP_ROUTE_PATHS_MAX = 64 };
 
-/* One of the paths of a VIA route. */
+/* One of the paths of a VIA route, or what there is to say of an ON_LINK route beside its port. Index 0 is not used. */
 struct dp_path {
 	__u16 next_hop; /* index of a next hop: neighbour `gateway` on `port`; 0: the destination is the neighbour */
 	__u16 port;
-	__u32 pad; /* values of an array map are eight bytes apart */
+	__u16 mtu;    /* VIA without next hop: of the route, bytes; 0: the port's */
+	__u16 source; /* number of the address that Linux sends from by this path; 0: not known. The kernel does not ask */
 };
 DP_STATIC_ASSERT(sizeof(struct dp_path) == 8, "one word");
 

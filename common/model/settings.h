@@ -69,9 +69,9 @@ struct dp_settings {
 	__u32 ticks_per_second;
 	__u32 heartbeat_limit; /* ticks after which the daemon counts as gone */
 	__u32 pickup_until; /* tick: for pickup_ticks before it DP_PICKUP_LOOSE holds whatever `pickup` says */
-	__u8 pickup;           /* enum dp_pickup */
-	__u8 pickup_grace;     /* pickup_until counts; the daemon ends it */
-	__u8 crowded;          /* enum dp_crowded: which tables are */
+	__u8 pickup;       /* enum dp_pickup */
+	__u8 pickup_grace; /* pickup_until counts; the daemon ends it */
+	__u8 crowded;      /* enum dp_crowded: which tables are */
 	__u8 pad;
 	struct dp_timeouts timeouts;
 	/* Packets per second, by enum dp_budget_kind. The sum of all shares and `budget` is what the operator allows. */

@@ -304,7 +304,7 @@ void World::fill_routes(std::uint32_t bank) {
   for (std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
     const std::uint32_t at = first + (family == DP_FAMILY_V4 ? 0 : 16);
     const auto path = [&](std::uint32_t index, std::uint32_t network, std::uint32_t host) {
-      kernel_.paths[at + index] = {hop_index(network, host, family), static_cast<__u16>(kNetworks[network].port), 0};
+      kernel_.paths[at + index] = {hop_index(network, host, family), static_cast<__u16>(kNetworks[network].port), 0, 0};
     };
     path(0, 0, kGatewayFirst);
     for (std::uint32_t i = 0; i < kPathsInternet; ++i) path(1 + i, kVia[i], kGatewayFirst + i);

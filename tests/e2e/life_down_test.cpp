@@ -98,7 +98,7 @@ TEST_CASE("down works without the journal's offloads: what cannot be undone is s
   CHECK(has_xdp(lab));
   const CommandOutput down = command(lab, "down");
   CHECK(down.status == 1);
-  CHECK(has(down.output, "offloads are not restored"));
+  CHECK(has(down.output, "offloads and sysctls are not restored"));
   CHECK_FALSE(has_xdp(lab));
   CHECK(has(command(lab, "down").output, "nothing was left"));
 }

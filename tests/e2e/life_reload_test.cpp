@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -42,6 +44,21 @@ json wide_rule() {
   rule["destination_port"] = json::array();
   for (int i = 0; i < 45; ++i) rule["destination_port"].push_back(9000 + 2 * i);
   return rule;
+}
+
+// A document that is refused, with so many values.
+std::string document_of(std::size_t values) {
+  std::string text = R"({"rules": [{})";
+  for (std::size_t i = 0; i < values; ++i) text += ",{}";
+  return text + "]}";
+}
+
+// The most memory that the daemon has had, in MiB.
+std::size_t peak_memory(const GatewayLab& lab) {
+  std::ifstream status("/proc/" + std::to_string(lab.pid()) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoul(line.substr(6)) / 1024;
+  return 0;
 }
 
 int flips_wanted() {
@@ -227,4 +244,33 @@ TEST_CASE("a dry run says what would change and changes nothing") {
   CHECK(lab.get("/v1/config") == before);
   CHECK(stream.flows());
   CHECK(stream.missing() == 0);
+}
+
+TEST_CASE("while a document of the largest size is read, status answers and routes are followed, in bounded memory") {
+  if (!require_root()) return;
+  using Clock = std::chrono::steady_clock;
+  GatewayLab lab{"lifelarge"};
+  CAPTURE(lab.log());
+  lab.start(lab.config(kAllowOut));
+  const std::size_t before = peak_memory(lab);
+  for (const std::size_t values : {900'000, 5'500'000}) {
+    CAPTURE(values);
+    const std::string body = document_of(values);
+    const auto prefixes = [&] { return lab.get("/v1/status")["routes"]["prefixes"].get<int>(); };
+    const int known = prefixes();
+    auto put = std::async(std::launch::async, [&] { return lab.request("PUT", "/v1/config", body).status; });
+    lab.gateway.run("ip route add 10.77.0.0/16 via 10.2.0.2");
+    Clock::duration longest{};
+    bool followed = false;
+    while (put.wait_for(std::chrono::milliseconds{1}) != std::future_status::ready || !followed) {
+      const auto asked = Clock::now();
+      followed = prefixes() == known + 1;
+      longest = std::max(longest, Clock::now() - asked);
+      REQUIRE(longest < std::chrono::seconds{5});
+    }
+    CHECK(put.get() == 422);
+    lab.gateway.run("ip route del 10.77.0.0/16");
+    CHECK(eventually([&] { return prefixes() == known; }));
+  }
+  CHECK(peak_memory(lab) < before + 400);
 }

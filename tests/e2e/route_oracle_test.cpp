@@ -83,10 +83,11 @@ class Lab {
               const auto found = std::find(ifindex.begin(), ifindex.end(), index);
               return static_cast<std::uint16_t>(found == ifindex.end() ? 0 : found - ifindex.begin());
             },
-            [this](std::uint16_t, const IpAddress& gateway) {
+            [this](std::uint16_t, const IpAddress& gateway, std::uint16_t) {
               const auto [entry, added] = hops.try_emplace(gateway, static_cast<std::uint16_t>(hops.size() + 1));
               return entry->second;
-            }};
+            },
+            [](const netlink::Route&, const netlink::Path&) { return std::uint16_t{0}; }};
   }
 
   void follow() {

@@ -2,10 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <mutex>
-#include <optional>
 
 #include "harness/gateway_lab.hpp"
+#include "harness/mailbox.hpp"
 #include "harness/packet.hpp"
 #include "harness/talk.hpp"
 #include "harness/wire.hpp"
@@ -21,38 +20,6 @@ constexpr const char* kRules = R"([
   {"name": "out", "from": "inside", "to": "outside", "action": "allow"}])";
 
 constexpr int kIcmpAt4 = 14 + 20, kIcmpAt6 = 14 + 40;
-
-// The frames that arrive at the client and fit.
-class Mailbox {
- public:
-  explicit Mailbox(const TestNamespace& part)
-      : listener_(part, "eth0", [this](const Heard& heard) {
-          if (heard.outgoing) return;
-          const std::lock_guard lock(mutex_);
-          frames_.emplace_back(heard.frame.begin(), heard.frame.end());
-        }) {}
-
-  // The first frame that fits; nothing when none came in time.
-  std::optional<Bytes> wait_for(const std::function<bool(const Bytes&)>& fits) {
-    std::optional<Bytes> found;
-    (void)eventually([&] {
-      const std::lock_guard lock(mutex_);
-      const auto one = std::find_if(frames_.begin(), frames_.end(), fits);
-      if (one != frames_.end()) found = *one;
-      return found.has_value();
-    });
-    return found;
-  }
-  void forget() {
-    const std::lock_guard lock(mutex_);
-    frames_.clear();
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<Bytes> frames_;
-  Listener listener_;
-};
 
 std::uint32_t get16(const Bytes& frame, std::size_t at) {
   return static_cast<std::uint32_t>(frame[at] << 8 | frame[at + 1]);

@@ -45,15 +45,16 @@ inline std::uint8_t family_of(const char* text) {
 // The neighbours that Linux would know.
 class MemoryNeighbours final : public NeighbourSource {
  public:
-  void add(const char* host, std::uint16_t port, std::uint32_t next_hop) {
-    known_.push_back({{address(host), port, family_of(host), 0}, next_hop});
+  void add(const char* host, std::uint16_t port, std::uint32_t next_hop, std::uint16_t mtu = 0) {
+    known_.push_back({{address(host), port, mtu, family_of(host), {}}, next_hop});
   }
   void forget(std::uint32_t next_hop) {
     std::erase_if(known_, [&](const auto& known) { return known.second == next_hop; });
   }
   std::uint32_t neighbour(const dp_neighbour_key& key) const noexcept override {
     for (const auto& [known, next_hop] : known_)
-      if (known.port == key.port && known.family == key.family && dp_address_equal(&known.address, &key.address) != 0)
+      if (known.port == key.port && known.mtu == key.mtu && known.family == key.family &&
+          dp_address_equal(&known.address, &key.address) != 0)
         return next_hop;
     return 0;
   }
@@ -226,8 +227,8 @@ class GatewayTables {
     add_host("2001:db8::1", 5, kLan, true);
     add_host("2001:db8:1::1", 6, kWan, true);
     add_host("2001:db8:1::9", 7, kWan, false);
-    paths_[0] = {2, kWan, 0};
-    paths_[1] = {6, kWan, 0};
+    paths_[0] = {2, kWan, 0, 0};
+    paths_[1] = {6, kWan, 0, 0};
     routes.add(0, "203.0.113.0", 24, {DP_ROUTE_VIA, 1, 0, 0, 0, 0});
     routes.add(0, "2001:db8:2::", 64, {DP_ROUTE_VIA, 1, 0, 1, 0, 0});
     routes.add(0, "203.0.113.64", 26, {DP_ROUTE_UNREACHABLE, 0, 0, 0, 0, 0});

@@ -163,7 +163,7 @@ void FlowRace::fill_tables() {
     hop.device = device;
     hop.mtu = 1500;
     hop.flags = DP_NEXT_HOP_RESOLVED | DP_NEXT_HOP_UP;
-    kernel_.paths[number - 1u] = {number, number, 0};
+    kernel_.paths[number - 1u] = {number, number, 0, 0};
   }
 }
 

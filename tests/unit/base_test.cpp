@@ -5,6 +5,7 @@
 #include "base/address.hpp"
 #include "base/flow_names.hpp"
 #include "base/line_limit.hpp"
+#include "base/link_pin.hpp"
 #include "base/paths.hpp"
 #include "base/prefix.hpp"
 #include "base/protocol.hpp"
@@ -100,6 +101,14 @@ TEST_CASE("prefixes have the length they say and no bits beyond it") {
     CAPTURE(bad);
     CHECK_FALSE(parse_prefix(bad));
   }
+}
+
+TEST_CASE("the pin of a link has a name that bpffs takes, and leads back to its device") {
+  CHECK(link_pin_name("eth0") == "link_eth0");
+  CHECK(link_pin_name("eth0.5%") == "link_eth0%2e5%25");
+  for (const char* device : {"eth0", "eth0.5%", "%2e", "a%", ".."})
+    CHECK(device_of_link_pin(link_pin_name(device)) == device);
+  CHECK_FALSE(device_of_link_pin("flows4"));
 }
 
 TEST_CASE("a prefix that is made clears the bits behind its length, and its text is canonical") {

@@ -360,7 +360,7 @@ TEST_CASE("all faults of a document are reported together") {
       faults_of(
           R"({"nmae": 1, "ports": [{"device": "a", "zone": "z", "attach": "x", "queues": 99}], "flows": {"max_pairs_v4": 1}})") ==
       "ports[0].attach: \"x\": must be one of native, generic, auto\n"
-      "ports[0].queues: 99: must be \"all\" or a whole number 1..16\n"
+      "ports[0].queues: 99: must be \"all\" or a whole number 1..64\n"
       "flows.max_pairs_v4: 1: must be a whole number 1024..16777216\n"
       "nmae: unknown key; nearest allowed: name, nat, mss");
 }

@@ -43,7 +43,7 @@ class Failover {
     tables.hop(8) = tables.hop(2);
     tables.hop(8).port = kOther;
     tables.hop(8).device = device_of(kOther);
-    tables.path(2) = {8, kOther, 0};
+    tables.path(2) = {8, kOther, 0, 0};
   }
 
   void permit(std::uint8_t from = kInside, std::uint8_t to = kBackup, std::uint16_t id = 9) {

@@ -402,6 +402,56 @@ TEST_CASE("a new route epoch changes the next hop of a live flow and asks no rul
   CHECK(dp_flow_rule(&tables.env, DP_FAMILY_V4, &tables.last.view) == 7);
 }
 
+// fib_validate_source: a lookup that ends in an error is no way back, whatever the port's mode.
+TEST_CASE("a source that no route leads to fails the loose check, whatever kind the route is of") {
+  struct {
+    dp_route_kind kind;
+    int wanted;
+  } kinds[] = {{DP_ROUTE_NONE, DP_SOURCE_CHECK_FAILED},
+               {DP_ROUTE_UNREACHABLE, DP_SOURCE_CHECK_FAILED},
+               {DP_ROUTE_BLACKHOLE, DP_SOURCE_CHECK_FAILED},
+               {DP_ROUTE_PROHIBITED, DP_SOURCE_CHECK_FAILED},
+               {DP_ROUTE_THROW, DP_SOURCE_CHECK_FAILED},
+               {DP_ROUTE_LOCAL, DP_MARTIAN_SOURCE},
+               {DP_ROUTE_BROADCAST, DP_MARTIAN_SOURCE},
+               {DP_ROUTE_ON_LINK, DP_NONE},
+               {DP_ROUTE_VIA, DP_NONE},
+               {DP_ROUTE_NOT_A_PORT, DP_NONE}};
+  for (const auto& one : kinds)
+    for (const bool v6 : {false, true}) {
+      CAPTURE(one.kind);
+      CAPTURE(v6);
+      GatewayTables tables;
+      tables.allow();
+      tables.port(kLan).source_check = DP_SOURCE_CHECK_LOOSE;
+      const auto first_path = static_cast<__u16>(v6 ? 1 : 0);
+      const dp_route route{
+          static_cast<__u8>(one.kind), static_cast<__u8>(one.kind == DP_ROUTE_VIA ? 1 : 0), kWan, first_path, 0, 0};
+      if (v6) {
+        tables.routes.add(0, "2001:db8:77::", 48, route);
+        CHECK(tables.decide((Eth{} / from6("2001:db8:77::7") / Udp{}).bytes(), kLan) == one.wanted);
+      } else {
+        tables.routes.add(0, "10.77.0.0", 16, route);
+        CHECK(tables.decide((Eth{} / from("10.77.0.7") / Udp{}).bytes(), kLan) == one.wanted);
+      }
+    }
+}
+
+TEST_CASE("a host on the link that is reached by a route with an MTU has a next hop of its own") {
+  GatewayTables tables;
+  tables.allow();
+  tables.hop(9) = tables.hop(2);
+  tables.hop(9).mtu = 1400;
+  tables.path(3) = {0, kWan, 1400, 0};
+  tables.routes.add(0, "198.51.100.1", 32, {DP_ROUTE_VIA, 1, 0, 3, 0, 0});
+  const Bytes small = (Eth{} / Ipv4{.df = true} / Udp{} / Payload(1372)).bytes();
+  CHECK(tables.decide(small, kLan) == DP_STEER_NEIGHBOUR);
+  tables.neighbours.add("198.51.100.1", kWan, 9, 1400);
+  CHECK(tables.decide(small, kLan) == DP_NONE);
+  CHECK(tables.last.next_hop == 9);
+  CHECK(tables.decide((Eth{} / Ipv4{.df = true} / Udp{} / Payload(1373)).bytes(), kLan) == DP_STEER_TOO_BIG);
+}
+
 TEST_CASE("a route whose path is not there is no route") {
   GatewayTables tables;
   tables.allow();

@@ -125,8 +125,8 @@ TEST_CASE("a heartbeat is stale beyond its limit, and one that is a little ahead
     CHECK_FALSE(dp_heartbeat_stale(&settings, beat + 500));
     CHECK(dp_heartbeat_stale(&settings, beat + 501));
     CHECK_FALSE(dp_heartbeat_stale(&settings, beat - 1));
-    CHECK_FALSE(dp_heartbeat_stale(&settings, beat - 500));
-    CHECK(dp_heartbeat_stale(&settings, beat - 501));
+    CHECK_FALSE(dp_heartbeat_stale(&settings, beat - DP_TICKS_AHEAD));
+    CHECK(dp_heartbeat_stale(&settings, beat - DP_TICKS_AHEAD - 1));
     CHECK(dp_heartbeat_stale(&settings, beat + (1U << 31)));  // dead for 24 days at 1,000 ticks a second
   }
   CHECK_FALSE(dp_heartbeat_stale(nullptr, 0));

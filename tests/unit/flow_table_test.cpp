@@ -583,9 +583,9 @@ TEST_CASE("a pair that gets another rule has its traffic until then counted for 
   for (const std::uint8_t family : {DP_FAMILY_V4, DP_FAMILY_V6}) {
     CountedPair pair{family, 7};
     dp_flow_view view = pair.at(1, false);
-    REQUIRE(dp_flow_restamp(pair.table.env(), family, &view, 1U << 16 | 2, view.next_hop, 9) == 1);
+    REQUIRE(dp_flow_restamp(pair.table.env(), family, &view, 1U << 16 | 2, view.next_hop, view.port, 9) == 1);
     view = pair.at(1, true);
-    REQUIRE(dp_flow_restamp(pair.table.env(), family, &view, 1U << 16 | 2, view.next_hop, 9) == 1);
+    REQUIRE(dp_flow_restamp(pair.table.env(), family, &view, 1U << 16 | 2, view.next_hop, view.port, 9) == 1);
     pair.count(1, true, 1, 60);
     CHECK(pair.counters[7].packets == 5);
     CHECK(pair.counters[7].bytes == 1300);

@@ -41,7 +41,7 @@ std::vector<std::uint32_t> drain(HoldQueue& queue, std::uint32_t now = 0) {
 }  // namespace
 
 TEST_CASE("packets leave in the order they came") {
-  HoldQueue queue(10, 10);
+  HoldQueue queue(20, 10);
   for (std::uint32_t i = 0; i < 5; ++i) REQUIRE(queue.hold(item(i), neighbour(i % 2), 0));
   CHECK(drain(queue) == std::vector<std::uint32_t>{0, 1, 2, 3, 4});
   CHECK(queue.empty());
@@ -56,9 +56,29 @@ TEST_CASE("packets for one neighbour have a bound, which leaves other neighbours
 }
 
 TEST_CASE("the bound of all packets holds for any number of neighbours") {
-  HoldQueue queue(4, 4);
+  HoldQueue queue(8, 4);
   for (std::uint32_t i = 0; i < 4; ++i) REQUIRE(queue.hold(item(i), neighbour(i), 0));
   CHECK_FALSE(queue.hold(item(9), neighbour(9), 0));
+}
+
+TEST_CASE("packets of one port leave room for those of others, however many come") {
+  HoldQueue queue(12, 12);
+  const auto from = [](std::uint16_t port, std::uint32_t number) {
+    Item out = item(number);
+    out.context.packet.ingress = port;
+    return out;
+  };
+  const auto flood = [&](std::uint16_t port) {
+    std::uint32_t held = 0;
+    for (std::uint32_t i = 0; i < 100; ++i) held += queue.hold(from(port, i), neighbour(1000U * port + i), 0) ? 1 : 0;
+    return held;
+  };
+  CHECK(flood(1) == 6);
+  CHECK(flood(2) == 3);
+  CHECK(flood(3) == 2);
+  CHECK(flood(1) == 0);
+  CHECK(drain(queue).size() == 11);
+  CHECK(flood(2) == 6);
 }
 
 TEST_CASE("packets that a visit takes out make room for new ones") {
@@ -99,7 +119,7 @@ TEST_CASE("the queue tells which flows have waiting packets") {
 }
 
 TEST_CASE("counting by hash agrees with counting by walking, for thousands of neighbours") {
-  HoldQueue queue(2000, 3);
+  HoldQueue queue(4000, 3);  // one port has half of it
   std::vector<std::uint32_t> held(1000, 0);
   std::uint32_t seed = 4711;
   for (std::uint32_t i = 0; i < 20000; ++i) {

@@ -239,3 +239,45 @@ TEST_CASE("no packet goes to a mixture of two addresses of a neighbour") {
   reader.join();
   CHECK(mixed == 0);
 }
+
+TEST_CASE("a neighbour has a next hop for each MTU of the routes to it, and the port's is the limit") {
+  if (!require_root()) return;
+  Tables tables;
+  NextHopTable::Key tunnel = host(1), jumbo = host(1);
+  tunnel.mtu = 1400;
+  jumbo.mtu = 9000;
+  REQUIRE(tables->obtain(host(1)).value() == 1);
+  REQUIRE(tables->obtain(tunnel).value() == 2);
+  REQUIRE(tables->obtain(jumbo).value() == 3);
+  std::size_t count = 0;
+  tables->for_each_of(1, host(1).address, [&](const NextHopTable::Key&, std::uint16_t) { ++count; });
+  CHECK(count == 3);
+  CHECK(tables.hops[1].mtu == 1500);
+  CHECK(tables.hops[2].mtu == 1400);
+  CHECK(tables.hops[3].mtu == 1500);
+  tables->set_port(1, {.mtu = 1300, .up = true});
+  for (const std::size_t index : {1U, 2U, 3U}) CHECK(tables.hops[index].mtu == 1300);
+  tables.start_daemon();
+  CHECK(tables->find(tunnel) == 2);
+  CHECK(tables.hops[2].mtu == 1400);
+}
+
+TEST_CASE("hosts on links leave an eighth of the indices to gateways, and a problem says so while they are refused") {
+  if (!require_root()) return;
+  constexpr std::size_t kMany = 64;
+  UniqueFd map{
+      bpf_map_create(BPF_MAP_TYPE_HASH, "neighbours", sizeof(dp_neighbour_key), sizeof(std::uint32_t), 128, nullptr)};
+  std::vector<dp_next_hop> hops(kMany + 1);
+  NextHopTable table(hops, map.get());
+  std::uint32_t given = 0;
+  for (std::uint32_t number = 1; number <= 2 * kMany; ++number) given += table.obtain(host(number)) ? 1 : 0;
+  CHECK(given == kMany - kMany / 8);
+  CHECK(table.problems().size() == 1);
+  for (std::uint32_t number = 0; number < kMany / 8; ++number)
+    CHECK(table.obtain(host(1000 + number), NextHopTable::For::route));
+  CHECK_FALSE(table.obtain(host(2000), NextHopTable::For::route));
+  table.end_period();
+  CHECK(table.problems().size() == 1);
+  table.end_period();
+  CHECK(table.problems().empty());
+}

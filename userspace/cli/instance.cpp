@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/bpffs.hpp"
+#include "base/link_pin.hpp"
 #include "base/name.hpp"
 #include "base/text.hpp"
 #include "cli/format.hpp"
@@ -82,8 +83,7 @@ std::vector<std::string> left_devices(const std::string& name) {
   std::vector<std::string> devices;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(pin_path(name, find_bpffs()), error))
-    if (const std::string pin = entry.path().filename(); pin.starts_with(kLinkPinPrefix))
-      devices.push_back(pin.substr(std::string_view(kLinkPinPrefix).size()));
+    if (auto device = device_of_link_pin(entry.path().filename().string())) devices.push_back(std::move(*device));
   std::ranges::sort(devices);
   return devices;
 }

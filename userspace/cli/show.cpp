@@ -13,8 +13,8 @@ Outcome daemonless_status(const Global& global, const Instance& instance, const 
   Failure failure(error);
   failure.answer = {{"name", instance.name}, {"daemon", "gone"}, {"devices", devices}, {"problems", {error.text}}};
   if (global.json) return give_up(std::move(failure));
-  if (Outcome said = say(printable(
-          fmt::format("{}: no daemon; forwarding on {}", instance.name, fmt::join(devices, ", "))) + "\n");
+  if (Outcome said = say(
+          printable(fmt::format("{}: no daemon; forwarding on {}", instance.name, fmt::join(devices, ", "))) + "\n");
       !said)
     return said;
   return give_up(std::move(failure));

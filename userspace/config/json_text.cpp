@@ -14,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kDepthMax = 16;  // no section goes half as deep
+constexpr std::size_t kDepthMax = 16;          // no section goes half as deep
+constexpr std::size_t kValuesMax = 1'000'000;  // in memory about 100 bytes each, whatever they took as text
 // Builds the value and remembers where it is. Pointers into the tree stay valid: only the innermost open container
 // grows.
 class Builder : public json::json_sax_t {
@@ -52,13 +53,22 @@ class Builder : public json::json_sax_t {
     std::size_t count = 0;  // elements read
   };
 
+  // False: no more of the document is read.
+  bool count() {
+    if (++values_ <= kValuesMax) return true;
+    faults_.add(path(), fmt::format("more than {} values up to here: a document has at most so many", kValuesMax));
+    return false;
+  }
+
   template <class T>
   bool put(T&& value) {
+    if (!count()) return false;
     *slot() = std::forward<T>(value);
     return true;
   }
 
   bool open(json value) {
+    if (!count()) return false;
     json* target = slot();
     if (open_.size() == kDepthMax) {
       faults_.add(path(), fmt::format("nested deeper than {} levels", kDepthMax));
@@ -84,8 +94,8 @@ class Builder : public json::json_sax_t {
     }
     if (parent.value->contains(parent.key)) {
       faults_.add(path(), "key appears twice in one object");
-      ignored_.push_back(std::make_unique<json>());
-      return ignored_.back().get();
+      ignored_ = std::make_unique<json>();
+      return ignored_.get();
     }
     return &(*parent.value)[parent.key];
   }
@@ -101,7 +111,8 @@ class Builder : public json::json_sax_t {
   FaultList& faults_;
   json root_;
   std::vector<Container> open_;
-  std::vector<std::unique_ptr<json>> ignored_;
+  std::unique_ptr<json> ignored_;  // the last value of a repeated key
+  std::size_t values_ = 0;
 };
 
 }  // namespace

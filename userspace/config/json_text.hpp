@@ -1,5 +1,6 @@
 // json_text.hpp - from text to JSON, stricter than the library: // and /* */ comments are allowed, a key twice in one
-// object is a fault with its path (the first value stays), depth is bounded, and a NUL byte does not end the text.
+// object is a fault with its path (the first value stays), depth and number of values are bounded, and so is memory; a NUL byte
+// does not end the text.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -25,9 +25,17 @@ constexpr std::uint32_t kFragmentsWaiting = 512;
 // Commands behind open_socket are about devices, with it.
 bool about_device(EngineCommandKind kind) noexcept { return kind >= EngineCommandKind::open_socket; }
 
+PortAddresses addresses_of(const EngineCommand& command) noexcept {
+  PortAddresses addresses;
+  if (command.has_v4) addresses.v4 = command.v4;
+  if (command.has_v6) addresses.v6 = command.v6;
+  return addresses;
+}
+
 // What `number` of a command is below.
 std::uint32_t limit_of(EngineCommandKind kind) noexcept {
   if (kind == EngineCommandKind::forget_rule) return DP_RULE_IDS_MAX;
+  if (kind == EngineCommandKind::set_source) return kErrorSourcesMax;
   return about_device(kind) ? DP_DEVICES_MAX : DP_PORTS_MAX;
 }
 
@@ -113,7 +121,8 @@ EngineReply Engine::execute(const EngineCommand& command) noexcept {
   switch (command.kind) {
     case EngineCommandKind::quiet_point: break;
     case EngineCommandKind::neighbours_changed: retry_ = true; break;
-    case EngineCommandKind::set_addresses: set_addresses(command); break;
+    case EngineCommandKind::set_addresses: chain_.error_reply().set_addresses(port, addresses_of(command)); break;
+    case EngineCommandKind::set_source: chain_.error_reply().set_source(port, addresses_of(command)); break;
     case EngineCommandKind::forget_rule: counters_->rules[command.number] = {}; break;
     case EngineCommandKind::clear_port: clear_port(port); break;
     case EngineCommandKind::forget_port: forget_port(port); break;
@@ -137,13 +146,6 @@ EngineReply Engine::open_socket(const EngineCommand& command) noexcept {
   reply.fd = report->fd;
   reply.mode = report->mode;
   return reply;
-}
-
-void Engine::set_addresses(const EngineCommand& command) noexcept {
-  PortAddresses addresses;
-  if (command.has_v4) addresses.v4 = command.v4;
-  if (command.has_v6) addresses.v6 = command.v6;
-  chain_.error_reply().set_addresses(static_cast<std::uint16_t>(command.number), addresses);
 }
 
 void Engine::clear_port(std::uint16_t port) noexcept {

@@ -33,7 +33,7 @@ struct dp_env;
 namespace twinpath {
 
 struct EngineLimits {
-  std::uint32_t hold_total = 4096;
+  std::uint32_t hold_total = 8192;
   std::uint32_t hold_per_neighbour = 64;
   std::uint32_t hold_timeout_ms = 3500;  // Linux fails a neighbour after three probes, a second apart
 };
@@ -70,7 +70,6 @@ class Engine {
   void serve_commands() noexcept;
   [[nodiscard]] EngineReply execute(const EngineCommand& command) noexcept;
   [[nodiscard]] EngineReply open_socket(const EngineCommand& command) noexcept;
-  void set_addresses(const EngineCommand& command) noexcept;
   void clear_port(std::uint16_t port) noexcept;
   void forget_port(std::uint16_t port) noexcept;
   [[nodiscard]] EngineReply next_reply() noexcept;

@@ -15,7 +15,8 @@ namespace twinpath {
 enum class EngineCommandKind : std::uint8_t {
   quiet_point,         // does nothing: after its reply no burst uses what it read from the tables before the command
   neighbours_changed,  // held packets are decided again
-  set_addresses,       // the gateway's addresses on port `number`: source addresses of its ICMP errors
+  set_addresses,       // what the gateway sends ICMP errors from by port `number`
+  set_source,          // the address that routes call source `number`; neither family: none
   forget_rule,         // sets the counters of rule `number` to zero: another rule has the number now
   clear_port,          // sets the counters of port `number` to zero
   forget_port,         // port `number` is gone: held packets that came in by it are dropped
@@ -27,9 +28,9 @@ enum class EngineCommandKind : std::uint8_t {
 
 struct EngineCommand {
   EngineCommandKind kind = EngineCommandKind::quiet_point;
-  bool has_v4 = false, has_v6 = false;  // set_addresses: which of `v4` and `v6` are set
+  bool has_v4 = false, has_v6 = false;  // set_addresses, set_source: which of `v4` and `v6` are set
   bool takes_redirects = false;
-  std::uint32_t number = 0;  // of a port, a device or a rule
+  std::uint32_t number = 0;  // of a port, a device, a rule or a source
   std::uint16_t queue = 0;   // open_socket
   std::uint32_t ifindex = 0;
   afxdp::SocketWish wish = afxdp::SocketWish::automatic;
@@ -76,6 +77,11 @@ namespace command {
   command.has_v6 = addresses.v6.has_value();
   command.v4 = addresses.v4.value_or(dp_address{});
   command.v6 = addresses.v6.value_or(dp_address{});
+  return command;
+}
+[[nodiscard]] inline EngineCommand set_source(std::uint16_t number, const PortAddresses& address) noexcept {
+  EngineCommand command = set_addresses(number, address);
+  command.kind = EngineCommandKind::set_source;
   return command;
 }
 [[nodiscard]] inline EngineCommand set_redirects(std::uint16_t device, bool takes) noexcept {

@@ -63,7 +63,7 @@ struct dp_env : twinpath::SharedTables {
 
   int neighbours_map = -1;
   const twinpath::NeighbourSource* neighbours = nullptr;  // used instead of the map when it is set
-  std::span<dp_rule_counters> rule_counts;  // by rule id; shared with the control thread
+  std::span<dp_rule_counters> rule_counts;                // by rule id; shared with the control thread
 };
 
 namespace twinpath::env_detail {

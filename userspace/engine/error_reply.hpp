@@ -14,11 +14,14 @@
 
 namespace twinpath {
 
-// The gateway's own addresses on a port, used as source of ICMP errors; absent where it has none of that family.
+// Addresses of the gateway, used as source of ICMP errors; absent where it has none of that family.
 struct PortAddresses {
   std::optional<dp_address> v4;
   std::optional<dp_address> v6;
 };
+
+// Numbers of addresses that paths name (dp_path); 0: none.
+inline constexpr std::uint32_t kErrorSourcesMax = 1024;
 
 enum class ErrorReplyKind : std::uint8_t {
   time_exceeded,

@@ -71,6 +71,26 @@ bool ErrorReplyStage::may_send(const Item& item, ErrorReplyKind kind, std::uint3
   return dp_budget_take(&env_, DP_BUDGET_MADE, packet.ingress, now) != 0;
 }
 
+const PortAddresses& ErrorReplyStage::source_for(const dp_context& context) noexcept {
+  const dp_packet& packet = context.packet;
+  const bool v4 = packet.family == DP_FAMILY_V4;
+  const auto usable = [v4](const PortAddresses& addresses) { return v4 ? bool{addresses.v4} : bool{addresses.v6}; };
+  dp_route_query query{};  // of a packet of the gateway itself: from no port, and no address yet
+  query.address = packet.source;
+  query.bank = context.route_bank;
+  query.protocol = v4 ? DP_PROTOCOL_ICMP : DP_PROTOCOL_ICMPV6;
+  query.family = packet.family;
+  query.hash = dp_path_hash(env_.settings, &packet.destination, &packet.source, 0);
+  const int kind = dp_route_find(&env_, &query);
+  const bool named = kind == DP_ROUTE_VIA || (kind == DP_ROUTE_ON_LINK && query.path != 0);
+  const dp_path* path = named ? dp_env_path(&env_, query.path) : nullptr;
+  if (path != nullptr && path->source < kErrorSourcesMax && usable(sources_[path->source]))
+    return sources_[path->source];
+  if (query.port != 0 && query.port < addresses_.size() && usable(addresses_[query.port]))
+    return addresses_[query.port];
+  return addresses_[packet.ingress];
+}
+
 void ErrorReplyStage::reply(const Item& item, ErrorReplyKind kind, std::uint32_t now) noexcept {
   const dp_packet& packet = item.context.packet;
   if (!may_send(item, kind, now)) return;
@@ -80,7 +100,7 @@ void ErrorReplyStage::reply(const Item& item, ErrorReplyKind kind, std::uint32_t
   afxdp::Frame made = io_.allocate();
   if (!made) return;
   constexpr std::size_t kReplyBytesMax = 1536;  // frames have 2048 bytes at least, 256 of them headroom
-  made.length = write_error_reply(kind, {item.frame.data, item.frame.length}, packet, addresses_[packet.ingress],
+  made.length = write_error_reply(kind, {item.frame.data, item.frame.length}, packet, source_for(item.context),
                                   hop != nullptr ? hop->mtu : 0, {made.data, kReplyBytesMax});
   if (made.length == 0 || !io_.transmit(made, ingress->device, item.frame.queue)) {
     io_.release(made.index);

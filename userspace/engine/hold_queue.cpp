@@ -14,7 +14,8 @@ std::size_t hash_of(const AwaitedNeighbour& neighbour) noexcept {
   const auto& word = neighbour.address.word;
   std::uint64_t hash = dp_hash_add(neighbour.family, std::uint64_t{word[0]} << 32 | word[1]);
   hash = dp_hash_add(hash, std::uint64_t{word[2]} << 32 | word[3]);
-  hash = dp_hash_add(hash, std::uint64_t{neighbour.port} << 16 | neighbour.next_hop);
+  hash =
+      dp_hash_add(hash, std::uint64_t{neighbour.mtu} << 32 | std::uint64_t{neighbour.port} << 16 | neighbour.next_hop);
   return dp_hash_end(hash);
 }
 
@@ -48,17 +49,20 @@ HoldQueue::NeighbourCount& HoldQueue::count_of(const AwaitedNeighbour& neighbour
 void HoldQueue::count(const Waiting& waiting) noexcept {
   ++count_of(waiting.neighbour).count;
   const dp_context& context = waiting.item.context;
+  ++port_counts_[context.packet.ingress];
   if (context.known != 0) ++flow_counts_[count_index_of(context.packet.family, context.view.slot, kFlowCounts)];
 }
 
 void HoldQueue::count_again() noexcept {
   std::fill(neighbours_.begin(), neighbours_.end(), NeighbourCount{});
   flow_counts_.fill(0);
+  port_counts_.fill(0);
   for (const Waiting& waiting : waiting_) count(waiting);
 }
 
 bool HoldQueue::hold(const Item& item, const AwaitedNeighbour& neighbour, std::uint32_t now, bool failed) noexcept {
-  if (waiting_.size() >= total_ || count_of(neighbour).count >= per_neighbour_) return false;
+  if (port_counts_[item.context.packet.ingress] >= total_ - waiting_.size()) return false;
+  if (count_of(neighbour).count >= per_neighbour_) return false;
   waiting_.push_back({item, neighbour, now, now, failed});
   count(waiting_.back());
   return true;

@@ -1,7 +1,8 @@
 // hold_queue.hpp - packets that wait for a neighbour.
 //
-// Bounds   `per_neighbour` packets for one neighbour, `total` in all; beyond them an arriving packet is dropped
-//          (hold_full). A packet waits `hold_ticks` ticks at most, and no longer than until Linux marks the neighbour
+// Bounds   `per_neighbour` packets for one neighbour, `total` in all, and of one ingress port as many as there is room left
+//          for others: one port alone has at most half, two a third each, and so on (dynamic thresholds: Choudhury and Hahne,
+//          IEEE/ACM Transactions on Networking 6, 1998). Beyond them an arriving packet is dropped (hold_full). A packet waits `hold_ticks` ticks at most, and no longer than until Linux marks the neighbour
 //          as failed: after three probes, a second apart.
 // Order    packets leave in the order they came in, so those of a flow stay in order.
 // Cost     hold() and waits_for_flow() read counters; only visit() walks the queue, and waits_for_flow() when its
@@ -23,10 +24,11 @@ struct AwaitedNeighbour {
   dp_address address{};  // of the neighbour; zero when `next_hop` names it
   std::uint16_t port = 0;
   std::uint16_t next_hop = 0;
+  std::uint16_t mtu = 0;  // of the route to a host on the link; 0: the port's
   std::uint8_t family = 0;
 
   friend bool operator==(const AwaitedNeighbour& a, const AwaitedNeighbour& b) noexcept {
-    return a.port == b.port && a.next_hop == b.next_hop && a.family == b.family &&
+    return a.port == b.port && a.next_hop == b.next_hop && a.mtu == b.mtu && a.family == b.family &&
            dp_address_equal(&a.address, &b.address) != 0;
   }
 };
@@ -84,6 +86,7 @@ class HoldQueue {
   std::vector<NeighbourCount> neighbours_;
   // Waiting packets by hash of their flow. 0 means that the flow has none; another count may be of other flows.
   std::array<std::uint16_t, kFlowCounts> flow_counts_{};
+  std::array<std::uint16_t, DP_PORTS_MAX> port_counts_{};  // by ingress port
   std::uint32_t total_;
   std::uint32_t per_neighbour_;
 };

@@ -28,7 +28,10 @@ AwaitedNeighbour HoldStage::awaited(const Item& item) noexcept {
   dp_route_find(&env_, &query);
   neighbour.port = query.port;
   neighbour.next_hop = query.next_hop;
-  if (query.next_hop == 0) neighbour.address = query.address;
+  if (query.next_hop != 0) return neighbour;
+  neighbour.address = query.address;
+  const dp_path* path = query.kind == DP_ROUTE_VIA ? dp_env_path(&env_, query.path) : nullptr;
+  if (path != nullptr) neighbour.mtu = path->mtu;
   return neighbour;
 }
 

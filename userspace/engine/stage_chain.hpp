@@ -25,7 +25,7 @@
 namespace twinpath {
 
 struct ChainLimits {
-  std::uint32_t hold_total = 4096;
+  std::uint32_t hold_total = 8192;
   std::uint32_t hold_per_neighbour = 64;
   ReassemblyLimits reassembly;
 };

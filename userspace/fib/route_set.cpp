@@ -6,18 +6,19 @@
 namespace twinpath {
 namespace {
 
-std::vector<std::uint32_t> key_of(const std::vector<dp_path>& paths) {
-  std::vector<std::uint32_t> key;
-  key.reserve(paths.size());
-  for (const dp_path& path : paths) key.push_back(std::uint32_t{path.port} << 16 | path.next_hop);
-  return key;
+template <class Value>
+std::uint64_t word_of(const Value& value) {
+  std::uint64_t word = 0;
+  static_assert(sizeof word == sizeof value);
+  std::memcpy(&word, &value, sizeof word);
+  return word;
 }
 
-std::uint64_t word_of(const dp_route& route) {
-  std::uint64_t word = 0;
-  static_assert(sizeof word == sizeof route);
-  std::memcpy(&word, &route, sizeof word);
-  return word;
+std::vector<std::uint64_t> key_of(const std::vector<dp_path>& paths) {
+  std::vector<std::uint64_t> key;
+  key.reserve(paths.size());
+  for (const dp_path& path : paths) key.push_back(word_of(path));
+  return key;
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ RouteSet::RouteSet(std::span<dp_route> routes, std::span<dp_path> paths)
     : routes_(routes),
       paths_(paths),
       free_routes_(1, static_cast<std::uint32_t>(routes.size())),
-      free_paths_(0, static_cast<std::uint32_t>(paths.size())) {}
+      free_paths_(1, static_cast<std::uint32_t>(paths.size())) {}
 
 Result<std::uint16_t> RouteSet::hold(const RouteValue& value) {
   const RunKey run_key = key_of(value.paths);

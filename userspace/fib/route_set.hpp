@@ -41,7 +41,7 @@ class RouteSet {
   }
 
  private:
-  using RunKey = std::vector<std::uint32_t>;  // port << 16 | next hop of each path
+  using RunKey = std::vector<std::uint64_t>;  // each path, whole
   struct Shared {
     Run run;
     std::uint32_t users = 0;

@@ -6,41 +6,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 
 #include "base/bpffs.hpp"
+#include "base/link_pin.hpp"
 #include "base/paths.hpp"
 
 namespace twinpath {
 namespace {
 
-constexpr std::string_view kLinkPrefix = kLinkPinPrefix;
-
 bool has_size(int map, std::size_t bytes) {
   bpf_map_info info{};
   __u32 info_bytes = sizeof(info);
   return bpf_obj_get_info_by_fd(map, &info, &info_bytes) == 0 && info.value_size == bytes;
-}
-
-// A device's name as part of a pin's: "%" and ".", which bpffs refuses, as % and two hexadecimal digits.
-std::string escaped(std::string_view device) {
-  std::string out;
-  for (const char c : device)
-    out += c == '.' || c == '%' ? fmt::format("%{:02x}", static_cast<unsigned>(c)) : std::string(1, c);
-  return out;
-}
-
-std::string unescaped(std::string_view name) {
-  std::string out;
-  while (!name.empty()) {
-    unsigned code = 0;
-    const bool escape = name.size() >= 3 && name.front() == '%' &&
-                        std::from_chars(name.data() + 1, name.data() + 3, code, 16).ptr == name.data() + 3;
-    out += escape ? static_cast<char>(code) : name.front();
-    name.remove_prefix(escape ? 3 : 1);
-  }
-  return out;
 }
 
 Result<UniqueFd> make_memory(const std::string& pin, const std::string& name, std::size_t bytes) {
@@ -85,9 +63,7 @@ Result<UniqueFd> open_pin(const std::string& path) {
   return pinned;
 }
 
-std::string link_pin(const std::string& pins, const std::string& device) {
-  return fmt::format("{}/{}{}", pins, kLinkPrefix, escaped(device));
-}
+std::string link_pin(const std::string& pins, const std::string& device) { return pins + "/" + link_pin_name(device); }
 
 std::vector<std::string> pinned_instances(const std::string& where) {
   std::vector<std::string> instances;
@@ -101,8 +77,7 @@ std::vector<std::string> pinned_devices(const std::string& pins) {
   std::vector<std::string> devices;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(pins, error)) {
-    const std::string name = entry.path().filename();
-    if (name.starts_with(kLinkPrefix)) devices.push_back(unescaped(name.substr(kLinkPrefix.size())));
+    if (auto device = device_of_link_pin(entry.path().filename().string())) devices.push_back(std::move(*device));
   }
   return devices;
 }

@@ -314,9 +314,9 @@ void Tables::name_fds() {
                 .reasons = find("reasons"),
                 .rule_hits = find("rule_hits"),
                 .port_counters = find("port_counters"),
-                 .budgets = find("budgets"),
-                 .events = find("events"),
-                 .log_counts = find("log_counts")};
+                .budgets = find("budgets"),
+                .events = find("events"),
+                .log_counts = find("log_counts")};
 }
 
 Status Tables::open_memory(std::uint32_t sets4, std::uint32_t sets6) {

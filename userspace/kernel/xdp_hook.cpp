@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bpffs.hpp"
 #include "base/paths.hpp"
 #include "bpf/gateway.skel.h"
 #include "common/model/stage.h"
@@ -51,8 +52,8 @@ bool holds_hook(const UniqueFd& link, int ifindex) {
 
 // The gateway whose link sits on this device; empty: none's.
 std::string gateway_on(int ifindex) {
-  for (const std::string& name : pinned_instances(kBpfFs)) {
-    const std::string pins = pin_directory(kBpfFs, name);
+  for (const std::string& name : pinned_instances(find_bpffs())) {
+    const std::string pins = pin_directory(find_bpffs(), name);
     for (const std::string& device : pinned_devices(pins))
       if (holds_hook(UniqueFd{bpf_obj_get(link_pin(pins, device).c_str())}, ifindex)) return name;
   }

@@ -151,7 +151,10 @@ Result<Mirror::State> Mirror::load() {
   for (const Link& link : *links) state.links.emplace(link.ifindex, link);
   auto addresses = dumper_.addresses();
   if (!addresses) return pass_on(addresses.error());
-  for (const Address& address : *addresses) state.addresses.emplace(key_of(address), address);
+  for (Address& address : *addresses) {
+    address.order = state.last_address++;
+    state.addresses.emplace(key_of(address), address);
+  }
   auto nexthops = dumper_.nexthops();
   if (!nexthops) return pass_on(nexthops.error());
   for (const Nexthop& nexthop : *nexthops) state.nexthops.emplace(nexthop.id, nexthop);
@@ -262,6 +265,11 @@ void Mirror::apply_address(const nlmsghdr& message, Changes& changes) {
   if (!address) return;
   bool remove = message.nlmsg_type == RTM_DELADDR;
   if (remove) mark_routes_from(address->address);
+  // Linux puts a new IPv4 address behind the others, a new IPv6 address before them.
+  if (const auto known = state_.addresses.find(key_of(*address)); known != state_.addresses.end())
+    address->order = known->second.order;
+  else
+    address->order = address->address.family == DP_FAMILY_V4 ? state_.last_address++ : --state_.first_address;
   changes.addresses |= store(state_.addresses, key_of(*address), *address, remove);
 }
 

@@ -93,6 +93,8 @@ class Mirror {
   struct State {
     Links links;
     Addresses addresses;
+    std::int64_t first_address = 0;  // orders that are taken: first_address .. last_address - 1
+    std::int64_t last_address = 0;
     std::map<std::uint32_t, Nexthop> nexthops;
     std::vector<RouteRule> rules;
     RouteStore routes;

@@ -58,6 +58,7 @@ struct Address {
   IpAddress peer;           // point to point: the other side; else equal to address
   std::uint8_t scope = 0;   // RT_SCOPE_*
   std::uint32_t flags = 0;  // IFA_F_*: secondary, tentative, dadfailed, deprecated, ...
+  std::int64_t order = 0;   // Linux's, among the addresses of a device and family: the lowest comes first
 
   // False while duplicate address detection runs or after it failed: the host must not answer for the address.
   [[nodiscard]] bool usable() const;
@@ -105,7 +106,7 @@ struct Route {
   std::uint8_t scope = 0;        // RT_SCOPE_*
   std::uint32_t nexthop_id = 0;  // nexthop object that supplies the paths; 0 for none
   std::uint32_t mtu = 0;         // of the route, bytes; 0 when it names none
-  bool mtu_locked = false;       // "mtu lock": IPv6 forwards by the route's MTU only then
+  bool mtu_locked = false;       // "mtu lock": senders on the host learn no other
   int preference = 0;            // IPv6, of a router (RFC 4191): -1 low, 0 medium, 1 high
   IpAddress source;              // preferred source address; family NONE when it names none
   std::vector<Path> paths;       // empty for kinds that go nowhere (blackhole, unreachable, prohibit, throw)

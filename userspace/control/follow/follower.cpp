@@ -83,7 +83,27 @@ void Follower::wait_for(Descriptor& descriptor, void (Follower::*handler)()) {
 
 RouteContext Follower::route_context() {
   return {[this](std::uint32_t ifindex) { return parts_.ports.number_of(ifindex); },
-          [this](std::uint16_t port, const netlink::IpAddress& gateway) { return gateway_hop(port, gateway); }};
+          [this](std::uint16_t port, const netlink::IpAddress& gateway, std::uint16_t mtu) {
+            return gateway_hop({port, gateway, mtu});
+          },
+          [this](const netlink::Route& route, const netlink::Path& path) { return source_of(route, path); }};
+}
+
+// Only what differs from the port's own choice has a number.
+std::uint16_t Follower::source_of(const netlink::Route& route, const netlink::Path& path) {
+  if (route.source.family != DP_FAMILY_NONE) return sources_.number_of(route.source, parts_.engine);
+  const std::uint8_t family = route.prefix.base.family;
+  const dp_address any{};
+  const auto usual = source_by(family, path.ifindex, {}, any);
+  const auto here = source_by(family, path.ifindex, path.gateway, route.prefix.base.address);
+  if (!here || (usual && dp_address_equal(&*here, &*usual) != 0)) return 0;
+  return sources_.number_of({family, *here}, parts_.engine);
+}
+
+std::optional<dp_address> Follower::source_by(std::uint8_t family, std::uint32_t device,
+                                              const netlink::IpAddress& gateway, const dp_address& destination) const {
+  return family == DP_FAMILY_V4 ? select_source4(mirror_, device, gateway)
+                                : select_source6(mirror_, device, destination);
 }
 
 std::vector<Follower::RouteDevice> Follower::route_devices() const {
@@ -126,17 +146,13 @@ Status Follower::finish_routes(Status published) {
   return published;
 }
 
-std::uint16_t Follower::gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway) {
-  const NextHopTable::Key key{port, gateway};
+std::uint16_t Follower::gateway_hop(const NextHopTable::Key& key) {
   const bool known = parts_.hops.find(key) != 0;
-  auto index = parts_.hops.obtain(key);
-  if (!index) {
-    complain_bounded(full_lines_, index.error().text);
-    return 0;
-  }
+  auto index = parts_.hops.obtain(key, NextHopTable::For::route);
+  if (!index) return 0;  // the route is incomplete: problems() says so
   if (!known) {
     use_.used(*index);
-    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(port), gateway}));
+    parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(key.port), key.address}));
     keep_fresh(key);
   }
   return *index;
@@ -215,18 +231,22 @@ void Follower::apply_neighbour(const netlink::NeighbourKey& key) {
   if (port == 0 || !serves_as_next_hop(key.address)) return;
   const netlink::Neighbour* neighbour = mirror_.find_neighbour(key);
   const NextHopTable::Key hop{port, key.address};
-  std::uint16_t index = parts_.hops.find(hop);
-  if (index == 0) {
+  bool known = false;
+  parts_.hops.for_each_of(port, key.address, [&](const NextHopTable::Key&, std::uint16_t index) {
+    parts_.hops.set_neighbour(index, neighbour);
+    known = true;
+  });
+  if (!known) {
     if (neighbour == nullptr || !neighbour->usable()) return;
     auto obtained = parts_.hops.obtain(hop);
-    if (!obtained) return complain_bounded(full_lines_, obtained.error().text);
-    index = *obtained;
-    use_.used(index);
+    if (!obtained) return;  // NextHopTable::problems() says so
+    use_.used(*obtained);
+    parts_.hops.set_neighbour(*obtained, neighbour);
   }
-  parts_.hops.set_neighbour(index, neighbour);
   if (neighbour == nullptr || !neighbour->usable()) return;
-  use_.answered(port, index);
-  if (!neighbour->managed && use_.in_use(index)) keep_fresh(hop);
+  parts_.hops.for_each_of(port, key.address,
+                          [&](const NextHopTable::Key&, std::uint16_t index) { use_.answered(port, index); });
+  if (!neighbour->managed && in_use(hop)) keep_fresh(hop);
 }
 
 void Follower::on_resolver() {
@@ -242,7 +262,7 @@ void Follower::on_resolver() {
 
 void Follower::on_requests() {
   for (const AwaitedNeighbour& awaited : parts_.requests.take()) {
-    NextHopTable::Key key{awaited.port, {awaited.family, awaited.address}};
+    NextHopTable::Key key{awaited.port, {awaited.family, awaited.address}, awaited.mtu};
     if (awaited.next_hop != 0) {
       const NextHopTable::Key* known = parts_.hops.key_of(awaited.next_hop);
       if (known == nullptr) continue;
@@ -251,10 +271,7 @@ void Follower::on_requests() {
     make_room_for_request(key.port);
     if (!use_.may_ask(key.port, parts_.hops.find(key))) continue;  // the engine repeats the request
     auto index = parts_.hops.obtain(key);
-    if (!index) {
-      complain_bounded(full_lines_, index.error().text);
-      continue;
-    }
+    if (!index) continue;  // NextHopTable::problems() says so
     use_.used(*index);
     if (!parts_.hops.resolved(*index)) use_.asked(key.port, *index);
     parts_.hops.set_neighbour(*index, mirror_.find_neighbour({parts_.ports.ifindex_of(key.port), key.address}));
@@ -295,9 +312,21 @@ void Follower::publish_routes() {
   schedule_routes();
 }
 
+std::vector<std::string> Follower::problems() const {
+  std::vector<std::string> lines = routes_.problems();
+  for (std::string& line : parts_.hops.problems()) lines.push_back(std::move(line));
+  for (const Port& port : parts_.ports.ports())
+    if (use_.crowded(port.number))
+      lines.push_back(
+          fmt::format("port {}: {} neighbours that were asked for do not answer, and no more are asked for "
+                      "until one does: does somebody scan the network behind it?",
+                      port.config.name, NeighbourUse::kAskedAtOnce));
+  return lines;
+}
+
 // Each line once, when it becomes true.
 void Follower::tell_route_problems() {
-  std::vector<std::string> lines = routes_.problems();
+  std::vector<std::string> lines = problems();
   for (const std::string& line : lines)
     if (std::ranges::find(route_problems_, line) == route_problems_.end()) complain_("routing: " + line);
   route_problems_ = std::move(lines);
@@ -309,6 +338,8 @@ void Follower::schedule_upkeep() {
     if (error) return;
     give_neighbours_back();
     reclaim_next_hops();
+    tell_route_problems();
+    parts_.hops.end_period();
     if (routes_.incomplete()) schedule_routes();
     schedule_upkeep();
   });
@@ -328,7 +359,7 @@ void Follower::give_neighbours_back() {
       if (known != nullptr && known->usable() && !known->managed) keep_fresh(key);
     } else if (!parts_.hops.resolved(index) && use_.idle_for(index, NeighbourUse::kUnanswered)) {
       dead.push_back(index);
-    } else if (known != nullptr && known->managed && !use_.in_use(index) && !of_others_.contains(neighbour)) {
+    } else if (known != nullptr && known->managed && !in_use(key) && !of_others_.contains(neighbour)) {
       resolver_.release(neighbour);
     }
   }
@@ -341,15 +372,11 @@ void Follower::leave_to_others(const netlink::FoundNeighbours& found) {
     if (managed) of_others_.insert({found.ifindex, address});
 }
 
-std::vector<std::string> Follower::problems() const {
-  std::vector<std::string> lines = routes_.problems();
-  for (const Port& port : parts_.ports.ports())
-    if (use_.crowded(port.number))
-      lines.push_back(
-          fmt::format("port {}: {} neighbours that were asked for do not answer, and no more are asked for "
-                      "until one does: does somebody scan the network behind it?",
-                      port.config.name, NeighbourUse::kAskedAtOnce));
-  return lines;
+bool Follower::in_use(const NextHopTable::Key& key) const {
+  bool used = false;
+  parts_.hops.for_each_of(key.port, key.address,
+                          [&](const NextHopTable::Key&, std::uint16_t index) { used = used || use_.in_use(index); });
+  return used;
 }
 
 // Nobody uses it, and it does not answer.
@@ -357,7 +384,8 @@ void Follower::give_up(std::uint16_t index) {
   const NextHopTable::Key key = *parts_.hops.key_of(index);
   const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(key.port), key.address};
   const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
-  if (known != nullptr && known->managed && !of_others_.contains(neighbour)) resolver_.remove(neighbour);
+  if (known != nullptr && known->managed && !in_use(key) && !of_others_.contains(neighbour))
+    resolver_.remove(neighbour);
   use_.answered(key.port, index);
   if (auto retired = parts_.hops.retire(index); !retired) complain_(retired.error().text);
 }
@@ -381,7 +409,7 @@ void Follower::reclaim_next_hops() {
   if (!parts_.hops.crowded() && !parts_.hops.has_retired()) return;
   if (parts_.hops.crowded()) {
     for (const NextHopTable::Key& key : parts_.hops.retire_unwanted(routes_.next_hops()))
-      resolver_.release({parts_.ports.ifindex_of(key.port), key.address});
+      if (!parts_.hops.has(key.port, key.address)) resolver_.release({parts_.ports.ifindex_of(key.port), key.address});
     if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
   }
   if (!parts_.hops.has_retired()) return;
@@ -392,18 +420,15 @@ void Follower::reclaim_next_hops() {
   parts_.hops.release_retired();
 }
 
-// The source address of ICMP errors is the port's first usable address of each family that is not link-local.
+// What the gateway sends ICMP errors from, by each port and by routes that have another address than their port.
 void Follower::tell_addresses() {
-  std::map<std::uint16_t, PortAddresses> found;
-  for (const Port& port : parts_.ports.ports()) found[port.number];  // one that has lost its addresses has none now
-  for (const auto& [key, address] : mirror_.addresses()) {
-    const std::uint16_t port = parts_.ports.number_of(address.ifindex);
-    const auto family = address.address.family;
-    if (port == 0 || !address.usable() || dp_address_link_local(family, &address.address.address)) continue;
-    auto& slot = family == DP_FAMILY_V4 ? found[port].v4 : found[port].v6;
-    if (!slot) slot = address.address.address;
+  const dp_address any{};
+  for (const Port& port : parts_.ports.ports()) {
+    const std::uint32_t device = parts_.ports.ifindex_of(port.number);
+    parts_.engine.post(command::set_addresses(
+        port.number, {source_by(DP_FAMILY_V4, device, {}, any), source_by(DP_FAMILY_V6, device, {}, any)}));
   }
-  for (const auto& [port, addresses] : found) parts_.engine.post(command::set_addresses(port, addresses));
+  sources_.follow(mirror_, parts_.engine);
 }
 
 }  // namespace twinpath

@@ -23,6 +23,8 @@
 #include "control/follow/neighbour_request_queue.hpp"
 #include "control/follow/neighbour_use.hpp"
 #include "control/follow/next_hop_table.hpp"
+#include "control/follow/source_address.hpp"
+#include "control/follow/source_numbers.hpp"
 #include "control/ports/port_set.hpp"
 #include "control/publish/publisher.hpp"
 #include "engine/engine.hpp"
@@ -80,8 +82,6 @@ class Follower {
   void on_links(std::function<void(const std::set<std::uint32_t>& gone)> follow) { on_links_ = std::move(follow); }
   // Neighbours that somebody else had managed before the gateway came are never given back or deleted.
   void leave_to_others(const netlink::FoundNeighbours& found);
-  // What of Linux is not followed, a line each.
-  [[nodiscard]] std::vector<std::string> problems() const;
   // Ports have other devices now.
   void take_over_devices();
   // Follows changes from now on.
@@ -90,8 +90,10 @@ class Follower {
 
   [[nodiscard]] const netlink::Mirror& mirror() const { return mirror_; }
   [[nodiscard]] const RouteTables& routes() const { return routes_; }
-  // Neighbours that Linux has refused to resolve, and next hops that found their table full, since the start.
-  [[nodiscard]] std::uint64_t neighbours_refused() const { return refusal_lines_.seen() + full_lines_.seen(); }
+  // Neighbours that Linux has refused to resolve since the start.
+  [[nodiscard]] std::uint64_t neighbours_refused() const { return refusal_lines_.seen(); }
+  // What of Linux's routing is not followed, and why: a line each.
+  [[nodiscard]] std::vector<std::string> problems() const;
 
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
@@ -127,13 +129,20 @@ class Follower {
   void keep_fresh(const NextHopTable::Key& key);
   void schedule_upkeep();
   void give_neighbours_back();
+  // By the next hop of any MTU.
+  [[nodiscard]] bool in_use(const NextHopTable::Key& key) const;
   void give_up(std::uint16_t index);
   void make_room_for_request(std::uint16_t port);
   void reclaim_next_hops();
-  std::uint16_t gateway_hop(std::uint16_t port, const netlink::IpAddress& gateway);
+  std::uint16_t gateway_hop(const NextHopTable::Key& key);
+  [[nodiscard]] std::uint16_t source_of(const netlink::Route& route, const netlink::Path& path);
+  [[nodiscard]] std::optional<dp_address> source_by(std::uint8_t family, std::uint32_t device,
+                                                    const netlink::IpAddress& gateway,
+                                                    const dp_address& destination) const;
 
   Parts parts_;
   RouteTables routes_;
+  SourceNumbers sources_;
   netlink::Mirror mirror_;
   netlink::Resolver resolver_;
   NeighbourUse use_;
@@ -142,7 +151,6 @@ class Follower {
   Say complain_;
   Say note_;
   LineLimit refusal_lines_{kFollowerLines, kFollowerWindow};
-  LineLimit full_lines_{kFollowerLines, kFollowerWindow};
   std::function<void(const std::set<std::uint32_t>&)> on_links_ = [](const auto&) {};
   Descriptor mirror_events_;
   Descriptor resolver_events_;

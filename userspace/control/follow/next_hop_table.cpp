@@ -15,6 +15,7 @@ dp_neighbour_key map_key(const NextHopTable::Key& key) {
   dp_neighbour_key out{};
   out.address = key.address.address;
   out.port = key.port;
+  out.mtu = key.mtu;
   out.family = key.address.family;
   return out;
 }
@@ -53,7 +54,7 @@ void NextHopTable::read_back() {
   while (bpf_map_get_next_key(map_, previous, &key) == 0) {
     std::uint32_t index = 0;
     if (bpf_map_lookup_elem(map_, &key, &index) == 0 && index > 0 && index < hops_.size()) {
-      const Key ours{key.port, {key.family, key.address}};
+      const Key ours{key.port, {key.family, key.address}, key.mtu};
       indices_[ours] = static_cast<std::uint16_t>(index);
       keys_[static_cast<std::uint16_t>(index)] = ours;
     }
@@ -69,12 +70,15 @@ void NextHopTable::sort_rest() {
   }
 }
 
-Result<std::uint16_t> NextHopTable::obtain(const Key& key) {
+Result<std::uint16_t> NextHopTable::obtain(const Key& key, For what) {
   if (const auto found = indices_.find(key); found != indices_.end()) {
     unwanted_.erase(found->second);
     return found->second;
   }
-  if (free_.empty()) return refuse("all {} next hops are taken", hops_.size() - 1);
+  if (free_.size() <= (what == For::host ? reserved() : 0)) {
+    if (what == For::host) ++refused_;
+    return refuse("all {} next hops are taken", hops_.size() - 1);
+  }
   const std::uint16_t index = free_.back();
   free_.pop_back();
   indices_[key] = index;
@@ -129,6 +133,16 @@ void NextHopTable::forget_failure(std::uint16_t index) {
   store_flags(hops_[index], static_cast<std::uint16_t>(hops_[index].flags & ~DP_NEXT_HOP_FAILED));
 }
 
+std::vector<std::string> NextHopTable::problems() const {
+  if (refused_ + refused_before_ == 0) return {};
+  const auto unresolved = std::ranges::count_if(
+      keys_, [&](const auto& entry) { return (hops_[entry.first].flags & DP_NEXT_HOP_RESOLVED) == 0; });
+  return {
+      fmt::format("next hops: {} of {} are taken ({} not resolved) and the others are kept for gateways of routes, so "
+                  "hosts on links wait: find who looks for so many, or route large prefixes through a gateway",
+                  keys_.size(), hops_.size() - 1, unresolved)};
+}
+
 std::vector<NextHopTable::Key> NextHopTable::retire_unwanted(const std::set<std::uint16_t>& gateways) {
   std::vector<Key> retired;
   std::set<std::uint16_t> unwanted;
@@ -162,7 +176,8 @@ void NextHopTable::write(std::uint16_t index, const netlink::Mac* mac, bool fail
   store_macs(hop, mac != nullptr ? *mac : destination_of(hop), facts.mac);
   hop.port = keys_[index].port;
   hop.device = facts.device;
-  hop.mtu = facts.mtu;
+  const std::uint16_t mtu = keys_[index].mtu;
+  hop.mtu = mtu != 0 ? std::min(mtu, facts.mtu) : facts.mtu;
   hop.vlan = facts.vlan;
   store_flags(hop, flags);
 }

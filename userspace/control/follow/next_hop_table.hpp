@@ -12,6 +12,8 @@
 //          that died between steps 1 and 4: the next daemon counts it as retired and does steps 2 to 4.
 // Wanted   are neighbours that Linux has resolved, gateways of routes, and those that obtain() was called for recently.
 //          Others are retired only when most indices are taken; a flow that still needs one requests it again.
+// Share    an eighth of the indices is for gateways of routes alone: hosts on links, which anybody can make the gateway look for,
+//          never take the last ones. problems() says so when hosts are refused.
 // Thread   the control thread's. The datapaths read `next_hops` and `neighbours` meanwhile.
 #pragma once
 
@@ -19,6 +21,8 @@
 #include <map>
 #include <set>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -45,16 +49,34 @@ class NextHopTable {
   struct Key {
     std::uint16_t port = 0;
     netlink::IpAddress address;
+    std::uint16_t mtu = 0;  // of the routes that lead to it; 0: the port's
     auto operator<=>(const Key&) const = default;
   };
 
   // `map` is the fd of `neighbours`. Reads back what is in it.
   NextHopTable(std::span<dp_next_hop> hops, int map);
 
+  enum class For : std::uint8_t { host, route };
   // The index of a neighbour; assigns one if it has none, and marks it as wanted. Refused when all indices are taken.
-  [[nodiscard]] Result<std::uint16_t> obtain(const Key& key);
+  [[nodiscard]] Result<std::uint16_t> obtain(const Key& key, For what = For::host);
+  // Lines about hosts that were refused since the call before the last one of end_period().
+  [[nodiscard]] std::vector<std::string> problems() const;
+  void end_period() { refused_before_ = std::exchange(refused_, 0); }
   [[nodiscard]] std::uint16_t find(const Key& key) const;
   [[nodiscard]] const Key* key_of(std::uint16_t index) const;
+  [[nodiscard]] bool has(std::uint16_t port, const netlink::IpAddress& address) const {
+    bool found = false;
+    for_each_of(port, address, [&](const Key&, std::uint16_t) { found = true; });
+    return found;
+  }
+  // The indices of a neighbour, one for each MTU; visit(key, index).
+  template <class Visit>
+  void for_each_of(std::uint16_t port, const netlink::IpAddress& address, Visit&& visit) const {
+    for (auto one = indices_.lower_bound({port, address, 0}); one != indices_.end(); ++one) {
+      if (one->first.port != port || !(one->first.address == address)) return;
+      visit(one->first, one->second);
+    }
+  }
 
   void set_port(std::uint16_t port, const EgressFacts& facts);
   // `neighbour` null: Linux has no entry for it.
@@ -77,6 +99,7 @@ class NextHopTable {
 
  private:
   void read_back();
+  [[nodiscard]] std::size_t reserved() const { return (hops_.size() - 1) / 8; }
   void sort_rest();
   void write(std::uint16_t index, const netlink::Mac* mac, bool failed);
   [[nodiscard]] Status forget(std::uint16_t index);
@@ -86,9 +109,10 @@ class NextHopTable {
   std::map<Key, std::uint16_t> indices_;
   std::map<std::uint16_t, Key> keys_;
   std::map<std::uint16_t, EgressFacts> egress_;
-  std::vector<std::uint16_t> free_;     // a stack: the last one is assigned next
-  std::vector<std::uint16_t> retired_;  // no neighbour has them, and they are not free yet
-  std::set<std::uint16_t> unwanted_;    // as of the last retire_unwanted(), without those obtained since
+  std::vector<std::uint16_t> free_;               // a stack: the last one is assigned next
+  std::vector<std::uint16_t> retired_;            // no neighbour has them, and they are not free yet
+  std::size_t refused_ = 0, refused_before_ = 0;  // hosts, in this period of upkeep and in the one before
+  std::set<std::uint16_t> unwanted_;              // as of the last retire_unwanted(), without those obtained since
 };
 
 }  // namespace twinpath

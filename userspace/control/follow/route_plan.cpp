@@ -55,9 +55,18 @@ bool link_wide(const netlink::IpAddress& base) {
          dp_address_multicast(base.family, &base.address) != 0;
 }
 
+// 0: the route names none.
+std::uint16_t mtu_of(const Route& route) {
+  constexpr std::uint16_t kV6Least = 1280;  // RFC 8200 section 5
+  const auto mtu = static_cast<std::uint16_t>(std::min<std::uint32_t>(route.mtu, UINT16_MAX));
+  if (mtu == 0 || route.prefix.base.family == DP_FAMILY_V4) return mtu;
+  return std::max(mtu, kV6Least);
+}
+
 void plan_unicast(const Route& route, const RouteContext& context, RoutePlan& plan) {
   std::vector<WeightedPath> paths;
   bool over_a_port = false;
+  const std::uint16_t mtu = mtu_of(route);
   for (const Path& path : route.paths) {
     const std::uint16_t port = path.dead || path.encapsulated ? std::uint16_t{0} : context.port_of(path.ifindex);
     if (port == 0) continue;
@@ -67,18 +76,19 @@ void plan_unicast(const Route& route, const RouteContext& context, RoutePlan& pl
       break;
     }
     const bool on_link = path.gateway.family == DP_FAMILY_NONE;
-    const std::uint16_t hop = on_link ? std::uint16_t{0} : context.next_hop_of(port, path.gateway);
+    const std::uint16_t hop = on_link ? std::uint16_t{0} : context.next_hop_of(port, path.gateway, mtu);
     if (on_link || hop != 0)
-      paths.push_back({{hop, port, 0}, path.weight});
+      paths.push_back({{hop, port, on_link ? mtu : std::uint16_t{0}, context.source_of(route, path)}, path.weight});
     else
       plan.complete = false;
   }
   dp_route& out = plan.value.route;
   if (paths.empty()) {
     out.kind = over_a_port ? DP_ROUTE_UNREACHABLE : DP_ROUTE_NOT_A_PORT;
-  } else if (paths.size() == 1 && paths[0].path.next_hop == 0) {
+  } else if (paths.size() == 1 && paths[0].path.next_hop == 0 && mtu == 0) {
     out.kind = DP_ROUTE_ON_LINK;
     out.port = paths[0].path.port;
+    if (paths[0].path.source != 0) plan.value.paths.push_back(paths[0].path);
   } else {
     out.kind = DP_ROUTE_VIA;
     plan.value.paths = spread_by_weight(paths);

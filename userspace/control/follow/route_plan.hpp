@@ -5,7 +5,10 @@
 // Links    A link-local address of the host and a broadcast address belong to one port, which the answer names.
 // Weights  A path of weight n is repeated n times, scaled down to DP_ROUTE_PATHS_MAX entries in all. Of more paths than
 //          that the first are used.
-// Thread   pure, but for next_hop_of.
+// MTU      of a route, "mtu" and "mtu lock" alike, as Linux forwards by it (ip_dst_mtu_maybe_forward and, in later kernels,
+//          ip6_dst_mtu_maybe_forward; earlier ones count an IPv6 route's only with "lock"). It is in the next hop; the port's is
+//          the limit, and for IPv6 1,280 the least.
+// Thread   pure, but for next_hop_of and source_of.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +23,10 @@ namespace twinpath {
 // The lookups that planning needs.
 struct RouteContext {
   std::function<std::uint16_t(std::uint32_t ifindex)> port_of;  // 0: no port
-  // Next hop of a gateway on a port; 0 when there are no more.
-  std::function<std::uint16_t(std::uint16_t port, const netlink::IpAddress& gateway)> next_hop_of;
+  // Next hop of a gateway on a port for a route of this MTU, 0: the port's; 0 when there are no more.
+  std::function<std::uint16_t(std::uint16_t port, const netlink::IpAddress& gateway, std::uint16_t mtu)> next_hop_of;
+  // Number of the address that Linux sends from by this path of the route; 0: the one that the port has for others.
+  std::function<std::uint16_t(const netlink::Route& route, const netlink::Path& path)> source_of;
 };
 
 struct RoutePlan {

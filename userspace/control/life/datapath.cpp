@@ -130,9 +130,8 @@ Status Datapath::open_follower() {
   hops_ = std::make_unique<NextHopTable>(tables_->memory().next_hops.values(), tables_->maps().neighbours);
   publisher_ = std::make_unique<Publisher>(*tables_, *settings_, std::move(*grace),
                                            [this] { engine_->call(command::quiet_point()); });
-  auto follower =
-      Follower::open({io_, *tables_, ports(), *hops_, *publisher_, *engine_, *neighbour_requests_, *flows_}, complain_,
-                     note_);
+  auto follower = Follower::open({io_, *tables_, ports(), *hops_, *publisher_, *engine_, *neighbour_requests_, *flows_},
+                                 complain_, note_);
   if (!follower) return pass_on(std::move(follower.error()));
   follower_ = std::move(*follower);
   changer_ = std::make_unique<PortChanger>(
