@@ -130,7 +130,7 @@ TEST_CASE("a device that is made anew is attached again, however often, and noth
     if (round == 0) files = open_files(lab);
   }
   CHECK(soon >= kRounds / 2);
-  CHECK(open_files(lab) == files);
+  CHECK(eventually([&] { return open_files(lab) == files; }));
   const json ledger = lab.get("/v1/status")["ledger"];
   CHECK(ledger["sum"] == ledger["total"]);
   lab.clean();

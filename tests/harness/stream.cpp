@@ -21,7 +21,7 @@ bool readable(int fd) {
   return ::poll(&waiting, 1, 50) == 1;
 }
 
-void evict_one(int fd) {
+void enlarge_receive_buffer(int fd) {
   const int bytes = 8 << 20;
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 }
@@ -46,7 +46,7 @@ UdpStream::UdpStream(const GatewayLab& lab, std::uint16_t port, std::uint16_t so
       server_(udp_at(lab.server, there_)),
       sender_([this] { send(); }),
       receiver_([this] { receive(); }) {
-  evict_one(server_.get());
+  enlarge_receive_buffer(server_.get());
 }
 
 UdpStream::~UdpStream() {

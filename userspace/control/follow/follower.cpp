@@ -65,6 +65,13 @@ void Follower::stop() {
   if (feature_events_ && feature_events_->is_open()) feature_events_->release();
 }
 
+void Follower::settle() {
+  on_mirror();
+  if (!routes_pending_) return;
+  routes_timer_.cancel();
+  publish_routes();
+}
+
 void Follower::watch() {
   wait_for(mirror_events_, &Follower::on_mirror);
   wait_for(resolver_events_, &Follower::on_resolver);
@@ -372,10 +379,11 @@ void Follower::leave_to_others(const netlink::FoundNeighbours& found) {
     if (managed) of_others_.insert({found.ifindex, address});
 }
 
-bool Follower::in_use(const NextHopTable::Key& key) const {
+bool Follower::in_use(const NextHopTable::Key& key, std::uint16_t except) const {
   bool used = false;
-  parts_.hops.for_each_of(key.port, key.address,
-                          [&](const NextHopTable::Key&, std::uint16_t index) { used = used || use_.in_use(index); });
+  parts_.hops.for_each_of(key.port, key.address, [&](const NextHopTable::Key&, std::uint16_t index) {
+    used = used || (index != except && use_.in_use(index));
+  });
   return used;
 }
 
@@ -384,7 +392,7 @@ void Follower::give_up(std::uint16_t index) {
   const NextHopTable::Key key = *parts_.hops.key_of(index);
   const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(key.port), key.address};
   const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);
-  if (known != nullptr && known->managed && !in_use(key) && !of_others_.contains(neighbour))
+  if (known != nullptr && known->managed && !in_use(key, index) && !of_others_.contains(neighbour))
     resolver_.remove(neighbour);
   use_.answered(key.port, index);
   if (auto retired = parts_.hops.retire(index); !retired) complain_(retired.error().text);

@@ -84,6 +84,9 @@ class Follower {
   void leave_to_others(const netlink::FoundNeighbours& found);
   // Ports have other devices now.
   void take_over_devices();
+  // Publishes what Linux has announced by now, as the routes that opening the ports has changed: a publication waits for
+  // all readers, and a packet whose neighbour is asked for meanwhile would wait, too.
+  void settle();
   // Follows changes from now on.
   void watch();
   void stop();
@@ -129,8 +132,8 @@ class Follower {
   void keep_fresh(const NextHopTable::Key& key);
   void schedule_upkeep();
   void give_neighbours_back();
-  // By the next hop of any MTU.
-  [[nodiscard]] bool in_use(const NextHopTable::Key& key) const;
+  // Whether a next hop of any MTU leads to the neighbour and is in use, `except` apart.
+  [[nodiscard]] bool in_use(const NextHopTable::Key& key, std::uint16_t except = 0) const;
   void give_up(std::uint16_t index);
   void make_room_for_request(std::uint16_t port);
   void reclaim_next_hops();

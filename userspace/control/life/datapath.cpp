@@ -184,6 +184,7 @@ void Datapath::run() {
   follower_->take_over_links();
   follower_->take_over_neighbours();
   keeper_->begin();
+  follower_->settle();
   follower_->watch();
 }
 
