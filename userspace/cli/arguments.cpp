@@ -12,10 +12,10 @@ Outcome run(const CommandLine& line) {
   try {
     if (line.help) return say(help_text(line.command));
     if (line.version) return say("twinpath " TWINPATH_VERSION "\n");
-    if (Status there = check_netns(line.global); !there) return give_up(there.error());
+    if (Status there = check_netns(line.global); !there) return failed(there.error());
     return line.command->run(line);
   } catch (const std::exception& error) {  // what libraries throw ends here
-    return give_up(Failure(error.what(), exit_failed));
+    return failed(Failure(error.what(), exit_failed));
   }
 }
 

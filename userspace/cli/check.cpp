@@ -12,7 +12,7 @@ Outcome check(const Global& global, const CheckOptions& options) {
     failure.answer = {{"ok", false}, {"faults", json::array()}};
     for (const Fault& fault : failure.faults)
       failure.answer["faults"].push_back({{"path", fault.path}, {"text", fault.text}});
-    return give_up(std::move(failure));
+    return failed(std::move(failure));
   }
   if (global.json) return say_json({{"ok", true}, {"faults", json::array()}});
   const Config& config = document->config;

@@ -31,10 +31,10 @@ json find_waiting(const Global& global, const std::string& name) {
 
 Outcome confirm(const Global& global) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return give_up(instance.error());
+  if (!instance) return failed(instance.error());
   Api api(std::move(*instance));
   const Result<json> body = api.send("POST", "/v1/confirm");
-  if (!body) return give_up(body.error());
+  if (!body) return failed(body.error());
   if (global.json) return say_json(*body);
   return say(printable(fmt::format("{}: generation {} is confirmed", api.instance().name,
                                    count_cell(member(*body, "generation")))) +

@@ -75,12 +75,12 @@ std::string document_name(const std::string& path) { return path == "-" ? "stand
 tl::expected<Document, Failure> load_document(const std::string& path) {
   const std::string name = document_name(path);
   const Result<Source> source = open_source(path);
-  if (!source) return give_up(source.error());
+  if (!source) return failed(source.error());
   const Result<std::string> text = read_all(*source, name);
-  if (!text) return give_up(text.error());
+  if (!text) return failed(text.error());
   auto config = check_document(*text);
-  if (!config) return give_up(document_failure(name, std::move(config.error())));
-  if (auto fault = token_fault(*config)) return give_up(document_failure(name, {std::move(*fault)}));
+  if (!config) return failed(document_failure(name, std::move(config.error())));
+  if (auto fault = token_fault(*config)) return failed(document_failure(name, {std::move(*fault)}));
   return Document{std::move(*config), source->regular};
 }
 

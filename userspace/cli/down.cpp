@@ -56,18 +56,18 @@ Outcome say_down(const Global& global, const std::string& name, std::string_view
 // No daemon runs: twinpathd --clean removes what it left.
 Outcome clean(const Global& global, const std::string& name) {
   const Result<std::string> program = find_daemon();
-  if (!program) return give_up(program.error());
+  if (!program) return failed(program.error());
   const bool left = what_is_left(name) != Left::nothing;
   std::vector<std::string> arguments{"--name", name, "--clean"};
   if (!global.netns.empty()) arguments.insert(arguments.end(), {"--netns", global.netns});
-  if (Status cleaned = run_daemon(*program, arguments); !cleaned) return give_up(cleaned.error());
+  if (Status cleaned = run_daemon(*program, arguments); !cleaned) return failed(cleaned.error());
   return say_down(global, name,
                   left ? "down; no daemon was running, what it had left is gone" : "down already; nothing was left");
 }
 
 Outcome ask_to_end(const Global& global, Api& api, const UniqueFd& process) {
-  if (const Result<json> begun = api.send("POST", "/v1/shutdown?detach=1"); !begun) return give_up(begun.error());
-  if (Status gone = wait_until_gone(process, api.instance()); !gone) return give_up(gone.error());
+  if (const Result<json> begun = api.send("POST", "/v1/shutdown?detach=1"); !begun) return failed(begun.error());
+  if (Status gone = wait_until_gone(process, api.instance()); !gone) return failed(gone.error());
   return say_down(global, api.instance().name, "down");
 }
 
@@ -75,11 +75,11 @@ Outcome ask_to_end(const Global& global, Api& api, const UniqueFd& process) {
 
 Outcome down(const Global& global) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return give_up(instance.error());
+  if (!instance) return failed(instance.error());
   Api api(std::move(*instance));
   const Result<int> pid = api.client().peer_pid();
   if (!pid && nobody_listens(pid.error())) return clean(global, api.instance().name);
-  if (!pid) return give_up(pid.error());
+  if (!pid) return failed(pid.error());
   return ask_to_end(global, api, open_process(*pid));
 }
 

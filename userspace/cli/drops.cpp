@@ -50,7 +50,7 @@ Outcome watch(const Global& global, Api& api, const DropsOptions& options, json 
   while (true) {
     std::this_thread::sleep_for(watch_interval);
     Result<json> answer = api.get(target_of(options));
-    if (!answer) return give_up(answer.error());
+    if (!answer) return failed(answer.error());
     const auto now = Clock::now();
     const double interval_s = std::round(std::chrono::duration<double>(now - seen).count() * 1000) / 1000;
     if (Outcome shown = show(global, options, {counted_since(*answer, before), interval_s}); !shown) return shown;
@@ -63,10 +63,10 @@ Outcome watch(const Global& global, Api& api, const DropsOptions& options, json 
 
 Outcome drops(const Global& global, const DropsOptions& options) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return give_up(instance.error());
+  if (!instance) return failed(instance.error());
   Api api(std::move(*instance));
   Result<json> answer = api.get(target_of(options));
-  if (!answer) return give_up(answer.error());
+  if (!answer) return failed(answer.error());
   if (options.watch) return watch(global, api, options, std::move(*answer));
   return global.json ? say_json(*answer) : say(tables(*answer, options));
 }

@@ -33,7 +33,7 @@ Outcome say(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
   Failure failure(fail(errno, "write to standard output").value());
   failure.unsaid = true;
-  return give_up(std::move(failure));
+  return failed(std::move(failure));
 }
 
 Outcome say_json(const json& value) { return say(value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"); }

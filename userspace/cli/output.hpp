@@ -35,7 +35,7 @@ struct Failure {
 
 using Outcome = tl::expected<void, Failure>;
 
-[[nodiscard]] inline tl::unexpected<Failure> give_up(Failure failure) {
+[[nodiscard]] inline tl::unexpected<Failure> failed(Failure failure) {
   return tl::unexpected<Failure>(std::move(failure));
 }
 // The faults of a document that was read from `file`.

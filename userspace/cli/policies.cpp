@@ -32,8 +32,8 @@ Outcome for_each_pair(Api& api, const PoliciesOptions& options, const std::funct
   const Result<rest::Reply> reply =
       api.stream(target_of(options), [&](std::string_view piece) { return splitter.add(piece); });
   if (!taken) return taken;
-  if (!reply) return give_up(reply.error());
-  if (reply->status >= 400) return give_up(error_of(*reply));
+  if (!reply) return failed(reply.error());
+  if (reply->status >= 400) return failed(error_of(*reply));
   return {};
 }
 
@@ -75,7 +75,7 @@ Outcome print_tables(Api& api, const PoliciesOptions& options) {
 
 Outcome policies(const Global& global, const PoliciesOptions& options) {
   Result<Instance> instance = find_instance(global);
-  if (!instance) return give_up(instance.error());
+  if (!instance) return failed(instance.error());
   Api api(std::move(*instance));
   return global.json ? print_json(api, options) : print_tables(api, options);
 }

@@ -36,18 +36,18 @@ std::string result_text(const std::string& name, const json& body, bool dry_run)
 
 Outcome reload(const Global& global, const ReloadOptions& options) {
   const auto document = load_document(options.file);
-  if (!document) return give_up(document.error());
+  if (!document) return failed(document.error());
   Global named = global;
   if (!named.name) named.name = document->config.name;
   Result<Instance> instance = find_instance(named);
-  if (!instance) return give_up(instance.error());
+  if (!instance) return failed(instance.error());
   Api api(std::move(*instance));
   const Result<rest::Reply> reply =
       api.request("PUT", options.dry_run ? "/v1/config?dry_run=1" : "/v1/config", document->config.source);
-  if (!reply) return give_up(reply.error());
-  if (reply->status >= 400) return give_up(refusal(options.file, *reply));
+  if (!reply) return failed(reply.error());
+  if (reply->status >= 400) return failed(refusal(options.file, *reply));
   const json body = parse_answer(reply->body);
-  if (body.is_discarded()) return give_up(Failure("the daemon's answer to the document is not JSON", exit_failed));
+  if (body.is_discarded()) return failed(Failure("the daemon's answer to the document is not JSON", exit_failed));
   return global.json ? say_json(body) : say(result_text(api.instance().name, body, options.dry_run));
 }
 

@@ -27,20 +27,20 @@ class Reader {
     while (at_ < words_.size()) {
       const std::string_view word = words_[at_++];
       const bool is_option = !only_words_ && word.size() > 1 && word.front() == '-';
-      if (Outcome read = is_option ? read_option(word) : read_word(word); !read) return give_up(read.error());
+      if (Outcome read = is_option ? read_option(word) : read_word(word); !read) return failed(read.error());
     }
-    if (Outcome complete = check_complete(); !complete) return give_up(complete.error());
+    if (Outcome complete = check_complete(); !complete) return failed(complete.error());
     return std::move(line_);
   }
 
  private:
   Outcome read_word(std::string_view word) {
     if (line_.command != nullptr)
-      return give_up(usage(line_.command, in_quotes(word), "nothing can stand here: one command, and options"));
+      return failed(usage(line_.command, in_quotes(word), "nothing can stand here: one command, and options"));
     const auto found = std::ranges::find(commands(), word, &Command::name);
     if (found == commands().end())
-      return give_up(usage(nullptr, in_quotes(word),
-                           fmt::format("no such command; nearest: {}", nearest(word, names_of(commands())))));
+      return failed(usage(nullptr, in_quotes(word),
+                          fmt::format("no such command; nearest: {}", nearest(word, names_of(commands())))));
     line_.command = &*found;
     return {};
   }
@@ -57,24 +57,24 @@ class Reader {
     std::optional<std::string_view> value;
     if (end < word.size()) value = word.substr(is_long ? end + 1 : end);
     const Option* option = find(name);
-    if (option == nullptr) return give_up(unknown(name));
+    if (option == nullptr) return failed(unknown(name));
     return option->value.empty() ? set(*option, value) : take(*option, name, value);
   }
 
   Outcome set(const Option& option, std::optional<std::string_view> value) {
-    if (value) return give_up(usage(line_.command, option.name, fmt::format("{}: takes no value", in_quotes(*value))));
+    if (value) return failed(usage(line_.command, option.name, fmt::format("{}: takes no value", in_quotes(*value))));
     (void)option.take("", line_);
     return {};
   }
 
   Outcome take(const Option& option, std::string_view name, std::optional<std::string_view> value) {
     if (!value && at_ < words_.size() && !words_[at_].starts_with("--")) value = words_[at_++];
-    if (!value) return give_up(usage(line_.command, std::string(name), "needs a value: " + option.value));
+    if (!value) return failed(usage(line_.command, std::string(name), "needs a value: " + option.value));
     if (std::ranges::find(given_, &option) != given_.end())
-      return give_up(usage(line_.command, std::string(name), "is given twice"));
+      return failed(usage(line_.command, std::string(name), "is given twice"));
     given_.push_back(&option);
     if (const auto wrong = option.take(*value, line_))
-      return give_up(usage(line_.command, std::string(name), fmt::format("{}: {}", in_quotes(*value), *wrong)));
+      return failed(usage(line_.command, std::string(name), fmt::format("{}: {}", in_quotes(*value), *wrong)));
     return {};
   }
 
@@ -103,11 +103,11 @@ class Reader {
     if (line_.command == nullptr) {
       std::string list;
       for (const Command& command : commands()) list += fmt::format("{}{}", list.empty() ? "" : ", ", command.name);
-      return give_up(usage(nullptr, "", "a command is needed: one of " + list));
+      return failed(usage(nullptr, "", "a command is needed: one of " + list));
     }
     for (const Option& option : line_.command->options)
       if (option.required && std::ranges::find(given_, &option) == given_.end())
-        return give_up(
+        return failed(
             usage(line_.command, option.letter, fmt::format("is needed: {} {}", option.letter, option.value)));
     return {};
   }

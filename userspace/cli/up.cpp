@@ -51,15 +51,15 @@ Status make_run_folder() {
 }
 
 Outcome up_in_background(const Global& global, const std::string& program, Order order) {
-  if (Status folder = make_run_folder(); !folder) return give_up(folder.error());
+  if (Status folder = make_run_folder(); !folder) return failed(folder.error());
   const std::string log = log_path(order.name);
   order.arguments.insert(order.arguments.end(), {"--ready-fd", std::to_string(ready_fd), "--log", log});
   const Result<SignalFd> interrupts = SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
-  if (!interrupts) return give_up(interrupts.error());
+  if (!interrupts) return failed(interrupts.error());
   Result<BackgroundDaemon> daemon = BackgroundDaemon::start(program, order.arguments, log, order.input.get());
-  if (!daemon) return give_up(daemon.error());
+  if (!daemon) return failed(daemon.error());
   if (Status ready = daemon->wait_until_ready(order.name, start_timeout, *interrupts); !ready)
-    return give_up(ready.error());
+    return failed(ready.error());
   const json waiting = order.asks_confirmation ? find_waiting(global, order.name) : json();
   json answer = {{"name", order.name}, {"pid", daemon->pid()}};
   if (!waiting.is_null()) answer["confirm"] = waiting;
@@ -71,14 +71,14 @@ Outcome up_in_background(const Global& global, const std::string& program, Order
 
 Outcome up(const Global& global, const UpOptions& options) {
   const auto document = load_document(options.file);
-  if (!document) return give_up(document.error());
+  if (!document) return failed(document.error());
   if (::geteuid() != 0)
-    return give_up(refuse("up needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo").value());
+    return failed(refuse("up needs root: XDP programs and AF_XDP sockets are made by root alone; try sudo").value());
   const Result<std::string> program = find_daemon();
-  if (!program) return give_up(program.error());
+  if (!program) return failed(program.error());
   Result<Order> order = order_for(global, options, *document);
-  if (!order) return give_up(order.error());
-  if (options.foreground) return give_up(exec_daemon(*program, order->arguments, order->input.get()));
+  if (!order) return failed(order.error());
+  if (options.foreground) return failed(exec_daemon(*program, order->arguments, order->input.get()));
   return up_in_background(global, *program, std::move(*order));
 }
 

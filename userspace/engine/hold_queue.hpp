@@ -2,8 +2,9 @@
 //
 // Bounds   `per_neighbour` packets for one neighbour, `total` in all, and of one ingress port as many as there is room left
 //          for others: one port alone has at most half, two a third each, and so on (dynamic thresholds: Choudhury and Hahne,
-//          IEEE/ACM Transactions on Networking 6, 1998). Beyond them an arriving packet is dropped (hold_full). A packet waits `hold_ticks` ticks at most, and no longer than until Linux marks the neighbour
-//          as failed: after three probes, a second apart.
+//          IEEE/ACM Transactions on Networking 6, 1998). Beyond them an arriving packet is dropped (hold_full). A packet
+//          waits `hold_ticks` ticks at most, and no longer than until Linux marks the neighbour as failed: after three
+//          probes, a second apart.
 // Order    packets leave in the order they came in, so those of a flow stay in order.
 // Cost     hold() and waits_for_flow() read counters; only visit() walks the queue, and waits_for_flow() when its
 //          counter is not zero. So a flood towards one dead neighbour costs the engine no more than its drops.

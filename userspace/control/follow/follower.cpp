@@ -370,7 +370,7 @@ void Follower::give_neighbours_back() {
       resolver_.release(neighbour);
     }
   }
-  for (const std::uint16_t index : dead) give_up(index);
+  for (const std::uint16_t index : dead) forget_unanswered(index);
   if (auto sent = resolver_.flush(); !sent) complain_(sent.error().text);
 }
 
@@ -388,7 +388,7 @@ bool Follower::in_use(const NextHopTable::Key& key, std::uint16_t except) const 
 }
 
 // Nobody uses it, and it does not answer.
-void Follower::give_up(std::uint16_t index) {
+void Follower::forget_unanswered(std::uint16_t index) {
   const NextHopTable::Key key = *parts_.hops.key_of(index);
   const netlink::NeighbourKey neighbour{parts_.ports.ifindex_of(key.port), key.address};
   const netlink::Neighbour* known = mirror_.find_neighbour(neighbour);

@@ -134,7 +134,7 @@ class Follower {
   void give_neighbours_back();
   // Whether a next hop of any MTU leads to the neighbour and is in use, `except` apart.
   [[nodiscard]] bool in_use(const NextHopTable::Key& key, std::uint16_t except = 0) const;
-  void give_up(std::uint16_t index);
+  void forget_unanswered(std::uint16_t index);
   void make_room_for_request(std::uint16_t port);
   void reclaim_next_hops();
   std::uint16_t gateway_hop(const NextHopTable::Key& key);
