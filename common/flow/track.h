@@ -10,8 +10,8 @@
  *          | ACK, half-open | the originator acknowledges what the responder has sent;    | assured                       |
  *          |                |   picked up without SYN: and the responder the originator's |                               |
  *          | RST            | its number is the last acknowledgement of the other         | closing                       |
- *          |                |   direction; half-open also: it acknowledges what the other |                               |
- *          |                |   direction has sent                                        |                               |
+ *          |                |   direction, and half-open: one that its own has sent; or,  |                               |
+ *          |                |   half-open: it acknowledges what the other one has sent    |                               |
  *          | FIN            | the other direction has acknowledged it; both directions    | closing (commit.h)            |
  *          | SYN            | half-open: kept beside the first one                        | as half-open                  |
  *          | SYN            | assured: the responder's SYN-ACK acknowledges it            | half-open: life anew in place |
@@ -157,10 +157,25 @@ DP_INLINE void dp_track_handshake(struct dp_context *ctx, const struct dp_flow_s
 		dp_track_partner(ctx, 0, DP_FLOW_SYN);
 }
 
+/* Has the direction of the RST sent its number? An end that is still in its handshake resets whatever acknowledges what it has
+ * not sent, and takes the number of the RST from there (RFC 9293 section 3.10.7): so a stranger's acknowledgement and the
+ * end's honest RST agree, though neither end has given up. A flow picked up may have shown no packet of that direction. */
+DP_INLINE int dp_track_reset_sent(const struct dp_context *ctx, const struct dp_flow_said *said)
+{
+	__u32 forward_link = dp_track_is_forward(ctx) ? said->link : said->partner_link;
+	struct dp_numbers own;
+
+	if (dp_track_state(ctx) != DP_FLOW_HALF_OPEN || (forward_link & DP_FLOW_PICKUP))
+		return 1;
+	dp_track_read_numbers(said->first, said->note, said->link, &own);
+	return dp_numbers_has(&own, dp_ntohl(ctx->packet.tcp_sequence));
+}
+
 /* Does it close the pair? Only who sees the other direction's packets knows what that has acknowledged. */
 DP_INLINE int dp_track_reset_fits(const struct dp_context *ctx, const struct dp_flow_said *said)
 {
-	if (said->partner_acked && ctx->packet.tcp_sequence == said->partner_acked)
+	if (said->partner_acked && ctx->packet.tcp_sequence == said->partner_acked &&
+	    dp_track_reset_sent(ctx, said))
 		return 1;
 	return dp_track_state(ctx) == DP_FLOW_HALF_OPEN && dp_track_acknowledges(ctx, said);
 }

@@ -63,7 +63,9 @@ struct TcpTwin {
     if (state == State::none) return false;
     Side &own = side(segment.from_lan), &other = side(!segment.from_lan);
     if (segment.has(tcp::kRst)) {
-      const bool exact = other.acknowledged != 0 && segment.seq == other.acknowledged;
+      // Of a half-open flow a number that nobody has sent is what a stranger has acknowledged, and an end has refused.
+      const bool sent = state != State::half_open || own.sent.count(segment.seq) != 0;
+      const bool exact = other.acknowledged != 0 && segment.seq == other.acknowledged && sent;
       const bool answer = state == State::half_open && segment.has(tcp::kAck) && other.sent.count(segment.ack) != 0;
       if (exact || answer) state = State::closing;
       return true;
