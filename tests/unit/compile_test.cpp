@@ -359,3 +359,12 @@ TEST_CASE("a rule that moves to another zone pair has changed") {
   CHECK(changes.added.empty());
   CHECK(changes.reordered.empty());
 }
+
+TEST_CASE("of a rule that changes, the members that differ are named with both values") {
+  const Config before = config_of(R"("rules": [{"name": "web", "from": "inside", "to": "outside", "action": "allow"},
+                                  {"name": "same", "from": "inside", "to": "outside", "action": "drop"}])");
+  const Config after = config_of(R"("rules": [{"name": "web", "from": "inside", "to": "outside", "action": "reject"},
+                                 {"name": "same", "from": "inside", "to": "outside", "action": "drop"}])");
+  CHECK(rule_changes(before, after) == std::vector<std::string>{"web: action allow, now reject"});
+  CHECK(rule_changes(before, before).empty());
+}

@@ -99,9 +99,8 @@ constexpr std::string_view status_meaning =
     "       back; application: none yet. Their sum is the total, or there is a defect.\n";
 
 constexpr std::string_view policies_meaning =
-    "STATE   half-open: one way so far, or TCP not yet established; assured: both sides have proved to be there; "
-    "closing:\n"
-    "        TCP that both sides have closed, or that was reset.\n"
+    "STATE   half-open: the originator has not proved to be there; assured: it has; closing: TCP that both sides have\n"
+    "        closed, or that was reset.\n"
     "BY      the datapath that installed the pair; the kernel may forward what the engine installed.\n"
     "FLOW    source > destination of the first packet. Of an ICMP query: \"echo id 8919\", the query and its "
     "identifier.\n"

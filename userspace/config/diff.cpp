@@ -121,10 +121,12 @@ PolicyDiff diff(const TableImage& before, const TableImage& after) {
 }
 
 std::vector<std::string> rule_changes(const Config& before, const Config& after) {
+  const nlohmann::json old_document = to_json(before);
+  const nlohmann::json new_document = to_json(after);
   std::map<std::string, nlohmann::json> former;
-  for (const nlohmann::json& rule : to_json(before)["rules"]) former[rule["name"]] = rule;
+  for (const nlohmann::json& rule : old_document.at("rules")) former[rule["name"]] = rule;
   std::vector<std::string> lines;
-  for (const nlohmann::json& rule : to_json(after)["rules"]) {
+  for (const nlohmann::json& rule : new_document.at("rules")) {
     const auto known = former.find(rule["name"]);
     if (known == former.end()) continue;
     for (const auto& [key, value] : rule.items())
