@@ -7,8 +7,8 @@
 //               conversation: each has forged segments before, between and behind its own, and no queue overflows.
 // Cut           the connection does not carry its bytes and its end, during the attack or after it.
 // Delayed       judged by what each end has sent again (TCP_INFO), not by a clock: one exchange, at most one
-//               retransmission of each end, or as many as beside it: ends in their handshake send again by themselves
-//               when forged segments have reached them. Times are printed.
+//               retransmission of each end. Times are printed. Not judged of handshakes: behind nf_conntrack, too, their
+//               ends go on only with the server's next SYN-ACK, which comes later each time.
 // Beside it     the same attack, from the same seed, on Linux forwarding with nf_conntrack. Its cuts are printed, not judged.
 //
 // TWINPATH_TEST_STRANGER_PACKETS  forged segments for each gateway, default 400,000. From a million on there are 100
@@ -201,7 +201,7 @@ void judge(const Outcome& ours, const Outcome& peers, const char* place, double 
     const std::string name = fmt::format("{} {}", kFamilies[which.first].name, kAgeNames[which.second]);
     fmt::print("  {:16} twinpath {} | nf_conntrack {}\n", name, tally.text(), peer.text());
     CHECK_MESSAGE(tally.cut == 0, name, ":", tally.faults);
-    CHECK_MESSAGE(tally.most_sent_again <= std::max(1U, peer.most_sent_again), name);
+    if (which.second != kHandshake) CHECK_MESSAGE(tally.most_sent_again <= 1, name);
     if (peer.cut > 0) fmt::print("    nf_conntrack:{}\n", peer.faults);
   }
 }
