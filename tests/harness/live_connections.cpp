@@ -67,8 +67,7 @@ Turns::Turns(Connections& all, Age age) {
 }
 
 HeldHandshakes::HeldHandshakes(const GatewayLab& lab) : lab_(lab) {
-  // A SYN-ACK each second (Linux 6.15): without, the ends wait for the next one as long as the attack took.
-  lab_.server.run("sysctl -qw net.ipv4.tcp_synack_retries=255; sysctl -qw net.ipv4.tcp_rto_max_ms=1000 || true");
+  lab_.server.run("sysctl -qw net.ipv4.tcp_synack_retries=12 net.ipv4.tcp_timestamps=0");
   lab_.client.run("nft 'table inet hold { chain out { type filter hook output priority 0; tcp dport " +
                   std::to_string(kServerPort + kHandshake) + " tcp flags & syn == 0 drop; }; }'");
 }

@@ -9,8 +9,12 @@
 //            nothing else. Busy: question and answer all the time. Idle: says nothing before finish(). Half-closed: one end
 //            has said FIN, the other one goes on.
 // Ports      the server's is kServerPort and the age; the client's kClientPort and the connection's number.
-// End host   a server that waits for the last ACK of a handshake gives up when a RST or SYN hits its window (Linux). The
-//            window is made small here, so that a stranger needs 2^32 / kSmallestWindow of them.
+// End host   what Linux does to a server's end that waits for the last ACK of a handshake, whatever lies between:
+//            - it gives up when a RST or SYN hits its window. The window is made small here, so that a stranger needs
+//              2^32 / kSmallestWindow of them.
+//            - it answers a forged segment by an ACK with a timestamp later than its last SYN-ACK's. The client echoes that
+//              one, and from 6.14 on the server refuses it (TSEcrRejected) until it has sent SYN-ACK again. So the server
+//              has no timestamps here.
 // Errors     std::runtime_error while they are opened; afterwards Connection::fault.
 #pragma once
 
