@@ -29,6 +29,8 @@ struct TcpStep {
   std::uint32_t acknowledgement;
   std::size_t payload;
 };
+constexpr TcpStep kWrongAck{"ACK of a wrong number", false, tcp::kAck, 1, 7, 0};
+constexpr TcpStep kRefusal{"RST of the wrong number", true, tcp::kRst, 7, 0, 0};
 constexpr TcpStep kTcpSteps[] = {
     {"SYN", false, tcp::kSyn, 0, 0, 0},
     {"SYN-ACK", true, tcp::kSyn | tcp::kAck, 0, 1, 0},
@@ -52,7 +54,8 @@ constexpr TcpStep kTcpSurprises[] = {
     {"SYN-ACK of a new connection", true, tcp::kSyn | tcp::kAck, 9000, 9001, 0},
     {"ACK of a new connection", false, tcp::kAck, 9001, 9001, 0},
     {"SYN from the server", true, tcp::kSyn, 0, 0, 0},
-    {"ACK of a wrong number", false, tcp::kAck, 1, 7, 0},
+    kWrongAck,
+    kRefusal,
     {"SYN-ACK of another sequence", true, tcp::kSyn | tcp::kAck, 77, 1, 0},
     {"ACK from the server", true, tcp::kAck, 1, 1, 0},
 };
@@ -154,7 +157,11 @@ Draft Generator::draft_of(const Flow& flow, bool answers) const {
 Draft Generator::tcp_step(Flow& flow, std::vector<std::string>& story) {
   const std::size_t count = std::size(kTcpSteps);
   const TcpStep* step = &kTcpSteps[std::min<std::size_t>(flow.step, count - 1)];
-  if (random_.percent(6))
+  if (std::exchange(flow.refuses, false))
+    step = &kRefusal;
+  else if (flow.step == 2 && random_.percent(10))
+    step = &kWrongAck;
+  else if (random_.percent(6))
     step = &random_.pick(kTcpSurprises);
   else if (random_.percent(6))
     step = &random_.pick(kTcpSteps);
@@ -162,6 +169,7 @@ Draft Generator::tcp_step(Flow& flow, std::vector<std::string>& story) {
     ++flow.step;
   if (flow.step > count + 2 && random_.percent(50)) flow.step = 0;  // the same ports once more
   if (flow.step == 6 && random_.percent(40)) step = &kTcpSteps[3 + random_.below(4)];
+  flow.refuses = step == &kWrongAck;
   Draft draft = draft_of(flow, step->answers);
   Tcp& header = std::get<Tcp>(draft.transport);
   header.flags = step->flags;

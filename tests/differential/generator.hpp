@@ -32,6 +32,7 @@ struct Flow {
   std::uint32_t client_sequence = 0;
   std::uint32_t server_sequence = 0;
   std::uint32_t step = 0;  // packets so far
+  bool refuses = false;    // TCP: the server's end has a wrong acknowledgement to refuse, as it does in its handshake
 
   [[nodiscard]] bool translated() const;
   // The pair of a translated flow, as it would be installed; `answers`: the reverse half.
